@@ -1,0 +1,3 @@
+-- Drop financial.institutions and every row in it.
+
+DROP TABLE financial.institutions;

@@ -1,0 +1,3 @@
+-- Drop financial.categories and every row in it.
+
+DROP TABLE financial.categories;

@@ -1,0 +1,3 @@
+-- Drop financial.clients and every row in it.
+
+DROP TABLE financial.clients;

@@ -1,0 +1,3 @@
+-- Drop financial.accounts and every row in it.
+
+DROP TABLE financial.accounts;

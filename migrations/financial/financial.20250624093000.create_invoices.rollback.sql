@@ -1,0 +1,3 @@
+-- Drop financial.invoices and every row in it.
+
+DROP TABLE financial.invoices;

@@ -1,0 +1,3 @@
+-- Drop financial.transactions and every row in it.
+
+DROP TABLE financial.transactions;

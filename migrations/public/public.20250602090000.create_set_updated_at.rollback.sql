@@ -1,0 +1,3 @@
+-- Drop the trigger function that keeps updated_at.
+
+DROP FUNCTION public.set_updated_at();

@@ -1,0 +1,3 @@
+-- Drop public.users and every row in it.
+
+DROP TABLE public.users;

@@ -1,0 +1,3 @@
+-- Drop public.sessions: everybody has to log in again.
+
+DROP TABLE public.sessions;

@@ -1,0 +1,3 @@
+-- Drop tagging.tags and every row in it.
+
+DROP TABLE tagging.tags;

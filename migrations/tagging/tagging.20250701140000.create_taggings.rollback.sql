@@ -1,0 +1,3 @@
+-- Drop tagging.taggings: no row carries a tag any more.
+
+DROP TABLE tagging.taggings;

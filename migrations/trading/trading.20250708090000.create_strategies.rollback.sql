@@ -1,0 +1,3 @@
+-- Drop trading.strategies and every row in it.
+
+DROP TABLE trading.strategies;

@@ -1,0 +1,3 @@
+-- Drop trading.orders and every row in it.
+
+DROP TABLE trading.orders;

@@ -1,0 +1,3 @@
+-- Drop trading.positions and every row in it.
+
+DROP TABLE trading.positions;

@@ -1,0 +1,3 @@
+-- Drop trading.executions and every row in it.
+
+DROP TABLE trading.executions;
