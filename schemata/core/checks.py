@@ -1,0 +1,58 @@
+"""What can be known about a migration's SQL before it runs."""
+
+from collections.abc import Iterable
+
+from schemata.core import migration, statement
+
+
+def check(items: Iterable[migration.Migration]) -> None:
+    """Refuse files that could not be run as they say, before any of them runs.
+
+    Syntax of a transactional file is left to the server, which parses it whole; its grammar may be newer.
+    """
+    for item in items:
+        check_script(item.path, item.sql, transactional=item.transactional)
+
+
+def check_script(path: str, sql: str, *, transactional: bool) -> tuple[statement.Statement, ...]:
+    """Refuse one file that could not be run as it says; return its statements (none if it cannot be parsed)."""
+    try:
+        statements = statement.split(sql)
+    except statement.SyntaxProblem as problem:
+        if transactional:
+            return ()
+        raise migration.InvalidMigration(
+            f"{path}:{problem.line}:{problem.column}",
+            0,
+            problem.message,
+            "A non-transactional file is split into statements, so it must parse.",
+        ) from problem
+    for item in statements:
+        if statement.opens_or_ends_transaction(item):
+            raise migration.InvalidMigration(
+                path,
+                item.line,
+                f"`{statement.excerpt(sql, item, 40)}`: the engine opens and commits the transaction itself, "
+                "together with the record of the migration",
+                "Remove BEGIN, COMMIT and ROLLBACK from the file.",
+            )
+        if transactional and statement.needs_no_transaction(item):
+            raise migration.InvalidMigration(
+                path,
+                item.line,
+                f"`{statement.excerpt(sql, item, 60)}` cannot run inside a transaction",
+                "Put it into a migration of its own with `-- transactional: false` in the leading comment.",
+            )
+        target = statement.index_target(item)
+        if item.kind == "create index concurrently" and target is not None and target.index is None:
+            raise migration.InvalidMigration(
+                path,
+                item.line,
+                "a CREATE INDEX CONCURRENTLY without a name cannot be supervised",
+                "Name the index.",
+            )
+        if item.kind == "discard" and not transactional:
+            raise migration.InvalidMigration(
+                path, item.line, "DISCARD would let the deploy lock go", "Use RESET for the setting that you mean."
+            )
+    return statements

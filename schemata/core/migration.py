@@ -1,0 +1,276 @@
+"""What a migration is: its name, its directives, its place in the one order."""
+
+import dataclasses
+import datetime
+import heapq
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from schemata import errors
+
+DIRECTIVES = ("depends", "transactional", "irreversible", "breaking", "phase")
+PHASES = ("expand", "contract")
+
+_FILE_NAME = re.compile(r"(?P<schema>[^.]+)\.(?P<timestamp>[^.]+)\.(?P<slug>[^.]+)")
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_DIRECTIVE_LINE = re.compile(r"--\s*(?P<word>[a-z_-]+)\s*:(?P<value>.*)")
+_LATE_DIRECTIVE = re.compile(rf"^[ \t]*--\s*(?:{'|'.join(DIRECTIVES)})\s*:", re.MULTILINE)
+# What may hide a `--` that is not a comment: strings, quoted names, dollar quotes, and block comments.
+_TOKEN = re.compile(
+    r"""--[^\n]*|/\*|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)""",
+    re.DOTALL,
+)
+_BLOCK_EDGE = re.compile(r"/\*|\*/")
+
+
+class InvalidMigration(errors.MigrationError):
+    """A migration file breaks a rule of the format."""
+
+    def __init__(self, path: str, line: int, what: str, hint: str = "") -> None:
+        super().__init__(f"{path}:{line}: {what}" if line else f"{path}: {what}", hint)
+        self.path = path
+        self.line = line
+
+
+class DependencyCycle(errors.MigrationError):
+    """Migrations wait for each other."""
+
+    def __init__(self, cycle: Sequence[str]) -> None:
+        super().__init__(
+            "these migrations depend on each other in a circle: " + " -> ".join([*cycle, cycle[0]]),
+            "Remove one of the `-- depends:` lines.",
+        )
+        self.cycle = tuple(cycle)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Directives:
+    """What the leading comment of a file says to the engine."""
+
+    title: str = ""
+    depends: tuple[str, ...] = ()
+    transactional: bool = True
+    irreversible: str = ""
+    breaking: str = ""
+    phase: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Migration:
+    """One migration as its files say it. `sql` and `rollback_sql` have `\\n` line ends."""
+
+    id: str
+    schema: str
+    timestamp: str
+    slug: str
+    path: str
+    sql: str = dataclasses.field(repr=False)
+    checksum: str
+    directives: Directives
+    rollback_path: str = ""
+    rollback_sql: str = dataclasses.field(default="", repr=False)
+    rollback_transactional: bool = True
+
+    @property
+    def transactional(self) -> bool:
+        """Whether the file runs inside one transaction."""
+        return self.directives.transactional
+
+
+def parse_id(stem: str, path: str = "") -> tuple[str, str, str]:
+    """Return (schema, timestamp, slug) of a migration's file stem.
+
+    >>> parse_id("financial.20250814221815.add_pagination_indices")
+    ('financial', '20250814221815', 'add_pagination_indices')
+    """
+    hint = "Name it <schema>.<YYYYMMDDHHMMSS>.<slug>.sql; `inv migrate-new` does."
+    match = _FILE_NAME.fullmatch(stem)
+    if match is None:
+        raise InvalidMigration(path or stem, 0, "the file name does not have three parts", hint)
+    timestamp, slug = match["timestamp"], match["slug"]
+    if not is_timestamp(timestamp):
+        raise InvalidMigration(path or stem, 0, f"{timestamp!r} is not a time YYYYMMDDHHMMSS", hint)
+    if not _SLUG.fullmatch(slug):
+        raise InvalidMigration(
+            path or stem, 0, f"the slug {slug!r} has something else than letters, digits, _ and -", hint
+        )
+    if len(stem) > 200:
+        raise InvalidMigration(path or stem, 0, "the name is longer than 200 characters", hint)
+    return match["schema"], timestamp, slug
+
+
+def is_timestamp(text: str) -> bool:
+    """Tell whether a text is a real time written YYYYMMDDHHMMSS.
+
+    >>> is_timestamp("20250814221815"), is_timestamp("20251399000000")
+    (True, False)
+    """
+    if len(text) != 14 or not (text.isascii() and text.isdigit()):
+        return False
+    try:
+        datetime.datetime.strptime(text, "%Y%m%d%H%M%S")
+    except ValueError:
+        return False
+    return True
+
+
+def parse_directives(sql: str, path: str) -> Directives:
+    """Return the directives of a file's leading `--` comment; refuse what would be silently ignored."""
+    found: dict[str, str] = {}
+    title = ""
+    end = 0
+    number = 0
+    for number, line in enumerate(sql.split("\n"), start=1):
+        stripped = line.strip()
+        if stripped and not stripped.startswith("--"):
+            break
+        end += len(line) + 1
+        match = _DIRECTIVE_LINE.fullmatch(stripped)
+        word = match["word"] if match else ""
+        if match and word in DIRECTIVES:
+            if word in found:
+                raise InvalidMigration(path, number, f"`-- {word}:` stands twice", "Keep one of them.")
+            found[word] = _checked(word, match["value"].strip(), path, number)
+        elif match and (near := _nearest(word)):
+            raise InvalidMigration(
+                path,
+                number,
+                f"`-- {word}:` is not a directive",
+                f"Did you mean `-- {near}:`? If it is prose, put another word before the colon.",
+            )
+        elif not title:
+            title = stripped.lstrip("-").strip()
+    _refuse_late(sql, min(end, len(sql)), path)
+    return Directives(
+        title=title,
+        depends=tuple(found.get("depends", "").split()),
+        transactional=found.get("transactional", "true") == "true",
+        irreversible=found.get("irreversible", ""),
+        breaking=found.get("breaking", ""),
+        phase=found.get("phase", ""),
+    )
+
+
+def _checked(word: str, value: str, path: str, line: int) -> str:
+    if not value:
+        raise InvalidMigration(path, line, f"`-- {word}:` says nothing", _VALUE_HINTS[word])
+    if word == "transactional" and value not in ("true", "false"):
+        raise InvalidMigration(path, line, f"`-- transactional: {value}` is neither true nor false", "")
+    if word == "phase" and value not in PHASES:
+        raise InvalidMigration(path, line, f"`-- phase: {value}` is neither expand nor contract", "")
+    if word == "depends" and "," in value:
+        raise InvalidMigration(
+            path, line, "`-- depends:` has a comma", "Separate the ids with spaces; yoyo reads them so."
+        )
+    return value
+
+
+_VALUE_HINTS = {
+    "depends": "Name the ids it needs, separated by spaces, or remove the line.",
+    "transactional": "Write true or false.",
+    "irreversible": "Say why it cannot be rolled back.",
+    "breaking": "Say what breaks for a running application.",
+    "phase": "Write expand or contract.",
+}
+
+
+def _refuse_late(sql: str, start: int, path: str) -> None:
+    """Refuse a directive after the leading comment: yoyo, and so everybody, would ignore it silently."""
+    if not _LATE_DIRECTIVE.search(sql, start):
+        return
+    position = start
+    while match := _TOKEN.search(sql, position):
+        position = match.end()
+        if match[0] == "/*":
+            position = _after_block_comment(sql, position)
+        elif match[0].startswith("--"):
+            line_start = sql.rfind("\n", 0, match.start()) + 1
+            if not sql[line_start : match.start()].strip() and _LATE_DIRECTIVE.match(sql, line_start):
+                word = match[0][2:].split(":")[0].strip()
+                raise InvalidMigration(
+                    path,
+                    sql.count("\n", 0, match.start()) + 1,
+                    f"`-- {word}:` stands after the leading comment, where it has no effect",
+                    "Move it into the `--` lines at the top of the file, before any /* */ or SQL.",
+                )
+
+
+def _after_block_comment(sql: str, position: int) -> int:
+    depth = 1
+    while depth and (edge := _BLOCK_EDGE.search(sql, position)):
+        depth += 1 if edge[0] == "/*" else -1
+        position = edge.end()
+    return position if depth == 0 else len(sql)
+
+
+def _nearest(word: str) -> str:
+    """Return the directive within two edits of a word, if any.
+
+    >>> _nearest("depend"), _nearest("note")
+    ('depends', '')
+    """
+    best = min(DIRECTIVES, key=lambda directive: _distance(word, directive))
+    return best if _distance(word, best) <= 2 else ""
+
+
+def _distance(a: str, b: str) -> int:
+    """Return the Levenshtein distance.
+
+    >>> _distance("trasactional", "transactional")
+    1
+    """
+    if abs(len(a) - len(b)) > 2:
+        return 3
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        previous, row[0] = row[0], i
+        for j, y in enumerate(b, start=1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
+    return row[-1]
+
+
+def order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
+    """Return the one order: dependencies first, ties by timestamp, then by id.
+
+    Refuses unknown dependencies and cycles, naming the file or the circle.
+    """
+    by_id = {item.id: item for item in migrations}
+    waiting: dict[str, int] = {}
+    followers: dict[str, list[str]] = {}
+    for item in by_id.values():
+        needs = set(item.directives.depends)
+        for need in sorted(needs):
+            if need not in by_id:
+                raise InvalidMigration(item.path, 0, f"it depends on {need}, which no file here is", _like(need, by_id))
+            followers.setdefault(need, []).append(item.id)
+        waiting[item.id] = len(needs)
+    ready = [(by_id[id_].timestamp, id_) for id_, count in waiting.items() if count == 0]
+    heapq.heapify(ready)
+    result: list[Migration] = []
+    while ready:
+        _, id_ = heapq.heappop(ready)
+        result.append(by_id[id_])
+        for follower in followers.get(id_, ()):
+            waiting[follower] -= 1
+            if waiting[follower] == 0:
+                heapq.heappush(ready, (by_id[follower].timestamp, follower))
+    if len(result) < len(by_id):
+        raise DependencyCycle(_cycle({id_: by_id[id_] for id_, count in waiting.items() if count}))
+    return tuple(result)
+
+
+def _like(name: str, names: Iterable[str]) -> str:
+    tail = name.rpartition(".")[2]
+    for candidate in sorted(names):
+        if candidate.rpartition(".")[2] == tail:
+            return f"Did you mean {candidate}?"
+    return "Write the whole id (the file name without .sql), or remove it from `-- depends:`."
+
+
+def _cycle(stuck: Mapping[str, Migration]) -> list[str]:
+    path: list[str] = []
+    node = min(stuck)
+    while node not in path:
+        path.append(node)
+        node = next(need for need in sorted(stuck[node].directives.depends) if need in stuck)
+    return path[path.index(node) :]

@@ -1,0 +1,15 @@
+"""How a command speaks while it works: sentences and steps, to wherever the caller sends them."""
+
+import dataclasses
+from collections.abc import Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Voice:
+    """`say(text)` for a sentence, `step(done, total, what)` for progress."""
+
+    say: Callable[[str], None]
+    step: Callable[[int, int, str], None]
+
+
+SILENT = Voice(say=lambda text: None, step=lambda done, total, what: None)
