@@ -1,0 +1,1 @@
+"""The outside world: files, PostgreSQL, processes. Adapters take plain values, never Config."""

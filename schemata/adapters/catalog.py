@@ -1,0 +1,74 @@
+"""What the server's catalog says: schemas, broken indexes, the structure's digest. Reads only."""
+
+import json
+from collections.abc import Sequence
+
+from schemata.adapters import history, queries
+from schemata.core import locks
+
+_SERVER = queries.load("server")
+_STRUCTURE = queries.load("structure")["structure"]
+
+
+def _in(schemas: Sequence[str]) -> str:
+    return ", ".join(queries.literal(name) for name in schemas)
+
+
+def missing_schemas(ask: history.Ask, schemas: Sequence[str]) -> list[str]:
+    """Return the schemas that do not exist yet."""
+    found: list[str] = json.loads(str(ask(_SERVER["missing_schemas"].format(schemas=_in(schemas)))[0][0]))
+    return found
+
+
+def invalid_indexes(
+    ask: history.Ask, schemas: Sequence[str]
+) -> list[tuple[str, str, str, bool, int | None, str | None]]:
+    """Return (schema, index, table, ready, pid that builds it now or None, its phase) of unusable indexes."""
+    rows = json.loads(str(ask(_SERVER["invalid_indexes"].format(schemas=_in(schemas)))[0][0]))
+    return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows]
+
+
+def unvalidated_constraints(ask: history.Ask, schemas: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return (schema, table, constraint) of what was added NOT VALID and never validated."""
+    rows = json.loads(str(ask(_SERVER["unvalidated_constraints"].format(schemas=_in(schemas)))[0][0]))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def structure(ask: history.Ask, schemas: Sequence[str]) -> dict[str, str]:
+    """Return a digest of the structure by schema. Leaves search_path as the server's default for the session."""
+    question = f"SET search_path = pg_catalog; {_STRUCTURE.format(schemas=_in(schemas))}"
+    found: dict[str, str] = json.loads(str(ask(question)[0][0]))
+    ask("RESET search_path; SELECT 1")
+    return found
+
+
+def is_empty(ask: history.Ask, schemas: Sequence[str]) -> bool:
+    """Tell whether the schemas hold no relation at all."""
+    return ask(_SERVER["empty"].format(schemas=_in(schemas)))[0][0] == "true"
+
+
+def target(ask: history.Ask) -> tuple[str, str, str]:
+    """Return (database, user, server version)."""
+    found = json.loads(str(ask(_SERVER["target"])[0][0]))
+    return found[0], found[1], found[4]
+
+
+def holders(ask: history.Ask, key: int = locks.KEY) -> list[locks.Holder]:
+    """Return the sessions that hold an advisory lock, with what our role may see of them."""
+    text = ask(_SERVER["holders"].format(key=key, key_high=key >> 32, key_low=key & 0xFFFFFFFF))[0][0]
+    return [locks.Holder(**item) for item in json.loads(str(text))]
+
+
+def relations(
+    ask: history.Ask, schemas: Sequence[str]
+) -> tuple[set[tuple[str, str]], dict[tuple[str, str], tuple[str, bool]]]:
+    """Return the tables, and each index with its table and whether it is valid and ready."""
+    found = json.loads(str(ask(_SERVER["relations"].format(schemas=_in(schemas)))[0][0]))
+    tables = {(row[0], row[1]) for row in found["tables"]}
+    return tables, {(row[0], row[1]): (row[2], row[3]) for row in found["indexes"]}
+
+
+def index_parents(ask: history.Ask, schemas: Sequence[str]) -> dict[str, str]:
+    """Return, for each index of a partition, the index of the partitioned table that it belongs to."""
+    found: dict[str, str] = json.loads(str(ask(_SERVER["index_parents"].format(schemas=_in(schemas)))[0][0]))
+    return found

@@ -1,0 +1,208 @@
+"""Run a transactional migration: the file whole, its record, one COMMIT for both."""
+
+import contextlib
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from schemata import errors
+from schemata.adapters import lock, postgres, queries, watch
+from schemata.core import locks, place
+
+LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK = "40P01"
+RETRIED = (LOCK_NOT_AVAILABLE, DEADLOCK)
+_DIVISION_BY_ZERO = "22012"
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What one statement may cost others, and how often to try again. Times in seconds, 0 = no limit."""
+
+    lock_timeout: float
+    statement_timeout: float
+    attempts: int
+    backoff: float
+    backoff_cap: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """A file to run: what it is called in reports, and where its unqualified names go."""
+
+    migration_id: str
+    path: str
+    sql: str
+    search_path: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """How a script went: its statements, its tries, the seconds of the last one."""
+
+    statements: int
+    tries: int
+    seconds: float
+
+
+class ScriptFailed(errors.MigrationError):
+    """A statement of a migration failed. Whatever its transaction had done is rolled back."""
+
+    def __init__(self, script: Script, failure: postgres.StatementFailed, at: place.Place | None) -> None:
+        self.script = script
+        self.failure = failure
+        self.line = at.line if at else None
+        self.sqlstate = failure.sqlstate
+        where = f"{script.path}:{at.line}:{at.column}" if at else script.path
+        lines = [f"{script.migration_id} failed at {where}" if at else f"{script.migration_id} failed ({where})"]
+        if at and at.excerpt:
+            lines.append(f"  {at.excerpt}")
+        lines.append(f"  PostgreSQL {failure.sqlstate}: {failure.message}")
+        for label, text in (("Detail", failure.detail), ("Hint", failure.server_hint), ("Context", failure.context)):
+            if text:
+                lines.append(f"  {label}: {text}")
+        super().__init__("\n".join(lines))
+
+
+class LockTimeout(errors.Busy):
+    """DDL did not get its lock within any of its tries; nothing was changed."""
+
+    def __init__(self, script: Script, tries: int, blockers: Sequence[locks.Holder], line: int | None) -> None:
+        by = "; ".join(holder.describe() for holder in blockers) or "sessions that ended before they could be named"
+        where = f"{script.path}:{line}" if line else script.path
+        super().__init__(
+            f"{script.migration_id} did not get its lock in {tries} tries ({where}); blocked by {by}",
+            "Nothing of it was changed. Run again when they are done; to end one of them: "
+            + (f"SELECT pg_terminate_backend({blockers[0].pid});" if blockers else "see pg_stat_activity."),
+        )
+        self.blockers = tuple(blockers)
+
+
+class HistoryMoved(errors.Busy):
+    """Another deployer moved the history although we held the lock; our transaction was rolled back."""
+
+    def __init__(self, migration_id: str) -> None:
+        super().__init__(
+            f"the history changed while {migration_id} ran, so it was rolled back",
+            "Something writes to the history without the deploy lock. Run again.",
+        )
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a PostgreSQL timeout.
+
+    >>> milliseconds(1.5)
+    "'1500ms'"
+    """
+    return f"'{round(seconds * 1000)}ms'"
+
+
+def search_path(names: Sequence[str]) -> str:
+    """Return the value of a search_path setting."""
+    return ", ".join(queries.identifier(name) for name in names)
+
+
+def prologue(
+    session: postgres.Session, script: Script, budget: Budget, *, durable: bool, pooled_lock: bool
+) -> tuple[str, int]:
+    """Return what is sent before the file in the same message, and how many statements that is."""
+    parts = ["BEGIN"]
+    if pooled_lock:
+        # Raises at once where somebody else holds the lock: no statement of the file runs then.
+        parts.append(f"SELECT 1 / pg_try_advisory_xact_lock({locks.KEY})::int")
+    name = session.client.application_name(script.migration_id)
+    parts += [
+        f"SET LOCAL search_path = {search_path(script.search_path)}",
+        f"SET LOCAL lock_timeout = {milliseconds(budget.lock_timeout)}",
+        f"SET LOCAL statement_timeout = {milliseconds(budget.statement_timeout)}",
+        f"SET LOCAL application_name = {queries.literal(name)}",
+    ]
+    if not durable:
+        # WAL is ordered: a later durable commit, and the last one always is, makes this one durable too.
+        parts.append("SET LOCAL synchronous_commit = off")
+    return "; ".join(parts) + ";\n", len(parts)
+
+
+def run(
+    session: postgres.Session,
+    script: Script,
+    record: Callable[[int], str],
+    budget: Budget,
+    *,
+    durable: bool,
+    eyes: watch.Watch,
+    say: Say,
+) -> Ran:
+    """Run a script in one transaction together with the record that `record(statement_count)` returns.
+
+    Either both are committed or neither is. A lock that is not free is tried again, whole, with
+    backoff. Raises ScriptFailed, LockTimeout, HistoryMoved, or postgres.ConnectionLost, after
+    which only the history knows whether the COMMIT arrived.
+    """
+    before, extra = prologue(session, script, budget, durable=durable, pooled_lock=session.pooled)
+    for attempt in range(1, budget.attempts + 1):
+        started = time.monotonic()
+        eyes.begin()
+        try:
+            with rolled_back(session):
+                count = len(session.script(before + script.sql)) - extra
+                if not session.in_transaction:
+                    raise errors.MigrationError(
+                        f"{script.path} ended the transaction that it runs in",
+                        "Take COMMIT or ROLLBACK out of it; what it committed by itself is not recorded.",
+                    )
+                if postgres.may_lose_lock(script.sql) and not session.pooled and not lock.still_ours(session):
+                    raise HistoryMoved(script.migration_id)
+                eyes.end()
+                # A file may have changed the role; the history is written by the role that connected.
+                role = "RESET SESSION AUTHORIZATION; RESET ROLE; "
+                try:
+                    session.script(f"{role}{record(count)}; COMMIT")
+                except postgres.StatementFailed as failure:
+                    if failure.sqlstate == _DIVISION_BY_ZERO:
+                        raise HistoryMoved(script.migration_id) from failure
+                    raise ScriptFailed(script, failure, None) from failure
+            return Ran(count, attempt, time.monotonic() - started)
+        except postgres.StatementFailed as failure:
+            blockers = eyes.end()
+            if session.pooled and failure.index == 1 and failure.sqlstate == _DIVISION_BY_ZERO:
+                raise PooledLockTaken from failure
+            at = place.where(script.sql, _position(failure, before), failure.index - extra)
+            if failure.sqlstate not in RETRIED:
+                raise ScriptFailed(script, failure, at) from failure
+            if attempt == budget.attempts:
+                raise LockTimeout(script, attempt, blockers, at.line if at else None) from failure
+            pause = locks.backoff(attempt, budget.backoff, budget.backoff_cap, random.random)
+            named = "; ".join(holder.describe() for holder in blockers) or "a session that could not be seen"
+            say(
+                f"{script.migration_id}: {failure.message} (try {attempt} of {budget.attempts}); blocked by {named}; "
+                f"again in {pause:.1f} s"
+            )
+            time.sleep(pause)
+    raise AssertionError("the last try returns or raises")
+
+
+class PooledLockTaken(Exception):
+    """Through a pooler: somebody else holds the deploy lock now; try again without an open transaction."""
+
+
+def _position(failure: postgres.StatementFailed, before: str) -> int | None:
+    if failure.position is None or failure.position <= len(before):
+        return None
+    return failure.position - len(before)
+
+
+@contextlib.contextmanager
+def rolled_back(session: postgres.Session) -> Iterator[None]:
+    """Roll an open transaction back when the block ends with any exception, a signal's included."""
+    try:
+        yield
+    except postgres.ConnectionLost:
+        raise
+    except BaseException:
+        with contextlib.suppress(postgres.ConnectionLost, postgres.StatementFailed):
+            session.rollback()
+        raise

@@ -1,0 +1,274 @@
+"""Start, stop and delete the project's own server: all that `embedded` does when there is something to do."""
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from schemata import errors
+from schemata.adapters import accounts, binaries, clusters, embedded, homes, libpq, postmaster, processes, spares
+
+# How often a port may be taken between our look at it and postgres'.
+_TRIES = 5
+# The log starts anew, and the one before is kept, when a start finds it larger.
+_LOG_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Order:
+    """What embedded.start was called with."""
+
+    home: Path
+    database: str
+    binaries_of: "binaries.Binaries | Callable[[], binaries.Binaries]"
+    settings: dict[str, str]
+    port: int | None
+    unsafe: bool
+    say: embedded.Say | None
+    spares: Path | None
+    timeout: float
+    # A server for tests: a spare is copied, not used up.
+    passing: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+
+def start(order: Order) -> embedded.Server:
+    """Return the running server, starting or making it first. See embedded.start."""
+    home = order.home.absolute()
+    say = homes.teller(home, order.say)
+    with homes.plainly(home), homes.sole(home, order.timeout, make=True):
+        running = embedded.find_running(home)
+        if running is not None:
+            return _keep(home, running, order, say)
+        known = embedded.remembered(home)
+        data = homes.data_of(home)
+        account = accounts.choose(home.parent) if data is None else accounts.owner_of(data)
+        found = order.binaries_of if isinstance(order.binaries_of, binaries.Binaries) else order.binaries_of()
+        if data is not None:
+            clusters.require_version(data, found)
+        job = clusters.Job(binaries.within_reach(found, account), account)
+        server = None if data is None else postmaster.recover(data, say)
+        launch = _Launch(home, order, known, job, say)
+        return launch.new() if data is None else launch.again(data, server)
+
+
+class _Launch:
+    """One start, with the lock held."""
+
+    def __init__(
+        self, home: Path, order: Order, known: embedded.Remembered | None, job: clusters.Job, say: embedded.Say
+    ) -> None:
+        self._home = home
+        self._order = order
+        self._known = known
+        self._job = job
+        self._say = say
+        self._log = embedded.log_of(home)
+
+    def new(self) -> embedded.Server:
+        """Make a data directory, from a spare where there is one, and start on it."""
+        data = homes.place_for_data(self._home, self._job.account) / "data"
+        store = self._order.spares or spares.directory(self._home)
+        obtain = spares.copy if self._order.passing and self._order.unsafe else spares.take
+        if not obtain(store, data, self._job):
+            clusters.initialise(data, self._job, sync=False)
+        # A spare was synced when it was made, but not its copy on another file system; a second sync of
+        # what is on the disk already costs little.
+        syncing = None if self._order.unsafe else clusters.Syncing(data)
+        try:
+            server = self._run(data, "new")
+        finally:
+            if syncing is not None:
+                syncing.finish()
+        spares.prepare(store, self._job)
+        return server
+
+    def again(self, data: Path, server: postmaster.Postmaster | None) -> embedded.Server:
+        """Start on existing data, or wait for the server that is already starting on it."""
+        syncing = None
+        if self._known is not None and self._known.unsafe and not self._order.unsafe and server is None:
+            syncing = clusters.Syncing(data)  # nothing was brought to the disk until now
+        try:
+            if server is not None and server.port:
+                with contextlib.suppress(postmaster.Died):
+                    return self._attach(data, server)
+            return self._run(data, "stopped")
+        finally:
+            if syncing is not None:
+                syncing.finish()
+
+    def _attach(self, data: Path, server: postmaster.Postmaster) -> embedded.Server:
+        password = clusters.password_of(data) or (self._known.password if self._known else None)
+        try:
+            if password is None:
+                raise libpq.ConnectFailed("28P01", "the password is not known")
+            connection = postmaster.login(server.pid, server.port, password, "postgres", self._order.timeout)
+        except libpq.ConnectFailed as failure:
+            if failure.sqlstate != "28P01":
+                raise _refused(failure, server.port) from failure
+            self._say(f"The password of the running server (pid {server.pid}) is lost; restarting it with another.")
+            postmaster.stop(data, self._say)
+            clusters.reset_password(data, self._job)
+            raise postmaster.Died from None
+        self._say(f"Found the server running (pid {server.pid}, port {server.port}) and remembered it again.")
+        return self._settle(data, connection, server.port, password, server.socket_directory, "running")
+
+    def _run(self, data: Path, was: embedded.Was) -> embedded.Server:
+        password = clusters.password_of(data) or clusters.reset_password(data, self._job)
+        sockets = postmaster.socket_directory(data.parent, self._job.account)
+        clusters.configure(data, postmaster.settings(self._order.unsafe, self._order.settings), self._job.account)
+        if self._order.unsafe:
+            homes.note(self._log, "unsafe settings (fsync off): the data may be lost when the machine stops.")
+        if self._log.exists() and self._log.stat().st_size > _LOG_BYTES:
+            self._log.replace(homes.old_log_of(self._home))
+        remembered = self._known.port if self._known else None
+        for _ in range(_TRIES):
+            port = postmaster.choose_port(self._home, remembered, self._order.port, self._say)
+            remembered = None
+            self._remember(data, port, password, sockets)
+            offset = self._log.stat().st_size if self._log.exists() else 0
+            pid = postmaster.launch(data, port, sockets, self._log, self._job)
+            try:
+                connection = self._first_login(pid, port, password, data)
+                return self._settle(data, connection, port, password, sockets, was)
+            except postmaster.Died:
+                # Between our look at the port and postgres' somebody may have taken it.
+                if "could not bind" not in "\n".join(postmaster.read_log(self._log, offset)):
+                    raise postmaster.explain_death(self._log, offset, data, self._job.found.version) from None
+                if self._order.port is not None:
+                    raise postmaster.port_taken(port) from None
+            except libpq.ConnectFailed as failure:
+                postmaster.stop(data, self._say)
+                if failure.sqlstate != "28P01":
+                    raise _refused(failure, port) from failure
+                self._say(f"The password of role {embedded.ROLE} was changed; it gets a new one.")
+                password = clusters.reset_password(data, self._job)
+                remembered = port
+        raise errors.NotAvailable(
+            f"The server on {data} could not be started in {_TRIES} tries; the last port was {port}.",
+            f"See {self._log}.",
+        )
+
+    def _first_login(self, pid: int, port: int, password: str, data: Path) -> libpq.Connection:
+        try:
+            return postmaster.login(pid, port, password, "postgres", self._order.timeout)
+        except (postmaster.StillStarting, postmaster.Died, libpq.ConnectFailed):
+            raise  # a server that recovers must not be stopped: it would begin again
+        except BaseException:
+            processes.kill(pid, signal.SIGINT)
+            processes.wait_gone(pid, 5.0)
+            raise
+
+    def _settle(
+        self, data: Path, connection: libpq.Connection, port: int, password: str, sockets: Path, was: embedded.Was
+    ) -> embedded.Server:
+        with contextlib.closing(connection):
+            _create_database(connection, self._order.database)
+        facts = self._remember(data, port, password, sockets)
+        return embedded.describe(self._home, facts, self._order.began, was)
+
+    def _remember(self, data: Path, port: int, password: str, sockets: Path) -> embedded.Remembered:
+        facts = embedded.Remembered(
+            port, password, self._order.database, data, sockets, self._job.found.version,
+            self._order.settings, self._order.unsafe,
+        )  # fmt: skip
+        homes.save(self._home, facts)
+        return facts
+
+
+def stop(home: Path, say: embedded.Say | None, patience: float) -> bool:
+    """Stop the server of this home; False when none ran. See embedded.stop."""
+    home = home.absolute()
+    data = homes.data_of(home)
+    if data is None or not home.is_dir():
+        return False
+    with homes.plainly(home), homes.sole(home, 60.0, make=False):
+        return postmaster.stop(data, homes.teller(home, say), patience=patience)
+
+
+def remove(home: Path, say: embedded.Say | None) -> bool:
+    """Stop the server of this home and delete its data, settings and log. See embedded.remove."""
+    home = home.absolute()
+    if not home.is_dir():
+        return False
+    with homes.plainly(home), homes.sole(home, 60.0, make=False):
+        known = embedded.remembered(home)
+        data = homes.data_of(home)
+        if data is not None:
+            with contextlib.suppress(FileNotFoundError):
+                postmaster.stop(data, homes.teller(home, say))
+        doomed = [home / "data", home / "data.making", home / "run", home / "spares", homes.elsewhere(home)]
+        if known is not None:
+            doomed.append(known.socket_directory)
+        there = [path for path in dict.fromkeys(doomed) if os.path.lexists(path)]
+        for path in there:
+            shutil.rmtree(path)
+        for path in (embedded.state_of(home), embedded.log_of(home), homes.old_log_of(home)):
+            path.unlink(missing_ok=True)
+        return bool(there)
+
+
+def status(home: Path) -> embedded.Status:
+    """Return the server's state. Changes nothing."""
+    known = embedded.remembered(home)
+    data = homes.data_of(home)
+    size: int | None = None
+    version = None
+    if data is not None:
+        with contextlib.suppress(PermissionError, errors.NotAvailable):
+            version = known.version if known else str(clusters.major_of(data))
+            size = sum(
+                os.lstat(os.path.join(parent, name)).st_size
+                for parent, _, names in os.walk(data, onerror=_raise)
+                for name in names
+                if os.path.lexists(os.path.join(parent, name))
+            )
+    return embedded.Status(embedded.find_running(home), data, version, size)
+
+
+def _keep(home: Path, running: embedded.Server, order: Order, say: embedded.Say) -> embedded.Server:
+    """Return the running server, with the database that is asked for; say what it does not do as asked."""
+    known = embedded.remembered(home)
+    assert known is not None
+    if order.port not in (None, running.port):
+        say(f"The server runs on port {running.port}, not {order.port}: `inv dev-down dev-up` changes it.")
+    if (known.settings, known.unsafe) != (order.settings, order.unsafe):
+        say("The server runs with other settings than now asked for: `inv dev-down dev-up` applies them.")
+    if running.database == order.database:
+        return running
+    with contextlib.closing(
+        embedded.connect(known.port, known.password, known.database, timeout=order.timeout)
+    ) as connection:
+        _create_database(connection, order.database)
+    facts = embedded.Remembered(
+        known.port, known.password, order.database, known.data, known.socket_directory, known.version,
+        known.settings, known.unsafe,
+    )  # fmt: skip
+    homes.save(home, facts)
+    return embedded.describe(home, facts, order.began, "running")
+
+
+def _create_database(connection: libpq.Connection, name: str) -> None:
+    if connection.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", name):
+        return
+    quoted = name.replace('"', '""')
+    try:
+        connection.query(f'CREATE DATABASE "{quoted}"')
+    except libpq.QueryFailed as failure:
+        if failure.sqlstate not in ("42P04", "23505"):  # somebody else made it meanwhile
+            raise errors.NotAvailable(f"Database {name} could not be created: {failure.message}") from failure
+
+
+def _refused(failure: libpq.ConnectFailed, port: int) -> errors.NotAvailable:
+    return errors.NotAvailable(
+        f"The server on port {port} refuses our login: {failure.message.strip()}",
+        "Restart it: `inv dev-down dev-up`.",
+    )
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,109 @@
+"""The deploy lock: an advisory lock taken by polling, never by waiting inside the server.
+
+A blocked `SELECT pg_advisory_lock` holds a snapshot, a running CREATE INDEX CONCURRENTLY waits for
+that snapshot, and PostgreSQL ends the deadlock by killing the index build (flyway#1654). A poll
+holds nothing between two tries. The server frees the lock when its holder dies.
+"""
+
+import random
+import time
+from collections.abc import Callable
+
+from schemata import errors
+from schemata.adapters import catalog, postgres, queries
+from schemata.core import locks
+
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.25
+
+Say = Callable[[str], None]
+
+
+class LockNotAvailable(errors.Busy):
+    """The deploy lock stayed with somebody else for as long as we were told to wait."""
+
+    def __init__(self, what: str, holders: list[locks.Holder], waited: float) -> None:
+        held = "; ".join(holder.describe() for holder in holders) or "a session that ended meanwhile"
+        super().__init__(
+            f"{what} is held by {held}, and did not become free in {waited:g} s",
+            "Nothing was changed. Run again when that deploy is over, or wait longer with --lock-wait.",
+        )
+        self.holders = tuple(holders)
+
+
+def acquire(session: postgres.Session, wait: float, say: Say, done: Callable[[], bool]) -> bool:
+    """Take the deploy lock for this session, within `wait` seconds.
+
+    Returns False, without the lock, as soon as `done()` says that there is no need for it any more.
+    Raises LockNotAvailable, naming the holder. The lock ends with the session.
+    """
+    return _poll(
+        lambda: session.rows(f"SELECT pg_try_advisory_lock({locks.KEY})") == [("t",)],
+        lambda: catalog.holders(session.rows),
+        "the deploy lock",
+        wait,
+        say,
+        done,
+    )
+
+
+def still_ours(session: postgres.Session) -> bool:
+    """Tell whether this session holds the lock, taking it again where a migration's SQL let it go."""
+    return session.rows(f"SELECT pg_try_advisory_lock({locks.KEY})") == [("t",)]
+
+
+def acquire_prisma(session: postgres.Session, wait: float, say: Say) -> None:
+    """Take Prisma's lock as well, so that its pipeline and ours never run together."""
+    _poll(
+        lambda: session.rows(f"SELECT pg_try_advisory_lock({locks.PRISMA_KEY})") == [("t",)],
+        lambda: catalog.holders(session.rows, locks.PRISMA_KEY),
+        "Prisma's migration lock",
+        wait,
+        say,
+        lambda: False,
+    )
+
+
+def wait_for_yoyo(session: postgres.Session, history_schema: str, wait: float, say: Say) -> None:
+    """Wait until no plain yoyo holds its lock row; name its process id."""
+    table = f"{queries.identifier(history_schema)}.yoyo_lock"
+    pids: list[str | None] = []
+
+    def is_free() -> bool:
+        pids[:] = [row[0] for row in session.rows(f"SELECT pid FROM {table}")]
+        return not pids
+
+    _poll(
+        is_free,
+        lambda: [locks.Holder(int(pid or 0), application=f"plain yoyo, client pid {pid}") for pid in pids],
+        f"yoyo's lock row ({table})",
+        wait,
+        say,
+        lambda: False,
+    )
+
+
+def _poll(
+    take: Callable[[], bool],
+    who: Callable[[], list[locks.Holder]],
+    what: str,
+    wait: float,
+    say: Say,
+    done: Callable[[], bool],
+) -> bool:
+    deadline = time.monotonic() + wait
+    pause = _FIRST_PAUSE
+    said = False
+    while not take():
+        if done():
+            return False
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise LockNotAvailable(what, who(), wait)
+        if not said and pause >= _LONGEST_PAUSE:
+            held = "; ".join(holder.describe() for holder in who())
+            say(f"waiting for {what}, up to {left:.0f} s; held by {held or 'a session that just ended'}")
+            said = True
+        time.sleep(min(left, pause * random.uniform(0.5, 1.0)))
+        pause = min(_LONGEST_PAUSE, pause * 1.5)
+    return True

@@ -1,0 +1,160 @@
+"""The one question of a boot: is there anything to do?
+
+Every container start comes through here, so nothing is imported that the answer does not need: no
+dataclasses, no re, no json, no psycopg. What this build has is read from the manifest (a sealed build) or from
+the stat cache (a working tree, where each file's size, times and inode must be what they were).
+"""
+
+import os
+import time
+
+from schemata.adapters import libpq
+
+# The gate (core/locks.GATE_KEY): of many boots with something to do, one at a time loads the whole engine.
+GATE_KEY = int.from_bytes(b"scheGATE", "big")
+_QUESTION = (
+    'SELECT h.digest, (h.applied = (SELECT count(*) FROM "{0}"._yoyo_migration))::text, h.last_id,'
+    ' (h.structure IS NOT NULL)::text, pg_is_in_recovery()::text, h.structure::text FROM "{0}".head h'
+)
+_NO_HISTORY = ("42P01", "3F000")
+
+
+class Build:
+    """What this build has: the digest of its migrations, the last id, and the settings a boot needs."""
+
+    __slots__ = ("digest", "last", "sealed", "settings")
+
+    def __init__(self, digest: str, last: str, settings: "dict[str, str]", sealed: bool) -> None:
+        self.digest = digest
+        self.last = last
+        self.settings = settings
+        self.sealed = sealed
+
+
+class Answer:
+    """What the database has."""
+
+    __slots__ = ("digest", "last", "settled", "standby", "structure")
+
+    def __init__(self, digest: str, last: str, settled: bool, standby: bool, structure: str) -> None:
+        self.digest = digest
+        self.last = last
+        self.settled = settled
+        self.standby = standby
+        self.structure = structure
+
+
+def build(root: str) -> "Build | None":
+    """Return what is known of the build at `root` without reading a migration; None when too little is."""
+    folder = os.environ.get("SCHEMATA_MIGRATIONS") or "migrations"
+    found = _read(os.path.join(root, folder, "manifest"))
+    if found:
+        settings = _head(found, "schemata manifest 1")
+        return Build(settings["digest"], settings["last"], settings, True) if settings else None
+    return _working_tree(root)
+
+
+def _working_tree(root: str) -> "Build | None":
+    found = _read(os.path.join(root, ".schemata", "stat-cache"))
+    settings = _head(found, "schemata stat cache 1") if found else None
+    if not found or not settings or settings["settings_stamp"] != stamp(os.path.join(root, "pyproject.toml")):
+        return None
+    stamps = {}
+    for line in found.partition("\n\n")[2].splitlines():
+        seen, _, schema, id_ = line.split(" ")
+        stamps[f"{schema}/{id_}.sql"] = seen
+    count = 0
+    for schema in settings["schemas"].split(","):
+        try:
+            entries = os.scandir(os.path.join(settings["folder"], schema))
+        except OSError:
+            continue
+        for entry in entries:
+            name = entry.name
+            if not name.endswith(".sql") or name.endswith(".rollback.sql"):
+                continue
+            facts = entry.stat()
+            if stamps.get(f"{schema}/{name}") != (
+                f"{facts.st_mtime_ns}.{facts.st_ctime_ns}.{facts.st_size}.{facts.st_ino}"
+            ):
+                return None
+            count += 1
+    return Build(settings["digest"], settings["last"], settings, False) if count == len(stamps) else None
+
+
+def stamp(path: str) -> str:
+    """Return what changes whenever a file does."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return "-"
+    return f"{facts.st_mtime_ns}.{facts.st_ctime_ns}.{facts.st_size}.{facts.st_ino}"
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return ""
+
+
+def _head(text: str, first: str) -> "dict[str, str] | None":
+    lines = text.partition("\n\n")[0].split("\n")
+    if lines[0] != first:
+        return None
+    settings = dict(line.partition(" ")[::2] for line in lines[1:])
+    return settings if {"digest", "last", "history", "schemas"} <= settings.keys() else None
+
+
+def ask(connection: libpq.Connection, history: str) -> "Answer | None":
+    """Return what the database has; None where there is no history yet.
+
+    Reads two tables of the history's schema and writes nothing; works on a standby.
+    """
+    try:
+        rows = connection.query(_QUESTION.format(history), timeout=30)
+    except libpq.QueryFailed as error:
+        if error.sqlstate in _NO_HISTORY:
+            return None
+        raise
+    if not rows:
+        return None
+    digest, true, last, settled, standby, structure = rows[0]
+    return Answer(
+        digest if digest and true == "true" else "",
+        last or "",
+        settled == "true",
+        standby == "true",
+        structure or "",
+    )
+
+
+def up_to_date(answer: "Answer | None", build_: "Build") -> bool:
+    """Tell whether the database has exactly what the build has."""
+    return answer is not None and answer.digest == build_.digest and answer.settled
+
+
+def pass_gate(connection: libpq.Connection, build_: "Build", deadline: float) -> bool:
+    """Wait for the gate; False when meanwhile somebody else did everything there was to do.
+
+    The gate is a second advisory lock, held by this light connection until it is closed. It guards
+    nothing but our own patience: the deploy lock is taken behind it all the same. At the deadline
+    (time.monotonic) we go on without it, so that the lock's own wait can name its holder.
+    """
+    pause = 0.01
+    while connection.query(f"SELECT pg_try_advisory_lock({GATE_KEY})", timeout=30) != [("t",)]:
+        if up_to_date(ask_quietly(connection, build_.settings["history"]), build_):
+            return False
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(pause)
+        pause = min(0.1, pause * 1.3)
+    return not up_to_date(ask_quietly(connection, build_.settings["history"]), build_)
+
+
+def ask_quietly(connection: libpq.Connection, history: str) -> "Answer | None":
+    """Ask without the error that a missing table leaves in the server's log; for polling."""
+    if connection.query(f"SELECT to_regclass('\"{history}\".head')::text", timeout=30) == [(None,)]:
+        return None
+    return ask(connection, history)

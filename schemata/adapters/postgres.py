@@ -1,0 +1,187 @@
+"""psycopg's home: connections that deploy, scripts sent whole, errors with their place.
+
+Everything that writes to a database goes through here. Questions that only read go through
+`asking`, which does without psycopg where it can.
+"""
+
+import contextlib
+import getpass
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import generators, pq
+
+from schemata import errors
+from schemata.core import client
+
+# A backend whose client is gone notices within this time also in the middle of a statement, so that
+# the lock of a killed deployer is free soon (PostgreSQL 14+; not on every platform).
+_CLIENT_CHECK = "5s"
+_KEEPALIVES: dict[str, Any] = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+
+# What a migration may leave in the session, and what takes it back. RESET ALL alone forgets neither
+# roles nor temporary tables; DISCARD ALL would release the lock.
+_RESET = (
+    "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES"
+)
+
+Notice = Callable[[str], None]
+
+
+def this_client() -> client.Client:
+    """Return who we are; a UID without a passwd entry is called by its number."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    started = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return client.Client(host=socket.gethostname(), user=user, pid=os.getpid(), started=started)
+
+
+class StatementFailed(Exception):
+    """The server refused a script. `index` counts its statements from 0; `position` its characters from 1."""
+
+    def __init__(self, error: psycopg.Error, index: int) -> None:
+        diag = error.diag
+        super().__init__(diag.message_primary or str(error).strip())
+        self.index = index
+        self.sqlstate = error.sqlstate or ""
+        self.message = diag.message_primary or str(error).strip()
+        self.detail = diag.message_detail or ""
+        self.server_hint = diag.message_hint or ""
+        self.context = diag.context or ""
+        self.position = int(diag.statement_position) if diag.statement_position else None
+
+
+class ConnectionLost(Exception):
+    """The connection ended while something was under way; what became of it must be asked."""
+
+
+class Session:
+    """One connection that deploys. Autocommit; every transaction is said explicitly."""
+
+    def __init__(self, connection: psycopg.Connection, who: client.Client) -> None:
+        self.connection = connection
+        self.client = who
+        self.pooled = False
+        self._encoding = "utf-8"
+
+    @property
+    def pid(self) -> int:
+        """Return the backend's process id."""
+        return self.connection.info.backend_pid
+
+    @property
+    def in_transaction(self) -> bool:
+        """Tell whether a transaction is open (also a failed one)."""
+        return self.connection.pgconn.transaction_status in (
+            pq.TransactionStatus.INTRANS,
+            pq.TransactionStatus.INERROR,
+        )
+
+    def script(self, text: str) -> list[pq.abc.PGresult]:
+        """Send text whole, as one simple query, and return one result a statement.
+
+        Raises StatementFailed, after which an open transaction is failed but still open, or
+        ConnectionLost. A signal cancels the running statement on the server and is raised again.
+        """
+        pgconn = self.connection.pgconn
+        try:
+            pgconn.send_query(text.encode(self._encoding))
+            results: list[pq.abc.PGresult] = self.connection.wait(generators.execute(pgconn))
+        except psycopg.OperationalError as error:
+            raise ConnectionLost(str(error).strip()) from error
+        for index, result in enumerate(results):
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                failure = psycopg.errors.error_from_result(result, encoding=self._encoding)
+                if pgconn.status == pq.ConnStatus.BAD:
+                    raise ConnectionLost(str(failure).strip()) from failure
+                raise StatementFailed(failure, index) from failure
+            if result.status in (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH):
+                self._leave_copy()
+                raise StatementFailed(psycopg.errors.FeatureNotSupported("COPY from or to the client"), index)
+        return results
+
+    def _leave_copy(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            self.connection.pgconn.put_copy_end(b"this engine sends no COPY data")
+        self.connection.close()
+
+    def rows(self, text: str) -> list[tuple[str | None, ...]]:
+        """Return the rows of the last statement of a script, as text."""
+        result = self.script(text)[-1]
+        return [
+            tuple(
+                None if (value := result.get_value(row, column)) is None else value.decode(self._encoding)
+                for column in range(result.nfields)
+            )
+            for row in range(result.ntuples)
+        ]
+
+    def reset(self) -> None:
+        """Forget what the last migration may have left in the session; the lock stays."""
+        self.script(_RESET)
+        self.settle()
+
+    def settle(self) -> None:
+        """Set what every moment of the session wants."""
+        with contextlib.suppress(StatementFailed):
+            self.script(f"SET client_connection_check_interval = '{_CLIENT_CHECK}'")
+
+    def rollback(self) -> None:
+        """End an open transaction, keeping nothing of it."""
+        if not self.connection.closed and self.in_transaction:
+            self.script("ROLLBACK")
+
+
+@contextlib.contextmanager
+def session(url: str, who: client.Client, *, timeout: float = 10.0, notice: Notice | None = None) -> Iterator[Session]:
+    """Open a session for a deploy and close it on the way out, which frees every lock that it holds.
+
+    Raises NotAvailable when the server cannot be reached; `timeout` is in seconds.
+    """
+    try:
+        connection = psycopg.connect(
+            url,
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=max(2, round(timeout)),
+            application_name=who.application_name(),
+            client_encoding="UTF8",
+            **_KEEPALIVES,
+        )
+    except psycopg.Error as error:
+        raise errors.NotAvailable(str(error).strip(), "Run `inv doctor`.") from error
+    if notice is not None:
+        connection.add_notice_handler(lambda diag: notice(f"{diag.severity}: {diag.message_primary}"))
+    try:
+        opened = Session(connection, who)
+        # A pooler hands out a backend id of its own with the cancel key: that is how it is known.
+        opened.pooled = opened.rows("SELECT pg_backend_pid()") != [(str(connection.pgconn.backend_pid),)]
+        if not opened.pooled:
+            opened.settle()
+        yield opened
+    finally:
+        connection.close()
+
+
+_SESSION_LOCK_LOSS = re.compile(r"advisory_unlock|\bdiscard\b", re.IGNORECASE)
+
+
+def may_lose_lock(text: str) -> bool:
+    """Tell whether a script might release the session's advisory locks.
+
+    >>> may_lose_lock("DISCARD ALL"), may_lose_lock("SELECT 1")
+    (True, False)
+    """
+    return bool(_SESSION_LOCK_LOSS.search(text))
+
+
+def names(schemas: Sequence[str]) -> str:
+    """Return schemas as a list of SQL literals."""
+    return ", ".join("'" + schema.replace("'", "''") + "'" for schema in schemas)

@@ -1,0 +1,225 @@
+"""Processes of this machine: run one, start one that outlives us, find out who one is.
+
+psutil is imported inside the functions that need it: it costs more than the rest of a start together
+(about 40 ms), and only recovery, stopping and a port that is taken ask it anything.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemata import errors
+from schemata.adapters import accounts
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a program ended: exit code (negative: the signal) and what it wrote."""
+
+    code: int
+    output: str
+    complaint: str
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, for messages and signals."""
+
+    pid: int
+    name: str
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    account: accounts.Account | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
+    text: str = "",
+    timeout: float | None = None,
+) -> Completed:
+    """Run a program to its end and return its exit code and output; the exit code is not judged.
+
+    Raises NotAvailable when the program cannot be started or exceeds `timeout` (seconds; it is killed).
+    """
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            input=text.encode(),
+            capture_output=True,
+            env=env,
+            cwd=cwd,
+            timeout=timeout,
+            check=False,
+            **_lent(account),
+        )
+    except OSError as error:
+        raise _not_started(command, account, error) from error
+    except subprocess.TimeoutExpired as error:
+        raise errors.NotAvailable(
+            f"{Path(str(command[0])).name} did not end within {timeout:g} s and was stopped."
+        ) from error
+    return Completed(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def detach(
+    command: Sequence[str | Path],
+    *,
+    log: Path | None,
+    account: accounts.Account | None = None,
+    env: Mapping[str, str] | None = None,
+) -> int:
+    """Start a program in a session of its own and return its pid; it outlives us and our Ctrl-C.
+
+    Its output is appended to `log`, which we open: the program's user needs no right to it.
+    """
+    output = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    try:
+        child = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=env,
+            cwd="/",  # ours may be out of reach for the account, and must not be kept busy for ever
+            start_new_session=True,
+            **_lent(account),
+        )
+    except OSError as error:
+        raise _not_started(command, account, error) from error
+    finally:
+        os.close(output)
+    # Not ours to wait for: without this, Popen warns when it is collected. exited() reaps it.
+    child.returncode = 0
+    pid: int = child.pid
+    return pid
+
+
+def exited(pid: int) -> bool:
+    """Say whether a process is over, and reap it when it was our child."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _is_zombie(pid)
+
+
+def wait_gone(pid: int, timeout: float) -> bool:
+    """Wait until a process is over; False when it is still there after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    pause = 0.002
+    while not exited(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.05)
+    return True
+
+
+def kill(pid: int, number: signal.Signals) -> bool:
+    """Send a signal; False when the process is already gone."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def working_in(directory: Path) -> list[Process]:
+    """Return the PostgreSQL processes whose working directory is `directory`: a server and its backends."""
+    import psutil  # see the module
+
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if _is_postgres_in(process, directory):
+                found.append(Process(process.pid, process.name()))
+    return found
+
+
+def is_server(pid: int, directory: Path) -> bool:
+    """Say whether a pid is alive, is PostgreSQL and works in `directory`; a recycled pid is not."""
+    import psutil  # see the module
+
+    try:
+        return _is_postgres_in(psutil.Process(pid), directory)
+    except (psutil.Error, OSError):
+        return False
+
+
+def user_of_port(port: int) -> str:
+    """Return who listens on a TCP port of this machine, in words for a message."""
+    import psutil  # see the module
+
+    try:
+        listening = [
+            connection
+            for connection in psutil.net_connections(kind="tcp")
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+        ]
+    except (psutil.Error, OSError):  # macOS tells root only
+        return "another process"
+    for connection in listening:
+        if connection.pid is not None:
+            with contextlib.suppress(psutil.Error, OSError):
+                process = psutil.Process(connection.pid)
+                return f"{process.name()} (pid {connection.pid}, user {process.username()})"
+            return f"pid {connection.pid}"
+    return "a process of another user" if listening else "another process"
+
+
+def may_enter(path: Path, account: accounts.Account | None) -> bool:
+    """Say whether the account may enter a directory (or run a program): asked of the system, as that user.
+
+    Asking is right where computing from the mode bits is not: access lists, mounts, user namespaces.
+    """
+    if account is None:
+        return os.access(path, os.X_OK)
+    return run(["test", "-x", path], account=account, cwd="/").code == 0
+
+
+def _is_postgres_in(process: object, directory: Path) -> bool:
+    import psutil  # see the module
+
+    assert isinstance(process, psutil.Process)
+    if not process.name().startswith(("postgres", "postmaster")) or process.status() == psutil.STATUS_ZOMBIE:
+        return False
+    return os.path.samefile(process.cwd(), directory)
+
+
+def _is_zombie(pid: int) -> bool:
+    # Where process 1 reaps nothing (many containers), a server that ended stays a zombie for ever.
+    import psutil  # see the module
+
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.Error:
+        return False
+
+
+def _lent(account: accounts.Account | None) -> dict[str, Any]:
+    if account is None:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
+def _not_started(
+    command: Sequence[str | Path], account: accounts.Account | None, error: OSError
+) -> errors.NotAvailable:
+    as_whom = "" if account is None else f" as user {account.name}"
+    return errors.NotAvailable(
+        f"{command[0]} could not be started{as_whom}: {error.strerror or error}.",
+        "" if account is None else "Run the command as an ordinary user if this container may not change users.",
+    )

@@ -1,0 +1,263 @@
+-- name: create
+-- The history of all schemas. The first four tables are yoyo's own layout (its version 2), so that
+-- plain `yoyo list` reads the same history; hash is the SHA-256 of the id, as yoyo defines it.
+CREATE SCHEMA IF NOT EXISTS {history};
+
+CREATE TABLE {history}._yoyo_migration (
+    migration_hash varchar(64) PRIMARY KEY,
+    migration_id varchar(255),
+    applied_at_utc timestamp
+);
+CREATE TABLE {history}._yoyo_log (
+    id varchar(36) PRIMARY KEY,
+    migration_hash varchar(64),
+    migration_id varchar(255),
+    operation varchar(10),
+    username varchar(255),
+    hostname varchar(255),
+    comment varchar(255),
+    created_at_utc timestamp
+);
+CREATE TABLE {history}._yoyo_version (
+    version int PRIMARY KEY,
+    installed_at_utc timestamp
+);
+INSERT INTO {history}._yoyo_version VALUES (2, now() AT TIME ZONE 'utc');
+CREATE TABLE {history}.yoyo_lock (
+    locked int PRIMARY KEY DEFAULT 1,
+    ctime timestamp,
+    pid int NOT NULL
+);
+
+CREATE TABLE {history}.attempts (
+    attempt bigint GENERATED ALWAYS AS IDENTITY,
+    migration_id text NOT NULL,
+    schema_name text NOT NULL,
+    direction text NOT NULL,
+    state text NOT NULL,
+    transactional boolean NOT NULL,
+    checksum text NOT NULL,
+    fingerprint text,
+    applied_sql text,
+    statement_count integer,
+    statements_done integer NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    duration_ms double precision,
+    backend_pid integer DEFAULT pg_backend_pid(),
+    backend_start timestamptz,
+    client_host text,
+    client_user text,
+    client_application text,
+    structure_before jsonb,
+    structure_after jsonb,
+    error_sqlstate text,
+    error_line integer,
+    error_message text,
+    CONSTRAINT attempts_pkey PRIMARY KEY (attempt),
+    CONSTRAINT attempts_direction_known CHECK (direction IN ('apply', 'rollback')),
+    CONSTRAINT attempts_state_known CHECK (
+        state IN ('running', 'applied', 'failed', 'interrupted', 'rolled back', 'baselined', 'resolved')
+    )
+);
+CREATE INDEX attempts_migration_id_attempt ON {history}.attempts (migration_id, attempt DESC);
+COMMENT ON TABLE {history}.attempts IS 'Each try at each migration, with the SQL that ran and how it ended.';
+COMMENT ON COLUMN {history}.attempts.state IS
+    'running -> applied | failed | interrupted; baselined and resolved: recorded without running.';
+COMMENT ON COLUMN {history}.attempts.statements_done IS
+    'Statements of a non-transactional migration that are known to be finished.';
+
+CREATE TABLE {history}.head (
+    one boolean PRIMARY KEY DEFAULT true,
+    digest text NOT NULL,
+    applied integer NOT NULL,
+    last_id text,
+    structure jsonb,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT head_is_one_row CHECK (one)
+);
+COMMENT ON TABLE {history}.head IS
+    'One row that says what is applied: the answer to the only question that an up-to-date boot asks.';
+INSERT INTO {history}.head (digest, applied) VALUES (repeat('0', 64), 0);
+COMMENT ON SCHEMA {history} IS 'The history of migrations of every schema (pgschemata).';
+
+-- name: present
+-- Whether the history exists, and whether this role may read it.
+SELECT to_regclass({head_name})::text
+
+-- name: read
+-- Everything that is recorded, as one JSON document.
+SELECT json_build_object(
+    'head', (SELECT json_build_array(digest, applied, last_id, structure) FROM {history}.head),
+    'records', (
+        SELECT coalesce(json_agg(json_build_array(
+            m.migration_id, to_char(m.applied_at_utc, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            a.checksum, a.state, a.attempt, a.duration_ms) ORDER BY m.applied_at_utc, a.attempt), '[]')
+        FROM {history}._yoyo_migration m
+        LEFT JOIN (
+            SELECT DISTINCT ON (migration_id) migration_id, checksum, state, attempt, duration_ms
+            FROM {history}.attempts
+            WHERE direction = 'apply' AND state IN ('applied', 'baselined', 'resolved')
+            ORDER BY migration_id, attempt DESC
+        ) a ON a.migration_id = m.migration_id
+    ),
+    'open', (
+        SELECT coalesce(json_agg(json_build_array(
+            l.migration_id, l.attempt, l.state, l.direction, l.checksum, l.statement_count, l.statements_done,
+            to_char(l.started_at AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            l.client_host, l.error_sqlstate, l.error_line, l.error_message, l.structure_before, l.applied_sql)
+            ORDER BY l.attempt), '[]')
+        FROM (
+            SELECT DISTINCT ON (migration_id) *
+            FROM {history}.attempts
+            WHERE NOT transactional
+            ORDER BY migration_id, attempt DESC
+        ) l
+        WHERE l.state IN ('running', 'failed', 'interrupted')
+    ),
+    'yoyo_lock', (SELECT json_build_array(pid, ctime) FROM {history}.yoyo_lock LIMIT 1),
+    'standby', pg_is_in_recovery()
+)::text
+
+-- name: applied_sql
+-- The text that ran, for the ids given as one JSON array.
+SELECT coalesce(json_object_agg(migration_id, applied_sql), '{{}}')::text
+FROM (
+    SELECT DISTINCT ON (migration_id) migration_id, applied_sql
+    FROM {history}.attempts
+    WHERE direction = 'apply' AND state IN ('applied', 'baselined', 'resolved')
+        AND migration_id IN (SELECT json_array_elements_text({ids}::json))
+    ORDER BY migration_id, attempt DESC
+) a
+
+-- name: record_apply
+-- The rows of one applied migration, in the transaction that applied it. Fails (division by zero) when
+-- the head is not what this deployer read under the lock: then somebody else moved it.
+WITH moved AS (
+    UPDATE {history}.head
+    SET digest = {digest_after}, applied = applied + 1, last_id = {last_id}, structure = NULL, updated_at = now()
+    WHERE digest = {digest_before}
+    RETURNING one
+), marked AS (
+    INSERT INTO {history}._yoyo_migration (migration_hash, migration_id, applied_at_utc)
+    SELECT {yoyo_hash}, {id}, clock_timestamp() AT TIME ZONE 'utc' FROM moved
+    RETURNING migration_id
+), logged AS (
+    INSERT INTO {history}._yoyo_log
+        (id, migration_hash, migration_id, operation, username, hostname, comment, created_at_utc)
+    SELECT gen_random_uuid()::text, {yoyo_hash}, {id}, {yoyo_operation}, {user}, {host}, {comment},
+        clock_timestamp() AT TIME ZONE 'utc'
+    FROM moved
+), attempted AS (
+{attempt}
+)
+SELECT 1 / count(*) FROM moved
+
+-- name: new_attempt
+-- The row of a transactional try that succeeded, or of one that is recorded without running.
+INSERT INTO {history}.attempts (
+    migration_id, schema_name, direction, state, transactional, checksum, fingerprint, applied_sql,
+    statement_count, statements_done, started_at, finished_at, duration_ms,
+    client_host, client_user, client_application)
+SELECT {id}, {schema}, 'apply', {state}, {transactional}, {checksum}, {fingerprint}, {sql},
+    {statement_count}, {statement_count}, now(), clock_timestamp(),
+    extract(epoch FROM clock_timestamp() - now()) * 1000,
+    {host}, {user}, current_setting('application_name')
+FROM moved
+
+-- name: finish_attempt
+-- The end of a non-transactional try that succeeded.
+UPDATE {history}.attempts a
+SET state = {state}, statements_done = statement_count, finished_at = clock_timestamp(),
+    duration_ms = extract(epoch FROM clock_timestamp() - a.started_at) * 1000
+FROM moved
+WHERE a.attempt = {attempt_number}
+
+-- name: record_rollback
+-- The rows of one rolled back migration, in the transaction that rolled it back.
+WITH moved AS (
+    UPDATE {history}.head
+    SET digest = {digest_after}, applied = applied - 1, last_id = {last_id}, structure = NULL, updated_at = now()
+    WHERE digest = {digest_before}
+    RETURNING one
+), unmarked AS (
+    DELETE FROM {history}._yoyo_migration WHERE migration_hash = {yoyo_hash} AND EXISTS (SELECT 1 FROM moved)
+), logged AS (
+    INSERT INTO {history}._yoyo_log
+        (id, migration_hash, migration_id, operation, username, hostname, comment, created_at_utc)
+    SELECT gen_random_uuid()::text, {yoyo_hash}, {id}, 'rollback', {user}, {host}, NULL,
+        clock_timestamp() AT TIME ZONE 'utc'
+    FROM moved
+), attempted AS (
+{attempt}
+)
+SELECT 1 / count(*) FROM moved
+
+-- name: new_rollback
+-- The row of a transactional rollback.
+INSERT INTO {history}.attempts (
+    migration_id, schema_name, direction, state, transactional, checksum, applied_sql,
+    started_at, finished_at, duration_ms, client_host, client_user, client_application)
+SELECT {id}, {schema}, 'rollback', 'rolled back', {transactional}, {checksum}, {sql},
+    now(), clock_timestamp(), extract(epoch FROM clock_timestamp() - now()) * 1000,
+    {host}, {user}, current_setting('application_name')
+FROM moved
+
+-- name: start_attempt
+-- The row that says a non-transactional migration is about to run; committed before it does.
+INSERT INTO {history}.attempts (
+    migration_id, schema_name, direction, state, transactional, checksum, fingerprint, applied_sql,
+    statement_count, statements_done, backend_start, client_host, client_user, client_application,
+    structure_before)
+SELECT {id}, {schema}, {direction}, 'running', false, {checksum}, {fingerprint}, {sql},
+    {statement_count}, {statements_done},
+    (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()),
+    {host}, {user}, current_setting('application_name'), {structure}::jsonb
+RETURNING attempt
+
+-- name: progress
+-- A statement of a non-transactional file is done; in its own transaction where it can have one.
+UPDATE {history}.attempts SET statements_done = {statements_done} WHERE attempt = {attempt_number}
+
+-- name: end_attempt
+-- How a try ended that did not succeed.
+UPDATE {history}.attempts
+SET state = {state}, finished_at = clock_timestamp(),
+    duration_ms = extract(epoch FROM clock_timestamp() - started_at) * 1000,
+    error_sqlstate = {sqlstate}, error_line = {line}, error_message = {message}
+WHERE attempt = {attempt_number}
+
+-- name: failed_attempt
+-- A transactional try that left nothing behind but this row.
+INSERT INTO {history}.attempts (
+    migration_id, schema_name, direction, state, transactional, checksum, fingerprint, applied_sql,
+    finished_at, duration_ms, client_host, client_user, client_application,
+    error_sqlstate, error_line, error_message)
+VALUES ({id}, {schema}, {direction}, {state}, true, {checksum}, {fingerprint}, {sql},
+    clock_timestamp(), {duration_ms}, {host}, {user}, current_setting('application_name'),
+    {sqlstate}, {line}, {message})
+
+-- name: adopt
+-- The checksum of a migration that another tool recorded; the head is made true again afterwards.
+INSERT INTO {history}.attempts (
+    migration_id, schema_name, direction, state, transactional, checksum, applied_sql,
+    finished_at, client_host, client_user, client_application)
+VALUES ({id}, {schema}, 'apply', 'baselined', {transactional}, {checksum}, {sql},
+    clock_timestamp(), {host}, {user}, current_setting('application_name'))
+
+-- name: resolve_rolled_back
+-- The try is over and counts for nothing: the migration is pending again from its first statement.
+UPDATE {history}.attempts SET state = 'rolled back', finished_at = coalesce(finished_at, clock_timestamp())
+WHERE migration_id = {id} AND NOT transactional AND state IN ('running', 'failed', 'interrupted')
+
+-- name: set_structure
+-- What the structure is after a run, so that drift can be told later.
+WITH noted AS (
+    UPDATE {history}.attempts SET structure_after = {structure}::jsonb
+    WHERE attempt = (SELECT max(attempt) FROM {history}.attempts WHERE state IN ('applied', 'rolled back'))
+)
+UPDATE {history}.head SET structure = {structure}::jsonb
+
+-- name: repair_head
+-- Make the summing row agree with the rows that it sums up.
+UPDATE {history}.head SET digest = {digest}, applied = {applied}, last_id = {last_id}, updated_at = now()

@@ -1,0 +1,119 @@
+-- name: holders
+-- Sessions that hold the advisory lock {key}. What this role may not see of them comes as NULL.
+SELECT coalesce(json_agg(json_build_object(
+    'pid', l.pid, 'user', coalesce(a.usename, ''), 'application', coalesce(a.application_name, ''),
+    'client', coalesce(host(a.client_addr), ''),
+    'since', coalesce(to_char(a.backend_start AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''),
+    'state', coalesce(a.state, ''),
+    'query', CASE WHEN a.query IS NULL OR a.query = '<insufficient privilege>' THEN '' ELSE left(a.query, 200) END
+)), '[]')::text
+FROM pg_locks l
+LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND l.classid::bigint = {key_high} AND l.objid::bigint = {key_low}
+
+-- name: blockers
+-- Sessions that backend {pid} waits for.
+SELECT coalesce(json_agg(json_build_object(
+    'pid', b.pid, 'user', coalesce(b.usename, ''), 'application', coalesce(b.application_name, ''),
+    'client', coalesce(host(b.client_addr), ''),
+    'since', coalesce(to_char(b.xact_start AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''),
+    'state', coalesce(b.state, ''),
+    'query', CASE WHEN b.query IS NULL OR b.query = '<insufficient privilege>' THEN '' ELSE left(b.query, 200) END
+)), '[]')::text
+FROM unnest(pg_blocking_pids({pid})) p
+JOIN pg_stat_activity b ON b.pid = p
+
+-- name: invalid_indexes
+-- Indexes that the planner does not use, and whether somebody builds them right now.
+SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname, t.relname,
+    i.indisready, p.pid, p.phase) ORDER BY 1, 2), '[]')::text
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class t ON t.oid = i.indrelid
+LEFT JOIN pg_stat_progress_create_index p ON p.index_relid = i.indexrelid
+    AND p.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
+WHERE NOT (i.indisvalid AND i.indisready) AND c.relkind = 'i' AND n.nspname IN ({schemas})
+
+-- name: unvalidated_constraints
+SELECT coalesce(json_agg(json_build_array(n.nspname, t.relname, k.conname) ORDER BY 1, 2, 3), '[]')::text
+FROM pg_constraint k
+JOIN pg_class t ON t.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = t.relnamespace
+WHERE NOT k.convalidated AND n.nspname IN ({schemas})
+
+-- name: missing_schemas
+SELECT coalesce(json_agg(name), '[]')::text
+FROM unnest(ARRAY[{schemas}]) name
+WHERE NOT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = name)
+
+-- name: index_state
+-- Whether one index is there, valid and ready, its table, and who builds it now.
+SELECT json_build_array(i.indisvalid, i.indisready, n.nspname, c.relname, t.relname,
+    (SELECT pid FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid LIMIT 1),
+    pg_get_indexdef(i.indexrelid))::text
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class t ON t.oid = i.indrelid
+WHERE n.nspname = {schema} AND c.relname = {name}
+
+-- name: leftovers
+-- Invalid indexes that a stopped REINDEX CONCURRENTLY left in {schema}, and that nobody builds now.
+SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname)), '[]')::text
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND n.nspname = {schema}
+    AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
+
+-- name: index_progress
+SELECT json_build_array(phase, blocks_done, blocks_total, tuples_done, tuples_total,
+    lockers_done, lockers_total, current_locker_pid)::text
+FROM pg_stat_progress_create_index
+WHERE pid = {pid}
+
+-- name: empty
+-- Whether none of the schemas holds a relation.
+SELECT (NOT EXISTS (
+    SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ({schemas})
+))::text
+
+-- name: target
+-- What we are connected to, for people and for the guard of production.
+SELECT json_build_array(current_database(), current_user, host(inet_server_addr()), inet_server_port(),
+    current_setting('server_version'), pg_is_in_recovery(), pg_backend_pid())::text
+
+-- name: relations
+-- Tables of every kind, and indexes with their table and whether the planner uses them.
+SELECT json_build_object(
+    'tables', (
+        SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname)), '[]')
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname IN ({schemas})
+    ),
+    'indexes', (
+        SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname, t.relname, i.indisvalid AND i.indisready)), '[]')
+        FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indexrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_class t ON t.oid = i.indrelid
+        WHERE n.nspname IN ({schemas})
+    )
+)::text
+
+-- name: index_parents
+-- The topmost index above each partition's index.
+WITH RECURSIVE up(leaf, top) AS (
+    SELECT inhrelid, inhparent FROM pg_inherits
+    UNION ALL
+    SELECT up.leaf, i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.top
+)
+SELECT coalesce(json_object_agg(l.relname, t.relname), '{{}}')::text
+FROM up
+JOIN pg_class l ON l.oid = up.leaf AND l.relkind IN ('i', 'I')
+JOIN pg_class t ON t.oid = up.top
+JOIN pg_namespace n ON n.oid = l.relnamespace
+WHERE n.nspname IN ({schemas}) AND NOT EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = up.top)

@@ -1,0 +1,181 @@
+"""Run a non-transactional migration: statement by statement, each step remembered.
+
+A statement that can run in a transaction shares one with the note that it is done, so after a crash
+only a statement that cannot is ever in doubt, and only the one that was running.
+"""
+
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from schemata import errors
+from schemata.adapters import executor, indexes, postgres, watch
+from schemata.core import locks, place, recorded, statement
+
+_DUPLICATE_OBJECT = "42710"
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Resume:
+    """Where to go on: statements before `done` are finished; `in_doubt` says the same of the next one, perhaps."""
+
+    done: int = 0
+    in_doubt: bool = False
+
+
+class NeedsResolve(errors.MigrationError):
+    """An interrupted migration is in a state that only a person can judge. Nothing was changed."""
+
+    def __init__(self, attempt: recorded.OpenAttempt, path: str, difference: Sequence[str]) -> None:
+        super().__init__(
+            "\n".join([f"{attempt.id} was interrupted, and this kind cannot heal itself ({path})", *difference]),
+            "Look at the data, bring it to one side or the other, then say which:\n"
+            f"  inv migrate-resolve {attempt.id} --applied       it is all done: record it\n"
+            f"  inv migrate-resolve {attempt.id} --rolled-back   nothing of it is left: run it again from the start",
+        )
+        self.attempt = attempt
+
+
+def plan(
+    attempt: recorded.OpenAttempt, path: str, statements: Sequence[statement.Statement], structure_now: dict[str, str]
+) -> Resume:
+    """Return where an interrupted file goes on, or raise NeedsResolve with the exact difference."""
+    before = statement.split(attempt.sql)
+    done = attempt.statements_done
+    same = all(
+        number < len(statements) and statement.fingerprint(before[number].text) == statement.fingerprint(item.text)
+        for number, item in enumerate(before[:done])
+    )
+    doubtful = before[done] if done < len(before) else None
+    if same and (doubtful is None or not _outside(doubtful)):
+        return Resume(done)
+    if same and doubtful is not None and statement.heals_itself(doubtful):
+        unchanged = done < len(statements) and statements[done].text == doubtful.text
+        return Resume(done, in_doubt=unchanged)
+    if same and doubtful is not None and attempt.state == "failed" and not statement.may_commit(doubtful):
+        return Resume(done)
+    raise NeedsResolve(attempt, path, _difference(attempt, before, same, structure_now))
+
+
+def _difference(
+    attempt: recorded.OpenAttempt, before: Sequence[statement.Statement], same: bool, structure_now: dict[str, str]
+) -> list[str]:
+    lines = []
+    for number, item in enumerate(before):
+        if number < attempt.statements_done:
+            word = "done"
+        elif number == attempt.statements_done:
+            word = "in doubt: it was running, and may have committed some of its work"
+        else:
+            word = "not run"
+        lines.append(f"  statement {number + 1} (line {item.line}) {word}: {statement.excerpt(attempt.sql, item, 60)}")
+    if not same:
+        lines.append("  The file was edited since: its statements that were done are no longer the same.")
+    if attempt.message:
+        lines.append(f"  It ended with PostgreSQL {attempt.sqlstate or 'error'}: {attempt.message}")
+    moved = [schema for schema, value in attempt.structure_before.items() if structure_now.get(schema) != value]
+    lines.append(
+        f"  The structure of {', '.join(sorted(moved))} has changed since it started."
+        if moved
+        else "  The structure of the schemas is what it was when it started; rows may have changed."
+    )
+    return lines
+
+
+def _outside(item: statement.Statement) -> bool:
+    return statement.needs_no_transaction(item) or statement.may_commit(item) or item.kind == "alter type add value"
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """The run of one file: what is said about it, and to whom."""
+
+    session: postgres.Session
+    script: executor.Script
+    schema: str
+    progress: Callable[[int], str]
+    budget: executor.Budget
+    eyes: watch.Watch
+    say: Say
+
+    def run(self, statements: Sequence[statement.Statement], resume: Resume) -> None:
+        """Run the statements from where `resume` says. Raises ScriptFailed at the first that fails."""
+        own = {name for item in statements if (name := _sets(item))}
+        for number, item in enumerate(statements):
+            if number < resume.done:
+                if item.kind == "set":
+                    self.session.script(item.text)
+                continue
+            self._step(number, item, own, in_doubt=resume.in_doubt and number == resume.done)
+
+    def _step(self, number: int, item: statement.Statement, own: set[str], *, in_doubt: bool) -> None:
+        self.eyes.begin(building_index=item.kind == "create index concurrently")
+        try:
+            if _outside(item):
+                self._settings(own, outside=True)
+                self._run_outside(item, in_doubt)
+                self.session.script(self.progress(number + 1))
+            elif item.kind == "set":
+                self.session.script(item.text)
+                self.session.script(self.progress(number + 1))
+            else:
+                self._settings(own, outside=False)
+                self._run_inside(number, item)
+        except postgres.StatementFailed as failure:
+            at = place.of(self.script.sql, item)
+            if failure.position is not None and failure.position <= len(item.text):
+                at = place.where(self.script.sql, item.offset + failure.position, number) or at
+            if failure.sqlstate in executor.RETRIED:
+                raise executor.LockTimeout(self.script, 1, self.eyes.end(), at.line) from failure
+            raise executor.ScriptFailed(self.script, failure, at) from failure
+        finally:
+            self.eyes.end()
+
+    def _settings(self, own: set[str], *, outside: bool) -> None:
+        # A waiting CREATE INDEX CONCURRENTLY blocks nobody, and lock_timeout would leave it INVALID.
+        wanted = {
+            "search_path": executor.search_path(self.script.search_path),
+            "lock_timeout": "0" if outside else executor.milliseconds(self.budget.lock_timeout),
+            "statement_timeout": "0" if outside else executor.milliseconds(self.budget.statement_timeout),
+        }
+        self.session.script("; ".join(f"SET {name} = {value}" for name, value in wanted.items() if name not in own))
+
+    def _run_outside(self, item: statement.Statement, in_doubt: bool) -> None:
+        match item.kind:
+            case "create index concurrently":
+                indexes.build(self.session, item, self.schema, self.say, in_doubt=in_doubt)
+            case "drop index concurrently":
+                indexes.drop(self.session, item, self.schema, in_doubt=in_doubt)
+            case "reindex concurrently":
+                indexes.rebuild(self.session, item, self.schema, self.say)
+            case "alter type add value":
+                try:
+                    self.session.script(item.text)
+                except postgres.StatementFailed as failure:
+                    if not (in_doubt and failure.sqlstate == _DUPLICATE_OBJECT):
+                        raise
+            case _:
+                self.session.script(item.text)
+
+    def _run_inside(self, number: int, item: statement.Statement) -> None:
+        for attempt in range(1, self.budget.attempts + 1):
+            try:
+                with executor.rolled_back(self.session):
+                    self.session.script(f"BEGIN;\n{item.text}")
+                    self.session.script(f"{self.progress(number + 1)}; COMMIT")
+                return
+            except postgres.StatementFailed as failure:
+                moved = failure.position - len("BEGIN;\n") if failure.position else None
+                failure.position = moved if moved and moved > 0 else None
+                if failure.sqlstate not in executor.RETRIED or attempt == self.budget.attempts:
+                    raise
+                pause = locks.backoff(attempt, self.budget.backoff, self.budget.backoff_cap, random.random)
+                self.say(f"{self.script.migration_id}: {failure.message} (try {attempt}); again in {pause:.1f} s")
+                time.sleep(pause)
+
+
+def _sets(item: statement.Statement) -> str:
+    return str(item.node.variable_set_stmt.name) if item.kind == "set" else ""

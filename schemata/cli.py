@@ -1,0 +1,29 @@
+"""The console script `schemata`: the same commands without a tasks.py, and exit code 2 for a wrong command line."""
+
+import sys
+
+from invoke import program
+from invoke.exceptions import ParseError
+
+from schemata import __version__, errors, tasks
+
+
+class Program(program.Program):
+    """Invoke's program over the engine's collection."""
+
+    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
+        """Run the command line; Invoke ends with 1 for a wrong one, which here means that a person is needed."""
+        try:
+            self.create_config()
+            self.parse_core(argv)
+            self.parse_collection()
+            self.parse_tasks()
+        except ParseError as error:
+            print(f"{error}\nSee: schemata --list", file=sys.stderr)
+            sys.exit(errors.WRONG_SETTINGS)
+        super().run(argv, exit)
+
+
+def main() -> None:
+    """Run the program that `[project.scripts]` names."""
+    Program(name="schemata", binary="schemata", version=__version__, namespace=tasks.namespace).run()

@@ -1,0 +1,27 @@
+"""What the tasks call: noun modules, verb functions, values with `.ok` and `.exit_code`.
+
+The modules load on first use (PEP 562): `inv --list` must not pay for psycopg and the SQL parser.
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemata.commands import boots as boots
+    from schemata.commands import checks as checks
+    from schemata.commands import doctor as doctor
+    from schemata.commands import histories as histories
+    from schemata.commands import migrations as migrations
+    from schemata.commands import rollbacks as rollbacks
+    from schemata.commands import server as server
+    from schemata.commands import sources as sources
+    from schemata.commands import statuses as statuses
+
+_MODULES = ("boots", "checks", "doctor", "histories", "migrations", "rollbacks", "server", "sources", "statuses")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

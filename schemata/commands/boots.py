@@ -1,0 +1,143 @@
+"""The entrypoint of a container, once there is something to do or to wait for."""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from schemata import commands, config, errors
+from schemata.adapters import files, history, libpq, lookfirst, waiting
+from schemata.commands import sources, statuses, targets
+from schemata.core import migration, voice
+
+CACHE = "stat-cache"
+
+
+class BuildChanged(errors.ConfigError):
+    """The manifest of a sealed build does not say what its files say."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} does not say what the migration files say, so this build is not what was sealed",
+            "Seal it again when the image is built: schemata seal (and `schemata seal --check` in CI).",
+        )
+
+
+def run(url: str, root: str, service: str, until: str, *, wait_only: bool) -> None:
+    """Bring the database to this build, or wait until somebody else has. Raises errors.Error.
+
+    A server that is not there and a deploy lock that is held are tried again, by the retry policy of the
+    settings; a migration that fails is not.
+    """
+    settings = config.load(Path(root))
+    began = files.clock()
+    found = files.read(settings.migrations, settings.schemas)
+    _check_manifest(settings, found)
+    remember(settings, began, found)
+    if until:
+        statuses.find(found, until)
+    choice = _choice(settings, url)
+    name = f"{service}: " if service else ""
+
+    def say(text: str) -> None:
+        print(f"{name}{text}", file=sys.stderr, flush=True)
+
+    if wait_only:
+        _wait(settings, choice, found, until, say)
+    else:
+        _migrate(settings, choice, until, voice.Voice(say, voice.SILENT.step))
+
+
+def remember(settings: config.Config, began: float, found: tuple[migration.Migration, ...]) -> None:
+    """Write the stat cache of a working tree, from files that were read after `began`."""
+    facts = {
+        "settings_stamp": lookfirst.stamp(str(settings.root / config.FILE)),
+        "folder": str(settings.migrations),
+        **sources.boot_settings(settings),
+    }
+    files.remember(settings.home / CACHE, began, facts, found)
+
+
+def _check_manifest(settings: config.Config, found: tuple[migration.Migration, ...]) -> None:
+    path = settings.migrations / files.MANIFEST
+    if path.is_file() and path.read_text(encoding="utf-8") != files.manifest(found, sources.boot_settings(settings)):
+        raise BuildChanged(path)
+
+
+def _choice(settings: config.Config, url: str) -> targets.Choice:
+    # A container has DATABASE_URL; there it is the nearest word, before any dev server.
+    try:
+        return targets.choose(dataclasses.replace(settings, server=config.Server(kind="external")), url)
+    except errors.ConfigError:
+        return targets.choose(settings, url)
+
+
+def _migrate(settings: config.Config, choice: targets.Choice, until: str, speak: voice.Voice) -> None:
+    # One policy, not one inside the other: each try here looks at the server once.
+    once = dataclasses.replace(settings, wait=config.Wait(1, settings.wait.delay))
+    heard = ""
+    for attempt in range(1, settings.wait.attempts + 1):
+        try:
+            result = commands.migrations.migrate(once, url=choice.url, to=until, speak=speak)
+        except (errors.NotAvailable, errors.Busy) as error:
+            hopeless = isinstance(error, waiting.ServerNotReady) and error.reason.hopeless
+            if hopeless or attempt == settings.wait.attempts:
+                raise
+            if error.message != heard:
+                heard = error.message
+                speak.say(f"{error.message}; again in {settings.wait.delay:g} s, up to {settings.wait.attempts} tries")
+            time.sleep(settings.wait.delay)
+            continue
+        for note in result.notes:
+            speak.say(note)
+        speak.say(f"applied {len(result.done)}; the database is at {result.revision or 'no revision'}")
+        return
+
+
+def _wait(
+    settings: config.Config,
+    choice: targets.Choice,
+    found: tuple[migration.Migration, ...],
+    until: str,
+    say: Callable[[str], None],
+) -> None:
+    """Poll until what this build needs is applied; a standby will do."""
+    heard = ""
+    for attempt in range(1, settings.wait.attempts + 1):
+        try:
+            with targets.connect(choice) as connection:
+                left = _left(settings, found, until, connection)
+            if not left:
+                return
+            text = f"waiting for {left[0]}" + (f" and {len(left) - 1} more" if len(left) > 1 else "")
+        except waiting.DatabaseNotFound as error:
+            text = error.message
+        except waiting.ServerNotReady as error:
+            if error.reason.hopeless:
+                raise
+            text = error.message
+        except (libpq.ConnectionLost, libpq.QueryFailed) as error:
+            text = str(error)
+        if text != heard:
+            heard = text
+            say(f"{text} (up to {settings.wait.attempts} tries, {settings.wait.delay:g} s apart)")
+        if attempt < settings.wait.attempts:
+            time.sleep(settings.wait.delay)
+    raise errors.Busy(
+        f"{heard}, and nobody applied it within {settings.wait.attempts} tries",
+        "See what the migrating service says, or run `inv migrate`.",
+    )
+
+
+def _left(
+    settings: config.Config, found: tuple[migration.Migration, ...], until: str, connection: libpq.Connection
+) -> list[str]:
+    ledger = history.History(settings.history_schema)
+    if until:
+        return [] if until in ledger.read(connection.query).ids() else [until]
+    compared = statuses.compare(settings, found, connection.query, full=False, allow_out_of_order=True)
+    refused = [item for item in compared.of("changed", "missing", "ahead") if item.exit_code != errors.DONE]
+    if refused:
+        raise commands.migrations.DeployRefused(refused)
+    return [item.id for item in compared.pending]

@@ -1,0 +1,149 @@
+"""The record itself: what a person knows better than the engine."""
+
+from schemata import config, errors
+from schemata.adapters import catalog, executor, files, history, postgres
+from schemata.commands import deploys, statuses, targets
+from schemata.core import migration, outcome, recorded, statement, voice
+
+
+def baseline(
+    settings: config.Config, *, through: str, url: str = "", speak: voice.Voice = voice.SILENT
+) -> outcome.Migrated:
+    """Record every migration up to `through` as applied without running it, in one transaction.
+
+    For a database that another tool brought to that state. What is recorded already stays as it is; a record
+    of another tool gets the checksum of the file. Refuses a database without a single relation.
+    """
+    sources = files.read(settings.migrations, settings.schemas)
+    if not through:
+        raise errors.ConfigError(
+            "which migrations does the database already have?",
+            f"Name the last one: inv migrate-baseline --through {sources[-1].id if sources else '<id>'}",
+        )
+    last = sources.index(statuses.find(sources, through))
+    choice = targets.choose(settings, url)
+    with targets.connect(choice) as connection:
+        target = targets.describe(choice, connection)
+        if catalog.is_empty(connection.query, settings.schemas):
+            raise errors.MigrationError(
+                f"{target.describe()} has no table in {', '.join(settings.schemas)}: a baseline would record "
+                "what is not there",
+                "Apply the migrations instead: inv migrate",
+            )
+    done: list[outcome.Applied] = []
+    with deploys.opened(settings, choice, speak) as deploy:
+        deploy.lock(settings.locks.wait)
+        found = deploy.prepare(settings.locks.wait)
+        head = found.head
+        known = {record.id: record for record in found.records}
+        parts = []
+        for item in sources[: last + 1]:
+            if item.id in known and known[item.id].checksum:
+                continue
+            if item.id in known:
+                parts.append(deploy.history.adopt(item, deploy.session.client))
+                done.append(outcome.Applied(item.id, item.schema, 0, 0, 0.0))
+                continue
+            after = history.head_after_apply(head, item)
+            parts.append(
+                deploy.history.record_apply(
+                    item,
+                    head,
+                    after,
+                    deploy.session.client,
+                    fingerprint=statement.fingerprint(item.sql),
+                    statement_count=0,
+                    state="baselined",
+                    comment="baseline",
+                )
+            )
+            head = after
+            done.append(outcome.Applied(item.id, item.schema, 0, 0, 0.0))
+        if parts:
+            with executor.rolled_back(deploy.session):
+                deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
+            deploy.prepare(settings.locks.wait)
+            deploy.note_structure()
+    return outcome.Migrated(target, "baselined", done=tuple(done), revision=head.last_id)
+
+
+def resolve(
+    settings: config.Config,
+    migration_id: str,
+    *,
+    applied: bool,
+    rolled_back: bool,
+    url: str = "",
+    speak: voice.Voice = voice.SILENT,
+) -> outcome.Said:
+    """Record what a person found out about an interrupted migration; nothing of it is run.
+
+    `applied`: all of it is there. `rolled_back`: nothing of it is there, so it is pending again.
+    """
+    if applied == rolled_back:
+        raise errors.ConfigError(
+            "say exactly one of --applied and --rolled-back",
+            f"inv migrate-resolve {migration_id} --applied       all of it is done\n"
+            f"inv migrate-resolve {migration_id} --rolled-back   nothing of it is left",
+        )
+    sources = files.read(settings.migrations, settings.schemas)
+    choice = targets.choose(settings, url)
+    with targets.connect(choice) as connection:
+        target = targets.describe(choice, connection)
+    with deploys.opened(settings, choice, speak) as deploy:
+        deploy.lock(settings.locks.wait)
+        found = deploy.prepare(settings.locks.wait)
+        attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
+        if attempt is None:
+            state = "is applied" if migration_id in found.ids() else "was not interrupted"
+            raise errors.MigrationError(
+                f"{migration_id} {state}: there is nothing to resolve in {target.describe()}",
+                "`inv migrate-status` shows what is interrupted.",
+            )
+        _write(deploy, found, attempt, sources, applied=applied)
+    word = "applied" if applied else "rolled back"
+    return outcome.Said(
+        f"{migration_id} is recorded as {word} in {target.describe()}.\nGo on with: inv migrate-status",
+        facts={"id": migration_id, "state": word},
+    )
+
+
+def _write(
+    deploy: deploys.Deploy,
+    found: recorded.Recorded,
+    attempt: recorded.OpenAttempt,
+    sources: tuple[migration.Migration, ...],
+    *,
+    applied: bool,
+) -> None:
+    is_recorded = attempt.id in found.ids()
+    close = deploy.history.resolve_rolled_back(attempt.id)
+    parts = [close]
+    if applied != is_recorded:
+        # The record disagrees with what the person found, so it moves.
+        item = statuses.find(sources, attempt.id)
+        who = deploy.session.client
+        if applied:
+            parts.append(
+                deploy.history.record_apply(
+                    item,
+                    found.head,
+                    history.head_after_apply(found.head, item),
+                    who,
+                    fingerprint=statement.fingerprint(item.sql),
+                    statement_count=0,
+                    state="resolved",
+                    comment="resolved as applied",
+                )
+            )
+        else:
+            after = history.head_after_rollback(found, found.head, item, [item.id])
+            parts.append(deploy.history.record_rollback(item, found.head, after, who))
+    try:
+        with executor.rolled_back(deploy.session):
+            deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
+    except postgres.StatementFailed as failure:
+        raise errors.MigrationError(
+            f"{attempt.id} could not be resolved: {failure.message}", "Run it again."
+        ) from failure
+    deploy.note_structure()

@@ -1,0 +1,235 @@
+"""Migrations against a database: what is so, and making it so."""
+
+import time
+from collections.abc import Sequence
+
+from schemata import config, errors
+from schemata.adapters import catalog, files, history, libpq, postgres, stepwise, waiting
+from schemata.commands import deploys, statuses, targets
+from schemata.core import checks, migration, outcome, recorded, status, voice
+
+_REFUSED = ("changed", "missing", "ahead", "out-of-order")
+_SETTLE_TRIES = 15
+
+
+class DeployRefused(errors.MigrationError):
+    """Files and history contradict each other; nothing was applied."""
+
+    def __init__(self, findings: Sequence[status.Finding]) -> None:
+        parts = []
+        for finding in findings:
+            detail = f"\n{finding.detail.rstrip()}" if finding.detail else ""
+            parts.append(f"{finding.subject}: {finding.text}{detail}\n  {finding.remedy}")
+        super().__init__("\n".join(parts), "Nothing was applied.")
+        self.findings = tuple(findings)
+
+
+class ConnectionEnded(errors.NotAvailable):
+    """The connection was lost; the history said afterwards what is applied."""
+
+    def __init__(self, message: str, settled: str) -> None:
+        super().__init__(f"the connection to the server was lost: {message}\n{settled}", "Run again to go on.")
+
+
+def migrate(
+    settings: config.Config,
+    *,
+    url: str = "",
+    schema: str = "",
+    to: str = "",
+    dry_run: bool = False,
+    lock_wait: float | None = None,
+    allow_out_of_order: bool = False,
+    create_database: bool = False,
+    speak: voice.Voice = voice.SILENT,
+) -> outcome.Migrated:
+    """Apply the pending migrations, each together with its record, in the one order.
+
+    `to` ends with that migration, `schema` with the last pending one of that schema; whatever sorts
+    before is applied too, because there is one order. A failure leaves everything before it applied and
+    nothing of it, unless it is non-transactional, in which case the next run heals it or says what is in doubt.
+    """
+    began = time.monotonic()
+    sources = files.read(settings.migrations, settings.schemas)
+    statuses.check_schema(settings, schema)
+    if to:
+        statuses.find(sources, to)
+    choice = targets.choose(settings, url)
+    may_create = create_database or settings.create_database or choice.is_dev
+    with _login(settings, choice, may_create, speak) as connection:
+        target = targets.describe(choice, connection)
+        compared = statuses.compare(
+            settings, sources, connection.query, full=False, allow_out_of_order=allow_out_of_order
+        )
+        pending = _selected(compared, sources, schema, to)
+        missing = catalog.missing_schemas(connection.query, settings.schemas)
+        found = history.History(settings.history_schema).read(connection.query)
+    notes = [*choice.notes, *_notes(compared)]
+    if dry_run:
+        checks.check(pending)
+        planned = tuple(
+            {"id": item.id, "transactional": item.transactional, "path": item.path, "sql": item.sql} for item in pending
+        )
+        return outcome.Migrated(
+            target, "applied", planned=planned, notes=tuple(notes), dry_run=True, revision=compared.database_revision
+        )
+    done: list[outcome.Applied] = []
+    revision = compared.database_revision
+    unsettled = not found.head_is_true() or (found.present and found.head.structure is None)
+    if not compared.of("ahead") and (pending or missing or unsettled or compared.of("interrupted")):
+        wait = settings.locks.wait if lock_wait is None else lock_wait
+
+        def selected(session_ask: history.Ask) -> tuple[migration.Migration, ...]:
+            again = statuses.compare(settings, sources, session_ask, full=False, allow_out_of_order=allow_out_of_order)
+            return _selected(again, sources, schema, to)
+
+        try:
+            with deploys.opened(settings, choice, speak) as deploy:
+                if deploy.lock(wait, done=lambda: not missing and not selected(deploy.session.rows)):
+                    ready = deploy.prepare(wait)
+                    revision = _apply_all(deploy, sources, selected(deploy.session.rows), ready, done)
+        except postgres.ConnectionLost as error:
+            raise ConnectionEnded(str(error), settled(settings, choice, sources, done)) from error
+    return outcome.Migrated(
+        target,
+        "applied",
+        done=tuple(done),
+        notes=tuple(notes),
+        revision=revision,
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def _login(settings: config.Config, choice: targets.Choice, may_create: bool, speak: voice.Voice) -> libpq.Connection:
+    def connect() -> libpq.Connection:
+        return waiting.connect(
+            choice.url,
+            application_name="schemata",
+            attempts=settings.wait.attempts,
+            delay=settings.wait.delay,
+            say=speak.say,
+        )
+
+    try:
+        return connect()
+    except waiting.DatabaseNotFound as error:
+        name = waiting.database_of(choice.url)
+        if not may_create:
+            raise errors.NotAvailable(
+                error.message, f"Create it ({name}), or let this command do it: --create-database."
+            ) from error
+        if waiting.create_database(choice.url, name, application_name="schemata"):
+            speak.say(f"created the database {name}")
+        return connect()
+
+
+def _selected(
+    compared: status.Comparison, sources: Sequence[migration.Migration], schema: str, to: str
+) -> tuple[migration.Migration, ...]:
+    refused = [finding for finding in compared.of(*_REFUSED) if finding.exit_code != errors.DONE]
+    if refused:
+        raise DeployRefused(refused)
+    pending = compared.pending
+    if compared.of("ahead") and not pending:
+        return ()
+    if to:
+        order = {item.id: number for number, item in enumerate(sources)}
+        pending = tuple(item for item in pending if order[item.id] <= order[to])
+    if schema:
+        last = max((number for number, item in enumerate(pending) if item.schema == schema), default=-1)
+        pending = pending[: last + 1]
+    return pending
+
+
+def _apply_all(
+    deploy: deploys.Deploy,
+    sources: Sequence[migration.Migration],
+    pending: Sequence[migration.Migration],
+    found: recorded.Recorded,
+    done: list[outcome.Applied],
+) -> str:
+    """Apply what is pending, adding each to `done` as it is committed; return the revision reached."""
+    checks.check(pending)
+    resumes = _resumes(deploy, sources, pending, found)
+    head = found.head
+    for number, item in enumerate(pending):
+        deploy.voice.step(number, len(pending), item.id)
+        applied, head = deploy.apply(
+            item, head, resumes.get(item.id, stepwise.Resume()), durable=number == len(pending) - 1
+        )
+        done.append(applied)
+    deploy.voice.step(len(pending), len(pending), "")
+    if done or head.structure is None:
+        deploy.session.reset()
+        deploy.note_structure()
+    return head.last_id
+
+
+def _resumes(
+    deploy: deploys.Deploy,
+    sources: Sequence[migration.Migration],
+    pending: Sequence[migration.Migration],
+    found: recorded.Recorded,
+) -> dict[str, stepwise.Resume]:
+    """Return where interrupted migrations go on; refuse, before anything runs, what cannot heal itself."""
+    by_id = {item.id: item for item in sources}
+    applied = found.ids()
+    resumes: dict[str, stepwise.Resume] = {}
+    for attempt in found.open_attempts:
+        rollback = attempt.direction == "rollback"
+        if rollback != (attempt.id in applied):
+            continue
+        if rollback:
+            raise errors.MigrationError(
+                f"the rollback of {attempt.id} was interrupted after {attempt.statements_done} of "
+                f"{attempt.statement_count} statements",
+                f"Finish it: inv rollback --steps 1; or, if nothing of it happened: "
+                f"inv migrate-resolve {attempt.id} --applied",
+            )
+        item = by_id.get(attempt.id)
+        if item is None:
+            raise errors.MigrationError(
+                f"{attempt.id} was interrupted ({attempt.statements_done} of {attempt.statement_count} statements "
+                "done), but this build has no file for it",
+                "Deploy the build that has it, or undo it by hand and say so: "
+                f"inv migrate-resolve {attempt.id} --rolled-back",
+            )
+        if item not in pending:
+            continue
+        resumes[item.id] = resume_of(deploy, item, attempt)
+        deploy.voice.say(f"{item.id}: going on at statement {resumes[item.id].done + 1} of an interrupted run")
+    return resumes
+
+
+def resume_of(deploy: deploys.Deploy, item: migration.Migration, attempt: recorded.OpenAttempt) -> stepwise.Resume:
+    """Return where the interrupted file of a migration goes on, or raise NeedsResolve."""
+    rollback = attempt.direction == "rollback"
+    path, sql = (item.rollback_path, item.rollback_sql) if rollback else (item.path, item.sql)
+    if (item.rollback_transactional if rollback else item.transactional) and not attempt.statements_done:
+        # It became transactional after it failed; whether it left something is for the server to say.
+        return stepwise.Resume()
+    structure = catalog.structure(deploy.session.rows, [item.schema])
+    return stepwise.plan(attempt, path, checks.check_script(path, sql, transactional=False), structure)
+
+
+def settled(
+    settings: config.Config, choice: targets.Choice, sources: Sequence[migration.Migration], done: list[outcome.Applied]
+) -> str:
+    """Ask the history what is applied, after a connection was lost in a moment that only it knows."""
+    try:
+        with waiting.connect(choice.url, application_name="schemata", attempts=_SETTLE_TRIES, delay=1.0) as connection:
+            found = history.History(settings.history_schema).read(connection.query)
+    except (waiting.ServerNotReady, libpq.QueryFailed, libpq.ConnectionLost):
+        return f"{len(done)} migrations were applied before; the server does not answer to say more."
+    applied = found.ids()
+    under_way = next((item.id for item in sources if item.id not in {one.id for one in done}), "")
+    late = (under_way in applied and f"; {under_way} was committed") or ""
+    return f"The history says: {len(applied)} applied, the last is {found.head.last_id or 'none'}{late}."
+
+
+def _notes(compared: status.Comparison) -> list[str]:
+    notes = [f"{finding.subject}: {finding.text}" for finding in compared.of("reformatted", "unverified", "yoyo-lock")]
+    ahead = compared.of("ahead")
+    if ahead:
+        notes.append(f"{ahead[-1].text}. {ahead[-1].remedy} Nothing is applied.")
+    return notes

@@ -1,0 +1,93 @@
+"""Which database a command works on, and whether it may be destructive there."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+
+from schemata import config, errors
+from schemata.adapters import catalog, embedded, libpq, waiting
+from schemata.core import outcome, urls
+
+_LOCAL = ("", "localhost", "127.0.0.1", "::1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A database by its URL, and what chose it."""
+
+    url: str
+    chosen_by: str
+    notes: tuple[str, ...] = ()
+    is_dev: bool = False
+
+
+def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = os.environ) -> Choice:
+    """Return the database: --url, else the project's running dev server, else DATABASE_URL.
+
+    With [tool.schemata.server] kind = "external" the dev server is left out.
+    """
+    if url:
+        return _choice(url, "--url")
+    if settings.server.kind == "embedded":
+        running = embedded.find_running(settings.home)
+        if running is not None:
+            return Choice(running.url, "dev server", is_dev=True)
+    if environ.get("DATABASE_URL"):
+        return _choice(environ["DATABASE_URL"], "DATABASE_URL")
+    if settings.server.kind == "embedded":
+        raise errors.NotAvailable(
+            "the dev server is not running, and neither --url nor DATABASE_URL says another database",
+            "Start it: inv dev-up",
+        )
+    raise errors.ConfigError(
+        'the server is "external", but neither --url nor DATABASE_URL says where it is',
+        "export DATABASE_URL=postgresql://user:password@host:5432/database",
+    )
+
+
+def _choice(url: str, chosen_by: str) -> Choice:
+    clean, notes = urls.normalise(url)
+    return Choice(clean, chosen_by, tuple(notes))
+
+
+def describe(choice: Choice, connection: libpq.Connection) -> outcome.Target:
+    """Return the target as it is printed, asked from the server itself."""
+    database, user, version = catalog.target(connection.query)
+    return outcome.Target(urls.redact(choice.url), choice.chosen_by, database, user, version)
+
+
+def connect(
+    choice: Choice, *, attempts: int = 1, delay: float = 2.0, say: Callable[[str], None] | None = None
+) -> libpq.Connection:
+    """Log in for questions; read-only commands try once, a standby is good enough for them."""
+    return waiting.connect(
+        choice.url,
+        application_name="schemata",
+        attempts=attempts,
+        delay=delay,
+        accept_standby=True,
+        say=say,
+    )
+
+
+def guard(choice: Choice, target: outcome.Target, connection: libpq.Connection, *, yes: bool, word: str) -> None:
+    """Refuse a destructive command on what looks like production unless its database is named by `word`.
+
+    The project's own dev server needs `yes` only where nobody can be asked.
+    """
+    if choice.is_dev:
+        return
+    name = target.database
+    host = "" if connection.is_socket else str(connection.host)
+    looks = host not in _LOCAL or any(part in f"{host} {name}".lower() for part in ("prod", "live", "primary"))
+    if looks and word != name:
+        raise errors.Error(
+            f"{target.describe()} looks like production (host {host or 'local socket'}, database {name}), "
+            "and this command destroys data",
+            f"If you mean it, say its name: --production {name}",
+        )
+    if not looks and not yes and word != name:
+        raise errors.Error(
+            f"{target.describe()} is not this project's dev server, and this command destroys data",
+            "If you mean it, add --yes.",
+        )

@@ -1,0 +1,264 @@
+"""The commands that people type. A task reads its flags and calls one function of `schemata.commands`.
+
+Another repository gets them all with a two-line tasks.py:
+
+    from schemata.tasks import namespace as ns
+    __all__ = ["ns"]
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from invoke import collection, exceptions, tasks
+
+from schemata import commands, config, errors, report
+from schemata.adapters import terminal
+
+Task = Callable[..., Any]
+
+_URL = "The database (default: the dev server, else DATABASE_URL)."
+_JSON = "Print JSON."
+
+
+def task(**help_: str) -> Callable[[Task], Any]:
+    """Make an Invoke task: print what the function returns, and end with its exit code.
+
+    The function gets its flags and a voice. An expected error ends with its own text and exit code, an
+    unexpected one with its traceback.
+    """
+
+    def decorate(function: Task) -> Any:
+        @functools.wraps(function)
+        def run(context: Any, *args: Any, **kwargs: Any) -> None:
+            in_json = bool(kwargs.get("json"))
+            speaker = terminal.Terminal()
+            try:
+                result = function(speaker.voice(), *args, **kwargs)
+            except errors.Error as error:
+                speaker.close()
+                raise _ended(error, in_json) from error
+            except KeyboardInterrupt as error:
+                speaker.close()
+                raise exceptions.Exit("Interrupted; nothing was left half done.", code=errors.INTERRUPTED) from error
+            finally:
+                speaker.close()
+            if result is not None:
+                _print(report.as_json(result) if in_json else report.render(result, report.Paint(sys.stdout)))
+                if result.exit_code:
+                    raise exceptions.Exit(code=result.exit_code)
+
+        return tasks.task(run, help={name.replace("_", "-"): text for name, text in help_.items()})
+
+    return decorate
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; Python would complain again while it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _ended(error: errors.Error, in_json: bool) -> exceptions.Exit:
+    if in_json:
+        _print(report.error_as_json(error))
+        return exceptions.Exit(code=error.exit_code)
+    kind = report.Paint(sys.stderr)(type(error).__name__, "red")
+    return exceptions.Exit(f"{kind}: {error}", code=error.exit_code)
+
+
+def _seconds(text: str, flag: str) -> float | None:
+    return config.seconds(text, flag) if text else None
+
+
+@task(json=_JSON, unsafe="Trade safety of data for speed (fsync off).")
+def dev_up(speak: Any, unsafe: bool = False, json: bool = False) -> Any:
+    """Start the development server and migrate it."""
+    return commands.server.up(config.load(), unsafe=unsafe, speak=speak)
+
+
+@task(json=_JSON)
+def dev_down(speak: Any, json: bool = False) -> Any:
+    """Stop the development server; keep its data."""
+    return commands.server.down(config.load(), speak=speak)
+
+
+@task(
+    yes="Do not ask (an external server only).",
+    production="The database's name, where it looks like production.",
+    json=_JSON,
+)
+def dev_down_clean(speak: Any, yes: bool = False, production: str = "", json: bool = False) -> Any:
+    """Stop the development server; delete its data."""
+    return commands.server.clean(config.load(), yes=yes, production=production, speak=speak)
+
+
+@task(
+    url=_URL,
+    schema="Stop after the last pending migration of this schema.",
+    to="Stop after this migration.",
+    dry_run="Print the SQL; change nothing.",
+    lock_wait="How long to wait for another deploy, such as 30s or 5min.",
+    allow_out_of_order="Apply also what sorts before something applied.",
+    create_database="Create the database if the server has none of that name.",
+    json=_JSON,
+)
+def migrate(
+    speak: Any,
+    url: str = "",
+    schema: str = "",
+    to: str = "",
+    dry_run: bool = False,
+    lock_wait: str = "",
+    allow_out_of_order: bool = False,
+    create_database: bool = False,
+    json: bool = False,
+) -> Any:
+    """Apply the pending migrations."""
+    return commands.migrations.migrate(
+        config.load(),
+        url=url,
+        schema=schema,
+        to=to,
+        dry_run=dry_run,
+        lock_wait=_seconds(lock_wait, "--lock-wait"),
+        allow_out_of_order=allow_out_of_order,
+        create_database=create_database,
+        speak=speak,
+    )
+
+
+@task(
+    url=_URL,
+    schema="Show only this schema.",
+    check="Exit 4 when migrations are pending.",
+    no_drift="Do not compare the structure with what the last migrate left.",
+    json=_JSON,
+)
+def migrate_status(
+    speak: Any, url: str = "", schema: str = "", check: bool = False, no_drift: bool = False, json: bool = False
+) -> Any:
+    """Show what is applied, pending, changed or missing."""
+    return commands.statuses.status_of(config.load(), url=url, schema=schema, check=check, drift=not no_drift)
+
+
+@task(schema="The schema it belongs to.", name="What it does, such as create_invoices.", json=_JSON)
+def migrate_new(speak: Any, schema: str = "", name: str = "", json: bool = False) -> Any:
+    """Write an empty migration and its rollback."""
+    return commands.sources.new(config.load(), schema=schema, name=name)
+
+
+@task(url=_URL, through="The last migration that the database already has.", json=_JSON)
+def migrate_baseline(speak: Any, through: str = "", url: str = "", json: bool = False) -> Any:
+    """Record migrations as applied without running them."""
+    return commands.histories.baseline(config.load(), through=through, url=url, speak=speak)
+
+
+@task(
+    migration="The interrupted migration.",
+    applied="All of it is done: record it as applied.",
+    rolled_back="Nothing of it is left: make it pending again.",
+    url=_URL,
+    json=_JSON,
+)
+def migrate_resolve(
+    speak: Any, migration: str, applied: bool = False, rolled_back: bool = False, url: str = "", json: bool = False
+) -> Any:
+    """Say what became of an interrupted migration."""
+    return commands.histories.resolve(
+        config.load(), migration, applied=applied, rolled_back=rolled_back, url=url, speak=speak
+    )
+
+
+@task(migration="Only this migration (default: every one that is out of order).", url=_URL, json=_JSON)
+def migrate_restamp(speak: Any, migration: str = "", url: str = "", json: bool = False) -> Any:
+    """Give pending out-of-order migrations a new time."""
+    return commands.sources.restamp(config.load(), migration, url=url)
+
+
+@task(
+    to="Keep this migration and all applied before it.",
+    steps="How many to roll back (default 1).",
+    dry_run="Print the SQL and what it would destroy; change nothing.",
+    yes="Do not ask.",
+    production="The database's name, where it looks like production.",
+    lock_wait="How long to wait for another deploy, such as 30s or 5min.",
+    url=_URL,
+    json=_JSON,
+)
+def rollback(
+    speak: Any,
+    to: str = "",
+    steps: int = 0,
+    dry_run: bool = False,
+    yes: bool = False,
+    production: str = "",
+    lock_wait: str = "",
+    url: str = "",
+    json: bool = False,
+) -> Any:
+    """Roll back the last applied migration."""
+    return commands.rollbacks.rollback(
+        config.load(),
+        to=to,
+        steps=steps,
+        dry_run=dry_run,
+        yes=yes,
+        production=production,
+        lock_wait=_seconds(lock_wait, "--lock-wait"),
+        url=url,
+        speak=speak,
+    )
+
+
+@task(url=_URL, junit="Also write JUnit XML to this file.", json=_JSON)
+def smoke(speak: Any, url: str = "", junit: str = "", json: bool = False) -> Any:
+    """Ask the migrated database what it must be able to answer."""
+    return commands.checks.smoke(config.load(), url=url, junit=junit)
+
+
+@task(url=_URL, command="Run this SQL and end.", file="Run this file and end.")
+def psql(speak: Any, url: str = "", command: str = "", file: str = "") -> Any:
+    """Open psql on the database."""
+    return commands.server.psql(config.load(), url=url, command=command, file=file)
+
+
+@task(follow="Go on printing as lines are written.", lines="How many lines to begin with.")
+def logs(speak: Any, follow: bool = False, lines: int = 50) -> Any:
+    """Print the development server's log."""
+    return commands.server.logs(config.load(), follow=follow, lines=lines)
+
+
+@task(check="Only tell whether the manifest is up to date (exit 1 if not).", json=_JSON)
+def seal(speak: Any, check: bool = False, json: bool = False) -> Any:
+    """Write migrations/manifest for an image."""
+    return commands.sources.seal(config.load(), check=check)
+
+
+@task(json=_JSON)
+def doctor(speak: Any, json: bool = False) -> Any:
+    """Show what this machine has, lacks, and what to type."""
+    return commands.doctor.examine(speak)
+
+
+namespace = collection.Collection(
+    dev_up,
+    dev_down,
+    dev_down_clean,
+    migrate,
+    migrate_status,
+    migrate_new,
+    migrate_baseline,
+    migrate_resolve,
+    migrate_restamp,
+    rollback,
+    smoke,
+    psql,
+    logs,
+    seal,
+    doctor,
+)
