@@ -95,9 +95,14 @@ def project_root() -> str:
 def look(options: Options, root: str) -> "tuple[bool, libpq.Connection | None]":
     """Return whether there is nothing to do, and the connection that holds the gate if there is something."""
     url = options.url or os.environ.get("DATABASE_URL", "")
-    build = lookfirst.build(root) if url and not options.until else None
-    if build is None:
+    if not url or options.until:
         return False, None
+    build = lookfirst.build(root)
+    if build is None:
+        # Imported here: a build that was sealed, or read before, does not come this way.
+        from schemata.commands import boots
+
+        build = boots.survey(root)
     connection = None
     try:
         connection = asking.connect(urls.normalise(url)[0], timeout=10, application_name="schemata boot")

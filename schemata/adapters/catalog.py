@@ -35,10 +35,10 @@ def unvalidated_constraints(ask: history.Ask, schemas: Sequence[str]) -> list[tu
 
 
 def structure(ask: history.Ask, schemas: Sequence[str]) -> dict[str, str]:
-    """Return a digest of the structure by schema. Leaves search_path as the server's default for the session."""
-    question = f"SET search_path = pg_catalog; {_STRUCTURE.format(schemas=_in(schemas))}"
+    """Return a digest of the structure by schema."""
+    # One message is one transaction, so the setting ends with it; a session's would stay in a pooler.
+    question = f"SET LOCAL search_path = pg_catalog; {_STRUCTURE.format(schemas=_in(schemas))}"
     found: dict[str, str] = json.loads(str(ask(question)[0][0]))
-    ask("RESET search_path; SELECT 1")
     return found
 
 

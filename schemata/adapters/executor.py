@@ -15,6 +15,9 @@ DEADLOCK = "40P01"
 RETRIED = (LOCK_NOT_AVAILABLE, DEADLOCK)
 _DIVISION_BY_ZERO = "22012"
 
+# Sent as the second statement of a transaction through a pooler: fails where somebody else has the lock.
+POOLED_LOCK = f"SELECT 1 / pg_try_advisory_xact_lock({locks.KEY})::int"
+
 Say = Callable[[str], None]
 
 
@@ -63,7 +66,7 @@ class ScriptFailed(errors.MigrationError):
         lines.append(f"  PostgreSQL {failure.sqlstate}: {failure.message}")
         for label, text in (("Detail", failure.detail), ("Hint", failure.server_hint), ("Context", failure.context)):
             if text:
-                lines.append(f"  {label}: {text}")
+                lines.append(f"  {label}: {text}".replace("\n", "\n    "))
         super().__init__("\n".join(lines))
 
 
@@ -112,7 +115,7 @@ def prologue(
     parts = ["BEGIN"]
     if pooled_lock:
         # Raises at once where somebody else holds the lock: no statement of the file runs then.
-        parts.append(f"SELECT 1 / pg_try_advisory_xact_lock({locks.KEY})::int")
+        parts.append(POOLED_LOCK)
     name = session.client.application_name(script.migration_id)
     parts += [
         f"SET LOCAL search_path = {search_path(script.search_path)}",
@@ -135,12 +138,13 @@ def run(
     durable: bool,
     eyes: watch.Watch,
     say: Say,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Ran:
     """Run a script in one transaction together with the record that `record(statement_count)` returns.
 
-    Either both are committed or neither is. A lock that is not free is tried again, whole, with
-    backoff. Raises ScriptFailed, LockTimeout, HistoryMoved, or postgres.ConnectionLost, after
-    which only the history knows whether the COMMIT arrived.
+    Either both are committed or neither is. `meanwhile` is called while the server works. A lock that is not
+    free is tried again, whole, with backoff. Raises ScriptFailed, LockTimeout, HistoryMoved, or
+    postgres.ConnectionLost, after which only the history knows whether the COMMIT arrived.
     """
     before, extra = prologue(session, script, budget, durable=durable, pooled_lock=session.pooled)
     for attempt in range(1, budget.attempts + 1):
@@ -148,7 +152,7 @@ def run(
         eyes.begin()
         try:
             with rolled_back(session):
-                count = len(session.script(before + script.sql)) - extra
+                count = len(session.script(before + script.sql, meanwhile)) - extra
                 if not session.in_transaction:
                     raise errors.MigrationError(
                         f"{script.path} ended the transaction that it runs in",
@@ -157,19 +161,12 @@ def run(
                 if postgres.may_lose_lock(script.sql) and not session.pooled and not lock.still_ours(session):
                     raise HistoryMoved(script.migration_id)
                 eyes.end()
-                # A file may have changed the role; the history is written by the role that connected.
-                role = "RESET SESSION AUTHORIZATION; RESET ROLE; "
-                try:
-                    session.script(f"{role}{record(count)}; COMMIT")
-                except postgres.StatementFailed as failure:
-                    if failure.sqlstate == _DIVISION_BY_ZERO:
-                        raise HistoryMoved(script.migration_id) from failure
-                    raise ScriptFailed(script, failure, None) from failure
+                _record(session, script, record(count))
             return Ran(count, attempt, time.monotonic() - started)
         except postgres.StatementFailed as failure:
             blockers = eyes.end()
-            if session.pooled and failure.index == 1 and failure.sqlstate == _DIVISION_BY_ZERO:
-                raise PooledLockTaken from failure
+            if session.pooled and taken(failure):
+                raise lock.Taken from failure
             at = place.where(script.sql, _position(failure, before), failure.index - extra)
             if failure.sqlstate not in RETRIED:
                 raise ScriptFailed(script, failure, at) from failure
@@ -185,8 +182,21 @@ def run(
     raise AssertionError("the last try returns or raises")
 
 
-class PooledLockTaken(Exception):
-    """Through a pooler: somebody else holds the deploy lock now; try again without an open transaction."""
+def _record(session: postgres.Session, script: Script, text: str) -> None:
+    """Write the record, commit, and clean the session, in one message."""
+    # A file may have changed the role; the history is written by the role that connected.
+    after = "" if session.pooled else f"; {session.epilogue(script.sql)}"
+    try:
+        session.script(f"RESET SESSION AUTHORIZATION; RESET ROLE; {text}; COMMIT{after}")
+    except postgres.StatementFailed as failure:
+        if failure.sqlstate == _DIVISION_BY_ZERO:
+            raise HistoryMoved(script.migration_id) from failure
+        raise ScriptFailed(script, failure, None) from failure
+
+
+def taken(failure: postgres.StatementFailed) -> lock.Taken | None:
+    """Return what to raise when POOLED_LOCK, the second statement, is what failed."""
+    return lock.Taken() if failure.index == 1 and failure.sqlstate == _DIVISION_BY_ZERO else None
 
 
 def _position(failure: postgres.StatementFailed, before: str) -> int | None:

@@ -9,12 +9,45 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from schemata.adapters import queries
+from schemata import errors
+from schemata.adapters import libpq, queries
 from schemata.core import client, digest, migration, recorded
 
 _SQL = queries.load("history")
 
+_PREPARED = "schemata_record"
+_PARAMETERS = {
+    "digest_before": "text",
+    "digest_after": "text",
+    "last_id": "text",
+    "yoyo_hash": "text",
+    "yoyo_operation": "text",
+    "id": "text",
+    "user": "text",
+    "host": "text",
+    "comment": "text",
+    "schema": "text",
+    "state": "text",
+    "transactional": "boolean",
+    "checksum": "text",
+    "fingerprint": "text",
+    "sql": "text",
+    "statement_count": "integer",
+}
+
+_INSUFFICIENT_PRIVILEGE = "42501"
+
 Ask = Callable[[str], Sequence[tuple[str | None, ...]]]
+
+
+class Unreadable(errors.Error):
+    """The role may not read the history."""
+
+    def __init__(self, schema: str, message: str) -> None:
+        super().__init__(
+            f"this role may not read the history: {message}",
+            f"GRANT USAGE ON SCHEMA {schema} TO <role>; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO <role>;",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +64,14 @@ class History:
     def read(self, ask: Ask) -> recorded.Recorded:
         """Return what is recorded. Reads only; needs USAGE on the schema and SELECT on its tables."""
         present = self._fill("present", head_name=f"{queries.identifier(self.schema)}.head")
-        if ask(present)[0][0] is None:
-            return recorded.ABSENT
-        return recorded.parse(str(ask(self._fill("read"))[0][0]))
+        try:
+            if ask(present)[0][0] is None:
+                return recorded.ABSENT
+            return recorded.parse(str(ask(self._fill("read"))[0][0]))
+        except libpq.QueryFailed as failure:
+            if failure.sqlstate != _INSUFFICIENT_PRIVILEGE:
+                raise
+            raise Unreadable(self.schema, failure.message) from failure
 
     def applied_sql(self, ask: Ask, ids: Sequence[str]) -> dict[str, str]:
         """Return the text that ran, by id."""
@@ -58,45 +96,49 @@ class History:
         attempt_number: int | None = None,
         state: str = "applied",
         comment: str | None = None,
+        prepared: bool = False,
     ) -> str:
         """Return the one statement that records an applied migration and moves the head.
 
-        With `attempt_number` it finishes that attempt, else it writes a whole new one.
+        With `attempt_number` it finishes that attempt, else it writes a whole new one; with `prepared` it
+        executes what `prepare_record` prepared in this session.
         """
+        values: dict[str, str | int | bool | None] = {
+            "digest_before": head.digest,
+            "digest_after": after.digest,
+            "last_id": after.last_id,
+            "yoyo_hash": yoyo_hash(item.id),
+            "yoyo_operation": "apply" if state == "applied" else "mark",
+            "id": item.id,
+            "user": who.user[:255],
+            "host": who.host[:255],
+            "comment": comment,
+            "schema": item.schema,
+            "state": state,
+            "transactional": item.transactional,
+            "checksum": item.checksum,
+            "fingerprint": fingerprint,
+            "sql": item.sql,
+            "statement_count": statement_count,
+        }
+        if prepared:
+            return f"EXECUTE {_PREPARED}({', '.join(queries.literal(values[name]) for name in _PARAMETERS)})"
+        literals = {name: queries.literal(value) for name, value in values.items()}
         if attempt_number is None:
-            attempt = self._fill(
-                "new_attempt",
-                id=item.id,
-                schema=item.schema,
-                state=state,
-                transactional=item.transactional,
-                checksum=item.checksum,
-                fingerprint=fingerprint,
-                sql=item.sql,
-                statement_count=statement_count,
-                host=who.host,
-                user=who.user,
-            )
-        else:
-            attempt = self._fill("finish_attempt", attempt_number=attempt_number, state="applied")
-        return _SQL["record_apply"].format(
-            history=queries.identifier(self.schema),
-            attempt=attempt,
-            **{
-                key: queries.literal(value)
-                for key, value in (
-                    ("digest_before", head.digest),
-                    ("digest_after", after.digest),
-                    ("last_id", after.last_id),
-                    ("yoyo_hash", yoyo_hash(item.id)),
-                    ("yoyo_operation", "apply" if state == "applied" else "mark"),
-                    ("id", item.id),
-                    ("user", who.user[:255]),
-                    ("host", who.host[:255]),
-                    ("comment", comment),
-                )
-            },
-        )
+            return self._record_apply(literals)
+        finish = self._fill("finish_attempt", attempt_number=attempt_number, state="applied")
+        return _SQL["record_apply"].format(history=queries.identifier(self.schema), attempt=finish, **literals)
+
+    def prepare_record(self) -> str:
+        """Return the SQL that prepares the record of an applied migration: planning it takes as long as running it."""
+        places = {name: f"${number}" for number, name in enumerate(_PARAMETERS, start=1)}
+        types = ", ".join(_PARAMETERS.values())
+        return f"PREPARE {_PREPARED}({types}) AS {self._record_apply(places)}"
+
+    def _record_apply(self, values: Mapping[str, str]) -> str:
+        history = queries.identifier(self.schema)
+        attempt = _SQL["new_attempt"].format(history=history, **values)
+        return _SQL["record_apply"].format(history=history, attempt=attempt, **values)
 
     def record_rollback(
         self,

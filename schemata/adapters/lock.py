@@ -8,6 +8,7 @@ holds nothing between two tries. The server frees the lock when its holder dies.
 import random
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from schemata import errors
 from schemata.adapters import catalog, postgres, queries
@@ -17,6 +18,7 @@ _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.25
 
 Say = Callable[[str], None]
+Result = TypeVar("Result")
 
 
 class LockNotAvailable(errors.Busy):
@@ -45,6 +47,29 @@ def acquire(session: postgres.Session, wait: float, say: Say, done: Callable[[],
         say,
         done,
     )
+
+
+class Taken(Exception):
+    """Through a pooler: somebody else's transaction holds the deploy lock in this moment."""
+
+
+def pooled(run: Callable[[], Result], session: postgres.Session, wait: float, say: Say) -> Result:
+    """Return what `run` returns, trying again while it raises Taken, with no transaction open in between.
+
+    This is the lock's form for a transaction-mode pooler, where a session is nobody's: each transaction
+    takes the same lock for itself. Raises LockNotAvailable after `wait` seconds.
+    """
+    result: list[Result] = []
+
+    def take() -> bool:
+        try:
+            result.append(run())
+        except Taken:
+            return False
+        return True
+
+    _poll(take, lambda: catalog.holders(session.rows), "the deploy lock", wait, say, lambda: False)
+    return result[0]
 
 
 def still_ours(session: postgres.Session) -> bool:

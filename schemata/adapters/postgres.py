@@ -21,14 +21,19 @@ from schemata.core import client
 
 # A backend whose client is gone notices within this time also in the middle of a statement, so that
 # the lock of a killed deployer is free soon (PostgreSQL 14+; not on every platform).
-_CLIENT_CHECK = "5s"
+_CHECK_CLIENT = "SET client_connection_check_interval = '5s'"
 _KEEPALIVES: dict[str, Any] = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 
-# What a migration may leave in the session, and what takes it back. RESET ALL alone forgets neither
-# roles nor temporary tables; DISCARD ALL would release the lock.
-_RESET = (
-    "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES"
+# What every migration may leave in the session, and what takes it back. DISCARD ALL would do it all, but it
+# would release the deploy lock as well.
+_RESET = "RESET SESSION AUTHORIZATION; RESET ALL"
+_RESET_OBJECTS = "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES"
+# Only text that calls functions or names one of these can leave an object behind; plain DDL cannot.
+_MAKES_OBJECTS = re.compile(
+    r"temp|listen|cursor|prepare|execute|select|insert|update|delete|merge|copy|refresh|truncate|\b(?:do|call)\b",
+    re.IGNORECASE,
 )
+_DROPS_PREPARED = re.compile(r"deallocate|discard|prepare", re.IGNORECASE)
 
 Notice = Callable[[str], None]
 
@@ -69,6 +74,8 @@ class Session:
         self.connection = connection
         self.client = who
         self.pooled = False
+        self.prepared = ""
+        self._checks_client = False
         self._encoding = "utf-8"
 
     @property
@@ -84,15 +91,18 @@ class Session:
             pq.TransactionStatus.INERROR,
         )
 
-    def script(self, text: str) -> list[pq.abc.PGresult]:
+    def script(self, text: str, meanwhile: Callable[[], None] | None = None) -> list[pq.abc.PGresult]:
         """Send text whole, as one simple query, and return one result a statement.
 
+        `meanwhile` is called while the server works on it.
         Raises StatementFailed, after which an open transaction is failed but still open, or
         ConnectionLost. A signal cancels the running statement on the server and is raised again.
         """
         pgconn = self.connection.pgconn
         try:
             pgconn.send_query(text.encode(self._encoding))
+            if meanwhile is not None:
+                meanwhile()
             results: list[pq.abc.PGresult] = self.connection.wait(generators.execute(pgconn))
         except psycopg.OperationalError as error:
             raise ConnectionLost(str(error).strip()) from error
@@ -124,14 +134,35 @@ class Session:
         ]
 
     def reset(self) -> None:
-        """Forget what the last migration may have left in the session; the lock stays."""
-        self.script(_RESET)
-        self.settle()
+        """Forget whatever may have been left in the session; the lock stays."""
+        self.script(self.epilogue("prepare"))
+
+    def epilogue(self, text: str) -> str:
+        """Return the SQL that takes back what a script of this text may have left in the session."""
+        parts = [_RESET]
+        if _MAKES_OBJECTS.search(text):
+            parts.append(_RESET_OBJECTS)
+            if self.prepared:
+                parts.append(self.prepared)
+        if self._checks_client:
+            parts.append(_CHECK_CLIENT)
+        return "; ".join(parts)
+
+    def keeps_prepared(self, text: str) -> bool:
+        """Tell whether what is prepared in the session outlives a script of this text."""
+        return bool(self.prepared) and not _DROPS_PREPARED.search(text)
+
+    def prepare(self, text: str) -> None:
+        """Prepare a statement for the whole session, and again after each epilogue that drops it."""
+        if not self.pooled:
+            self.script(f"DEALLOCATE ALL; {text}")
+            self.prepared = text
 
     def settle(self) -> None:
-        """Set what every moment of the session wants."""
+        """Let the server notice, also in the middle of a statement, that we are gone, where its platform can."""
         with contextlib.suppress(StatementFailed):
-            self.script(f"SET client_connection_check_interval = '{_CLIENT_CHECK}'")
+            self.script(_CHECK_CLIENT)
+            self._checks_client = True
 
     def rollback(self) -> None:
         """End an open transaction, keeping nothing of it."""

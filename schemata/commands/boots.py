@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from schemata import commands, config, errors
-from schemata.adapters import files, history, libpq, lookfirst, waiting
+from schemata.adapters import files, history, lookfirst, waiting
 from schemata.commands import sources, statuses, targets
-from schemata.core import migration, voice
+from schemata.core import digest, migration, voice
 
 CACHE = "stat-cache"
 
@@ -31,10 +31,8 @@ def run(url: str, root: str, service: str, until: str, *, wait_only: bool) -> No
     settings; a migration that fails is not.
     """
     settings = config.load(Path(root))
-    began = files.clock()
     found = files.read(settings.migrations, settings.schemas)
     _check_manifest(settings, found)
-    remember(settings, began, found)
     if until:
         statuses.find(found, until)
     choice = _choice(settings, url)
@@ -47,6 +45,17 @@ def run(url: str, root: str, service: str, until: str, *, wait_only: bool) -> No
         _wait(settings, choice, found, until, say)
     else:
         _migrate(settings, choice, until, voice.Voice(say, voice.SILENT.step))
+
+
+def survey(root: str) -> lookfirst.Build:
+    """Read the files of a working tree and remember what they were; return the build they make."""
+    settings = config.load(Path(root))
+    began = files.clock()
+    found = files.read(settings.migrations, settings.schemas)
+    remember(settings, began, found)
+    last = found[-1].id if found else "-"
+    value = digest.of([(item.id, item.checksum) for item in found])
+    return lookfirst.Build(value, last, sources.boot_settings(settings), False)
 
 
 def remember(settings: config.Config, began: float, found: tuple[migration.Migration, ...]) -> None:
@@ -81,7 +90,9 @@ def _migrate(settings: config.Config, choice: targets.Choice, until: str, speak:
         try:
             result = commands.migrations.migrate(once, url=choice.url, to=until, speak=speak)
         except (errors.NotAvailable, errors.Busy) as error:
-            hopeless = isinstance(error, waiting.ServerNotReady) and error.reason.hopeless
+            hopeless = isinstance(error, waiting.ServerNotReady) and (
+                error.reason.hopeless or error.reason.missing_database
+            )
             if hopeless or attempt == settings.wait.attempts:
                 raise
             if error.message != heard:
@@ -117,8 +128,8 @@ def _wait(
             if error.reason.hopeless:
                 raise
             text = error.message
-        except (libpq.ConnectionLost, libpq.QueryFailed) as error:
-            text = str(error)
+        except targets.NoAnswer as error:
+            text = error.message
         if text != heard:
             heard = text
             say(f"{text} (up to {settings.wait.attempts} tries, {settings.wait.delay:g} s apart)")

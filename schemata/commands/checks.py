@@ -124,9 +124,11 @@ def _asked(connection: libpq.Connection, examine: Callable[[], list[str]]) -> st
             connection.query(setting)
         return "; ".join(examine())
     except libpq.QueryFailed as error:
+        # What was prepared outlives the transaction, and the next page prepares under the same name.
+        connection.query("ROLLBACK; DEALLOCATE ALL")
         return str(error).strip()
     finally:
-        connection.query("ROLLBACK; DEALLOCATE ALL")
+        connection.query("ROLLBACK")
 
 
 def _write_junit(path: Path, checks: list[Check]) -> None:

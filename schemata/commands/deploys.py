@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from schemata import config, errors
 from schemata.adapters import catalog, executor, history, lock, postgres, signals, stepwise, watch
 from schemata.commands import targets
-from schemata.core import checks, locks, migration, outcome, recorded, statement, voice
+from schemata.core import checks, migration, outcome, recorded, statement, voice
 
 _WATCH_PATIENCE = 0.5
 
@@ -38,13 +38,19 @@ class Deploy:
     budget: executor.Budget
     eyes: watch.Watch
     voice: voice.Voice
+    wait: float = 0.0
+    fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def read(self) -> recorded.Recorded:
         """Return the history as this session sees it now."""
         return self.history.read(self.session.rows)
 
     def lock(self, wait: float, done: Callable[[], bool] = lambda: False) -> bool:
-        """Take the deploy lock, or return False as soon as `done()` says that it is not needed."""
+        """Take the deploy lock, or return False as soon as `done()` says that it is not needed.
+
+        Through a pooler there is no session to hold it: each transaction then takes it for itself.
+        """
+        self.wait = wait
         if self.session.pooled:
             return True
         if not lock.acquire(self.session, wait, self.voice.say, done):
@@ -61,12 +67,8 @@ class Deploy:
         if not found.present:
             parts.append(self.history.create())
         if parts:
-            guard = f"SELECT 1 / pg_try_advisory_xact_lock({locks.KEY})::int; " if self.session.pooled else ""
             try:
-                with executor.rolled_back(self.session):
-                    self.session.script(
-                        f"BEGIN; {guard}SET LOCAL client_min_messages = warning; {'; '.join(parts)}; COMMIT"
-                    )
+                self._create(parts)
             except postgres.StatementFailed as failure:
                 raise errors.Error(
                     f"the schemas and the history could not be made: {failure.message}",
@@ -76,11 +78,28 @@ class Deploy:
             lock.wait_for_yoyo(self.session, self.history.schema, wait, self.voice.say)
             found = self.read()
         if not found.present:
-            return self.read()
+            found = self.read()
+        self.session.prepare(self.history.prepare_record())
         if not found.head_is_true():
             self.session.script(self.history.repair_head(found))
             return self.read()
         return found
+
+    def _create(self, parts: Sequence[str]) -> None:
+        guard = executor.POOLED_LOCK if self.session.pooled else "SELECT 1"
+        text = f"BEGIN; {guard}; SET LOCAL client_min_messages = warning; {'; '.join(parts)}; COMMIT"
+
+        def create() -> None:
+            try:
+                with executor.rolled_back(self.session):
+                    self.session.script(text)
+            except postgres.StatementFailed as failure:
+                raise executor.taken(failure) or failure from failure
+
+        if self.session.pooled:
+            lock.pooled(create, self.session, self.wait, self.voice.say)
+        else:
+            create()
 
     def script(self, item: migration.Migration, *, rollback: bool = False) -> executor.Script:
         """Return what runs for a migration, with the schema's search_path."""
@@ -90,12 +109,22 @@ class Deploy:
         return executor.Script(item.id, item.path, item.sql, names)
 
     def apply(
-        self, item: migration.Migration, head: recorded.Head, resume: stepwise.Resume, *, durable: bool
+        self,
+        item: migration.Migration,
+        head: recorded.Head,
+        resume: stepwise.Resume,
+        *,
+        durable: bool,
+        then: migration.Migration | None = None,
     ) -> tuple[outcome.Applied, recorded.Head]:
-        """Apply one migration and record it; return what was done and the head after it."""
+        """Apply one migration and record it; return what was done and the head after it.
+
+        While the server works, what the next one (`then`) needs is computed.
+        """
         after = history.head_after_apply(head, item)
-        fingerprint = statement.fingerprint(item.sql)
+        fingerprint = self._fingerprint(item)
         script = self.script(item)
+        prepared = item.transactional and self.session.keeps_prepared(item.sql)
 
         def record(count: int, number: int | None) -> str:
             return self.history.record_apply(
@@ -106,10 +135,11 @@ class Deploy:
                 fingerprint=fingerprint,
                 statement_count=count,
                 attempt_number=number,
+                prepared=prepared,
             )
 
         if item.transactional:
-            ran = self._whole(item, script, record, durable=durable, direction="apply")
+            ran = self._whole(item, script, record, durable=durable, direction="apply", then=then)
         else:
             ran = self._stepwise(item, script, record, resume, direction="apply", fingerprint=fingerprint)
         return outcome.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
@@ -135,18 +165,32 @@ class Deploy:
             ran = self._stepwise(item, script, record, resume, direction="rollback", fingerprint=None)
         return outcome.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
 
+    def _fingerprint(self, item: migration.Migration) -> str:
+        if item.id not in self.fingerprints:
+            self.fingerprints[item.id] = statement.fingerprint(item.sql)
+        return self.fingerprints[item.id]
+
+    def _prefetch(self, item: migration.Migration) -> None:
+        self._fingerprint(item)
+
     def note_structure(self) -> None:
         """Remember what the structure is now, so that drift can be told later."""
         digest = catalog.structure(self.session.rows, self.settings.schemas)
         self.session.script(self.history.set_structure(digest))
 
     def _whole(
-        self, item: migration.Migration, script: executor.Script, record: Record, *, durable: bool, direction: str
+        self,
+        item: migration.Migration,
+        script: executor.Script,
+        record: Record,
+        *,
+        durable: bool,
+        direction: str,
+        then: migration.Migration | None = None,
     ) -> executor.Ran:
         began = time.monotonic()
-        try:
-            if not self.session.pooled:
-                self.session.reset()
+
+        def run() -> executor.Ran:
             return executor.run(
                 self.session,
                 script,
@@ -155,7 +199,11 @@ class Deploy:
                 durable=durable,
                 eyes=self.eyes,
                 say=self.voice.say,
+                meanwhile=(lambda: self._prefetch(then)) if then is not None else None,
             )
+
+        try:
+            return lock.pooled(run, self.session, self.wait, self.voice.say) if self.session.pooled else run()
         except (executor.ScriptFailed, executor.LockTimeout) as error:
             sqlstate = error.sqlstate if isinstance(error, executor.ScriptFailed) else executor.LOCK_NOT_AVAILABLE
             line = error.line if isinstance(error, executor.ScriptFailed) else None
@@ -205,7 +253,6 @@ class Deploy:
             raise PoolerRefused(item.id)
         statements = checks.check_script(script.path, script.sql, transactional=False)
         began = time.monotonic()
-        self.session.reset()
         structure = catalog.structure(self.session.rows, [item.schema])
         name = self.session.client.application_name(item.id).replace("'", "''")
         number = int(
@@ -238,6 +285,7 @@ class Deploy:
             self.session.script("RESET SESSION AUTHORIZATION; RESET ROLE")
             with executor.rolled_back(self.session):
                 self.session.script(f"BEGIN; {record(len(statements), number)}; COMMIT")
+            self.session.reset()
         except errors.Error as error:
             failed = error if isinstance(error, executor.ScriptFailed) else None
             self._end(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from schemata import config, errors
-from schemata.adapters import catalog, files, history, libpq, postgres, stepwise, waiting
+from schemata.adapters import catalog, executor, files, history, libpq, postgres, stepwise, waiting
 from schemata.commands import deploys, statuses, targets
 from schemata.core import checks, migration, outcome, recorded, status, voice
 
@@ -56,7 +56,7 @@ def migrate(
         statuses.find(sources, to)
     choice = targets.choose(settings, url)
     may_create = create_database or settings.create_database or choice.is_dev
-    with _login(settings, choice, may_create, speak) as connection:
+    with targets.answered(choice), _login(settings, choice, may_create, speak) as connection:
         target = targets.describe(choice, connection)
         compared = statuses.compare(
             settings, sources, connection.query, full=False, allow_out_of_order=allow_out_of_order
@@ -87,7 +87,15 @@ def migrate(
             with deploys.opened(settings, choice, speak) as deploy:
                 if deploy.lock(wait, done=lambda: not missing and not selected(deploy.session.rows)):
                     ready = deploy.prepare(wait)
-                    revision = _apply_all(deploy, sources, selected(deploy.session.rows), ready, done)
+                    while True:
+                        try:
+                            revision = _apply_all(deploy, sources, selected(deploy.session.rows), ready, done)
+                            break
+                        except executor.HistoryMoved:
+                            # Through a pooler the lock is free between two migrations: plan again.
+                            if not deploy.session.pooled:
+                                raise
+                            ready = deploy.read()
         except postgres.ConnectionLost as error:
             raise ConnectionEnded(str(error), settled(settings, choice, sources, done)) from error
     return outcome.Migrated(
@@ -115,9 +123,8 @@ def _login(settings: config.Config, choice: targets.Choice, may_create: bool, sp
     except waiting.DatabaseNotFound as error:
         name = waiting.database_of(choice.url)
         if not may_create:
-            raise errors.NotAvailable(
-                error.message, f"Create it ({name}), or let this command do it: --create-database."
-            ) from error
+            error.hint = f"Create it ({name}), or let this command do it: --create-database."
+            raise
         if waiting.create_database(choice.url, name, application_name="schemata"):
             speak.say(f"created the database {name}")
         return connect()
@@ -152,15 +159,16 @@ def _apply_all(
     checks.check(pending)
     resumes = _resumes(deploy, sources, pending, found)
     head = found.head
+    deploy.session.reset()
     for number, item in enumerate(pending):
         deploy.voice.step(number, len(pending), item.id)
+        then = pending[number + 1] if number + 1 < len(pending) else None
         applied, head = deploy.apply(
-            item, head, resumes.get(item.id, stepwise.Resume()), durable=number == len(pending) - 1
+            item, head, resumes.get(item.id, stepwise.Resume()), durable=then is None, then=then
         )
         done.append(applied)
     deploy.voice.step(len(pending), len(pending), "")
     if done or head.structure is None:
-        deploy.session.reset()
         deploy.note_structure()
     return head.last_id
 

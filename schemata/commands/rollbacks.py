@@ -8,7 +8,7 @@ from typing import Any
 from schemata import config, errors
 from schemata.adapters import files, history, libpq, postgres, queries, stepwise
 from schemata.commands import deploys, migrations, statuses, targets
-from schemata.core import checks, migration, outcome, recorded, statement, voice
+from schemata.core import checks, destruction, migration, outcome, recorded, voice
 
 # Up to this size rows are counted exactly; above, the planner's estimate is told as such.
 _EXACT_BYTES = 100 * 1024 * 1024
@@ -151,7 +151,7 @@ def _undo_all(
 def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping[str, Any]:
     statements = checks.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional)
     losses = []
-    for loss in statement.destroys(statements):
+    for loss in destruction.destroys(statements):
         schema = loss.schema or item.schema
         what = f"{loss.kind} {schema}.{loss.name}" + (f" column {loss.column}" if loss.column else "")
         rows = _rows(connection, schema, loss.name) if loss.kind in _WITH_ROWS else ""

@@ -1,8 +1,9 @@
 """Which database a command works on, and whether it may be destructive there."""
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 
 from schemata import config, errors
 from schemata.adapters import catalog, embedded, libpq, waiting
@@ -56,18 +57,30 @@ def describe(choice: Choice, connection: libpq.Connection) -> outcome.Target:
     return outcome.Target(urls.redact(choice.url), choice.chosen_by, database, user, version)
 
 
-def connect(
-    choice: Choice, *, attempts: int = 1, delay: float = 2.0, say: Callable[[str], None] | None = None
-) -> libpq.Connection:
+class NoAnswer(errors.NotAvailable):
+    """The server let us in, but did not answer a question."""
+
+    def __init__(self, choice: Choice, failure: Exception) -> None:
+        super().__init__(
+            f"{urls.redact(choice.url)} did not answer: {str(failure).strip()}",
+            "Run again; if it lasts, the server's log says more.",
+        )
+
+
+@contextlib.contextmanager
+def connect(choice: Choice) -> Iterator[libpq.Connection]:
     """Log in for questions; read-only commands try once, a standby is good enough for them."""
-    return waiting.connect(
-        choice.url,
-        application_name="schemata",
-        attempts=attempts,
-        delay=delay,
-        accept_standby=True,
-        say=say,
-    )
+    with answered(choice), waiting.connect(choice.url, application_name="schemata", accept_standby=True) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def answered(choice: Choice) -> Iterator[None]:
+    """Raise NoAnswer for a question in the block that the server did not answer."""
+    try:
+        yield
+    except (libpq.ConnectionLost, libpq.QueryFailed) as failure:
+        raise NoAnswer(choice, failure) from failure
 
 
 def guard(choice: Choice, target: outcome.Target, connection: libpq.Connection, *, yes: bool, word: str) -> None:

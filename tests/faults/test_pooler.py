@@ -1,0 +1,119 @@
+"""Through a transaction-mode pooler there is no session: the lock is taken by each transaction, or we refuse."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from tests.conftest import Project
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        with psycopg.connect(url, connect_timeout=2):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
+@pytest.fixture
+def pooled(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Run PgBouncer in transaction mode in front of the server; turn a direct URL into one through it."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        pytest.skip("pgbouncer is not on this machine (apt-get install pgbouncer)")
+    folder = tmp_path_factory.mktemp("pooler")
+    direct = urlsplit(database)
+    port = _free_port()
+    (folder / "users").write_text(f'"{direct.username}" "{direct.password}"\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host={direct.hostname} port={direct.port} user={direct.username} "
+        f"password={direct.password}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\npool_mode = transaction\n"
+        f"auth_file = {folder / 'users'}\nunix_socket_dir =\ndefault_pool_size = 3\n"
+    )
+    user = None
+    if os.geteuid() == 0:
+        user = pwd.getpwnam("nobody").pw_uid
+        for path in (*folder.iterdir(), folder):
+            os.chown(path, user, -1)
+        for parent in Path(folder).parents:
+            if parent.owner() == "root" and parent != Path("/") and not parent.stat().st_mode & 0o001:
+                parent.chmod(parent.stat().st_mode | 0o011)
+    process = subprocess.Popen(
+        [program, "-q", str(folder / "pgbouncer.ini")], user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    through = f"{direct.username}:{direct.password}@127.0.0.1:{port}"
+    ready = f"postgresql://{through}{direct.path}"
+    deadline = time.monotonic() + 20
+    while not _answers(ready):
+        assert process.poll() is None, "pgbouncer ended"
+        assert time.monotonic() < deadline, "pgbouncer does not answer"
+    yield lambda url: f"postgresql://{through}{urlsplit(url).path}"
+    process.terminate()
+    process.wait(timeout=10)
+
+
+def test_deployers_through_a_pooler_and_beside_it_apply_each_migration_once(
+    project: Project, pooled: Callable[[str], str]
+) -> None:
+    """Pooled and direct deployers share one lock space: all end with 0 and each migration runs once."""
+    for number in range(12):
+        project.write(
+            f"app.202501010000{number:02}.t{number}", f"CREATE TABLE app.t{number} (id bigint PRIMARY KEY);\n"
+        )
+    urls = [pooled(project.url), project.url, pooled(project.url), project.url, pooled(project.url)]
+    running = [project.start("migrate", "--url", url, "--lock-wait", "60s") for url in urls]
+    ended = [(process.communicate(timeout=120), process.returncode) for process in running]
+    assert [code for _, code in ended] == [0] * len(urls), ended
+    with psycopg.connect(project.url) as connection:
+        rows = connection.execute(
+            "SELECT migration_id, count(*) FROM schemata._yoyo_log GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        assert [count for _, count in rows] == [1] * 12
+        assert connection.execute("SELECT applied FROM schemata.head").fetchone() == (12,)
+    assert project.inv("migrate-status").returncode == 0
+
+
+def test_a_non_transactional_migration_is_refused_through_a_pooler(
+    project: Project, pooled: Callable[[str], str]
+) -> None:
+    """It would need a session; the remedy is a direct URL, with which it goes on."""
+    project.write("app.20250101000000.t", "CREATE TABLE app.t (id bigint PRIMARY KEY);\n")
+    project.write(
+        "app.20250101000001.i",
+        "-- Index.\n-- transactional: false\n\nCREATE INDEX CONCURRENTLY IF NOT EXISTS t_id ON app.t (id);\n",
+    )
+    refused = project.inv("migrate", "--url", pooled(project.url))
+    assert refused.returncode == 2
+    assert "app.20250101000001.i is not transactional" in refused.stderr
+    assert "direct URL" in refused.stderr
+    assert project.inv("migrate").returncode == 0
+
+
+def test_session_settings_do_not_stay_in_the_pool(project: Project, pooled: Callable[[str], str]) -> None:
+    """What a deploy sets for its transactions is not there for the next client of the pooler."""
+    project.write("app.20250101000000.t", "CREATE TABLE app.t (id bigint PRIMARY KEY);\n")
+    assert project.inv("migrate", "--url", pooled(project.url)).returncode == 0
+    question = (
+        "SELECT name, setting FROM pg_settings WHERE source <> 'override' AND name <> 'application_name' ORDER BY 1"
+    )
+    seen = []
+    for url in (pooled(project.url), project.url):
+        with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
+            seen.append(connection.execute(question).fetchall())
+    assert seen[0] == seen[1]
