@@ -92,17 +92,11 @@ def project_root() -> str:
     return folder
 
 
-def look(options: Options, root: str) -> "tuple[bool, libpq.Connection | None]":
+def look(options: Options, build: lookfirst.Build) -> "tuple[bool, libpq.Connection | None]":
     """Return whether there is nothing to do, and the connection that holds the gate if there is something."""
     url = options.url or os.environ.get("DATABASE_URL", "")
     if not url or options.until:
         return False, None
-    build = lookfirst.build(root)
-    if build is None:
-        # Imported here: a build that was sealed, or read before, does not come this way.
-        from schemata.commands import boots
-
-        build = boots.survey(root)
     connection = None
     try:
         connection = asking.connect(urls.normalise(url)[0], timeout=10, application_name="schemata boot")
@@ -123,6 +117,28 @@ def look(options: Options, root: str) -> "tuple[bool, libpq.Connection | None]":
         if connection is not None:
             connection.close()
         return False, None
+
+
+def _prepare(options: Options, root: str) -> None:
+    """Bring the database to this build, by the shortest way."""
+    build = lookfirst.build(root)
+    gate = None
+    if build is not None:
+        ready, gate = look(options, build)
+        if ready:
+            return
+    # Imported here: most starts have nothing to do. This much reads the files; the whole engine, psycopg and
+    # the parser, comes only behind the gate.
+    from schemata.commands import boots
+
+    tree = boots.survey(root)
+    if build is None:
+        ready, gate = look(options, tree.build)
+        if ready:
+            return
+    boots.run(tree, options.url, options.service, options.until, wait_only=options.wait_only)
+    if gate is not None:
+        gate.close()
 
 
 def become(command: "list[str]") -> "object":
@@ -155,15 +171,7 @@ def main(arguments: "list[str]") -> int:
         options = parse(arguments)
         # As PID 1 there is no default action for SIGTERM: without a handler it would be ignored.
         _signal.signal(_signal.SIGTERM, _terminated)
-        root = project_root()
-        ready, gate = look(options, root)
-        if not ready:
-            # Imported here: it is the whole engine, and most starts have nothing to do.
-            from schemata.commands import boots
-
-            boots.run(options.url, root, options.service, options.until, wait_only=options.wait_only)
-            if gate is not None:
-                gate.close()
+        _prepare(options, project_root())
         if options.command:
             become(options.command)
     except errors.Error as error:

@@ -34,12 +34,16 @@ class Budget:
 
 @dataclasses.dataclass(frozen=True)
 class Script:
-    """A file to run: what it is called in reports, and where its unqualified names go."""
+    """A file to run: what it is called in reports, and where its unqualified names go.
+
+    `unmoved` is SQL that fails with a division by zero once the history is not what the plan was made from.
+    """
 
     migration_id: str
     path: str
     sql: str
     search_path: Sequence[str]
+    unmoved: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +119,8 @@ def prologue(
     parts = ["BEGIN"]
     if pooled_lock:
         # Raises at once where somebody else holds the lock: no statement of the file runs then.
-        parts.append(POOLED_LOCK)
+        # The lock was nobody's between the plan and this transaction.
+        parts += [POOLED_LOCK, script.unmoved or "SELECT 1"]
     name = session.client.application_name(script.migration_id)
     parts += [
         f"SET LOCAL search_path = {search_path(script.search_path)}",
@@ -167,6 +172,8 @@ def run(
             blockers = eyes.end()
             if session.pooled and taken(failure):
                 raise lock.Taken from failure
+            if session.pooled and failure.index == 2 and failure.sqlstate == _DIVISION_BY_ZERO:
+                raise HistoryMoved(script.migration_id) from failure
             at = place.where(script.sql, _position(failure, before), failure.index - extra)
             if failure.sqlstate not in RETRIED:
                 raise ScriptFailed(script, failure, at) from failure

@@ -63,11 +63,14 @@ class History:
 
     def read(self, ask: Ask) -> recorded.Recorded:
         """Return what is recorded. Reads only; needs USAGE on the schema and SELECT on its tables."""
-        present = self._fill("present", head_name=f"{queries.identifier(self.schema)}.head")
+        schema = queries.identifier(self.schema)
+        present = self._fill("present", head_name=f"{schema}.head", yoyo_name=f"{schema}._yoyo_migration")
         try:
-            if ask(present)[0][0] is None:
+            ours, yoyos = ask(present)[0]
+            if ours is None and yoyos is None:
                 return recorded.ABSENT
-            return recorded.parse(str(ask(self._fill("read"))[0][0]))
+            found = recorded.parse(str(ask(self._fill("read" if ours else "read_yoyo"))[0][0]))
+            return found if ours else dataclasses.replace(found, present=False)
         except libpq.QueryFailed as failure:
             if failure.sqlstate != _INSUFFICIENT_PRIVILEGE:
                 raise
@@ -79,6 +82,10 @@ class History:
             return {}
         found: dict[str, str] = json.loads(str(ask(self._fill("applied_sql", ids=json.dumps(list(ids))))[0][0]))
         return found
+
+    def unmoved(self, head: recorded.Head) -> str:
+        """Return SQL that fails, with a division by zero, unless the head is still this one."""
+        return self._fill("unmoved", digest=head.digest)
 
     def create(self) -> str:
         """Return the SQL that makes the tables; to be run once, in a transaction under the lock."""

@@ -57,16 +57,18 @@ def build(root: str) -> "Build | None":
 def _working_tree(root: str) -> "Build | None":
     found = _read(os.path.join(root, ".schemata", "stat-cache"))
     settings = _head(found, "schemata stat cache 1") if found else None
-    if not found or not settings or settings["settings_stamp"] != stamp(os.path.join(root, "pyproject.toml")):
+    if not found or not settings or settings.get("settings_stamp") != stamp(os.path.join(root, "pyproject.toml")):
         return None
     stamps = {}
     for line in found.partition("\n\n")[2].splitlines():
-        seen, _, schema, id_ = line.split(" ")
-        stamps[f"{schema}/{id_}.sql"] = seen
+        parts = line.split(" ")
+        if len(parts) != 4:  # a damaged cache knows nothing; it never stops a start
+            return None
+        stamps[f"{parts[2]}/{parts[3]}.sql"] = parts[0]
     count = 0
     for schema in settings["schemas"].split(","):
         try:
-            entries = os.scandir(os.path.join(settings["folder"], schema))
+            entries = os.scandir(os.path.join(settings.get("folder", ""), schema))
         except OSError:
             continue
         for entry in entries:

@@ -25,14 +25,22 @@ class ServerNotReady(errors.NotAvailable):
         shown = urls.redact(url)
         often = f" after {tries} tries" if tries > 1 else ""
         first = detail.strip().partition("\n")[0]
-        super().__init__(
-            f"{shown}: {reason.text}{often}\n  {first}" if first else f"{shown}: {reason.text}", reason.hint
-        )
+        super().__init__(f"{shown}: {reason.text}{often}" + (f"\n  {first}" if first else ""), reason.hint)
         self.reason = reason
 
 
 class DatabaseNotFound(ServerNotReady):
     """The server is well, but has no such database."""
+
+
+class DatabaseNotCreated(errors.Error):
+    """The server refused to make a database."""
+
+    def __init__(self, name: str, failure: libpq.QueryFailed) -> None:
+        super().__init__(
+            f"the database {name} could not be created: {failure.message}",
+            f"Have it created by a role with CREATEDB: CREATE DATABASE {name};",
+        )
 
 
 def connect(
@@ -88,7 +96,7 @@ def _not_ready(connection: libpq.Connection, accept_standby: bool) -> "reasons.R
 
 def database_of(url: str) -> str:
     """Return the database's name that libpq reads from the settings, its own defaults included."""
-    with asking.connect(urls.with_database(url, "postgres"), timeout=10, application_name="schemata") as connection:
+    with connect(urls.with_database(url, "postgres"), application_name="schemata", accept_standby=True) as connection:
         user = str(connection.user)
     return urls.database_of(url) or os.environ.get("PGDATABASE") or user
 
@@ -98,7 +106,7 @@ def create_database(url: str, name: str, *, application_name: str, timeout: floa
 
     Returns whether it was this call that created it.
     """
-    with asking.connect(urls.with_database(url, "postgres"), timeout=timeout, application_name=application_name) as c:
+    with connect(urls.with_database(url, "postgres"), timeout=timeout, application_name=application_name) as c:
         quoted = name.replace('"', '""')
         try:
             c.query(f'CREATE DATABASE "{quoted}"', timeout=120)
@@ -106,5 +114,5 @@ def create_database(url: str, name: str, *, application_name: str, timeout: floa
             # 42P04: it exists; 23505: somebody creates it in this moment.
             if error.sqlstate in ("42P04", "23505"):
                 return False
-            raise
+            raise DatabaseNotCreated(name, error) from error
     return True

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from schemata import commands, config, errors
-from schemata.adapters import files, history, lookfirst, waiting
+from schemata.adapters import files, history, libpq, lookfirst, waiting
 from schemata.commands import sources, statuses, targets
 from schemata.core import digest, migration, voice
 
@@ -24,14 +24,22 @@ class BuildChanged(errors.ConfigError):
         )
 
 
-def run(url: str, root: str, service: str, until: str, *, wait_only: bool) -> None:
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """A project as it was read: its settings, its migrations in order, and the build they make."""
+
+    settings: config.Config
+    found: tuple[migration.Migration, ...]
+    build: lookfirst.Build
+
+
+def run(tree: Tree, url: str, service: str, until: str, *, wait_only: bool) -> None:
     """Bring the database to this build, or wait until somebody else has. Raises errors.Error.
 
     A server that is not there and a deploy lock that is held are tried again, by the retry policy of the
     settings; a migration that fails is not.
     """
-    settings = config.load(Path(root))
-    found = files.read(settings.migrations, settings.schemas)
+    settings, found = tree.settings, tree.found
     _check_manifest(settings, found)
     if until:
         statuses.find(found, until)
@@ -44,18 +52,18 @@ def run(url: str, root: str, service: str, until: str, *, wait_only: bool) -> No
     if wait_only:
         _wait(settings, choice, found, until, say)
     else:
-        _migrate(settings, choice, until, voice.Voice(say, voice.SILENT.step))
+        _migrate(tree, choice, until, voice.Voice(say, voice.SILENT.step))
 
 
-def survey(root: str) -> lookfirst.Build:
-    """Read the files of a working tree and remember what they were; return the build they make."""
+def survey(root: str) -> Tree:
+    """Read the project at `root`, and remember what its files were for the next look."""
     settings = config.load(Path(root))
     began = files.clock()
     found = files.read(settings.migrations, settings.schemas)
     remember(settings, began, found)
     last = found[-1].id if found else "-"
     value = digest.of([(item.id, item.checksum) for item in found])
-    return lookfirst.Build(value, last, sources.boot_settings(settings), False)
+    return Tree(settings, found, lookfirst.Build(value, last, sources.boot_settings(settings), False))
 
 
 def remember(settings: config.Config, began: float, found: tuple[migration.Migration, ...]) -> None:
@@ -82,13 +90,14 @@ def _choice(settings: config.Config, url: str) -> targets.Choice:
         return targets.choose(settings, url)
 
 
-def _migrate(settings: config.Config, choice: targets.Choice, until: str, speak: voice.Voice) -> None:
+def _migrate(tree: Tree, choice: targets.Choice, until: str, speak: voice.Voice) -> None:
+    settings = tree.settings
     # One policy, not one inside the other: each try here looks at the server once.
     once = dataclasses.replace(settings, wait=config.Wait(1, settings.wait.delay))
     heard = ""
     for attempt in range(1, settings.wait.attempts + 1):
         try:
-            result = commands.migrations.migrate(once, url=choice.url, to=until, speak=speak)
+            result = commands.migrations.migrate(once, url=choice.url, to=until, sources=tree.found, speak=speak)
         except (errors.NotAvailable, errors.Busy) as error:
             hopeless = isinstance(error, waiting.ServerNotReady) and (
                 error.reason.hopeless or error.reason.missing_database

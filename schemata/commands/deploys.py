@@ -61,52 +61,46 @@ class Deploy:
 
     def prepare(self, wait: float) -> recorded.Recorded:
         """Make the schemas and the history where they are missing; return the history. Needs the lock."""
-        missing = catalog.missing_schemas(self.session.rows, self.settings.schemas)
-        found = self.read()
-        parts = [f'CREATE SCHEMA IF NOT EXISTS "{name}"' for name in missing]
-        if not found.present:
-            parts.append(self.history.create())
-        if parts:
-            try:
-                self._create(parts)
-            except postgres.StatementFailed as failure:
-                raise errors.Error(
-                    f"the schemas and the history could not be made: {failure.message}",
-                    "The role needs CREATE on the database: GRANT CREATE ON DATABASE <name> TO <role>;",
-                ) from failure
-        if found.present and found.yoyo_lock_pid:
+        if self.session.pooled:
+            found = lock.pooled(self._prepare, self.session, wait, self.voice.say)
+        else:
+            found = self._prepare()
+        if found.yoyo_lock_pid:
             lock.wait_for_yoyo(self.session, self.history.schema, wait, self.voice.say)
             found = self.read()
-        if not found.present:
-            found = self.read()
         self.session.prepare(self.history.prepare_record())
-        if not found.head_is_true():
-            self.session.script(self.history.repair_head(found))
-            return self.read()
         return found
 
-    def _create(self, parts: Sequence[str]) -> None:
+    def _prepare(self) -> recorded.Recorded:
         guard = executor.POOLED_LOCK if self.session.pooled else "SELECT 1"
-        text = f"BEGIN; {guard}; SET LOCAL client_min_messages = warning; {'; '.join(parts)}; COMMIT"
+        try:
+            with executor.rolled_back(self.session):
+                self.session.script(f"BEGIN; {guard}; SET LOCAL client_min_messages = warning")
+                missing = catalog.missing_schemas(self.session.rows, self.settings.schemas)
+                parts = [f'CREATE SCHEMA IF NOT EXISTS "{name}"' for name in missing]
+                if not self.read().present:
+                    parts.append(self.history.create())
+                if parts:
+                    self.session.script("; ".join(parts))
+                found = self.read()
+                if not found.head_is_true():
+                    self.session.script(self.history.repair_head(found))
+                    found = self.read()
+                self.session.script("COMMIT")
+                return found
+        except postgres.StatementFailed as failure:
+            if self.session.pooled and executor.taken(failure):
+                raise lock.Taken from failure
+            raise errors.Error(
+                f"the schemas and the history could not be made: {failure.message}",
+                "The role needs CREATE on the database: GRANT CREATE ON DATABASE <name> TO <role>;",
+            ) from failure
 
-        def create() -> None:
-            try:
-                with executor.rolled_back(self.session):
-                    self.session.script(text)
-            except postgres.StatementFailed as failure:
-                raise executor.taken(failure) or failure from failure
-
-        if self.session.pooled:
-            lock.pooled(create, self.session, self.wait, self.voice.say)
-        else:
-            create()
-
-    def script(self, item: migration.Migration, *, rollback: bool = False) -> executor.Script:
-        """Return what runs for a migration, with the schema's search_path."""
+    def script(self, item: migration.Migration, head: recorded.Head, *, rollback: bool = False) -> executor.Script:
+        """Return what runs for a migration when the history is at `head`, with the schema's search_path."""
         names = [part.format(schema=item.schema) for part in self.settings.search_path]
-        if rollback:
-            return executor.Script(item.id, item.rollback_path, item.rollback_sql, names)
-        return executor.Script(item.id, item.path, item.sql, names)
+        path, sql = (item.rollback_path, item.rollback_sql) if rollback else (item.path, item.sql)
+        return executor.Script(item.id, path, sql, names, self.history.unmoved(head))
 
     def apply(
         self,
@@ -123,7 +117,7 @@ class Deploy:
         """
         after = history.head_after_apply(head, item)
         fingerprint = self._fingerprint(item)
-        script = self.script(item)
+        script = self.script(item, head)
         prepared = item.transactional and self.session.keeps_prepared(item.sql)
 
         def record(count: int, number: int | None) -> str:
@@ -154,7 +148,7 @@ class Deploy:
     ) -> tuple[outcome.Applied, recorded.Head]:
         """Roll one migration back and record it; return what was done and the head after it."""
         after = history.head_after_rollback(found, head, item, gone)
-        script = self.script(item, rollback=True)
+        script = self.script(item, head, rollback=True)
 
         def record(count: int, number: int | None) -> str:
             return self.history.record_rollback(item, head, after, self.session.client, attempt_number=number)

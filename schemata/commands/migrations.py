@@ -41,16 +41,20 @@ def migrate(
     lock_wait: float | None = None,
     allow_out_of_order: bool = False,
     create_database: bool = False,
+    sources: tuple[migration.Migration, ...] | None = None,
     speak: voice.Voice = voice.SILENT,
 ) -> outcome.Migrated:
     """Apply the pending migrations, each together with its record, in the one order.
 
     `to` ends with that migration, `schema` with the last pending one of that schema; whatever sorts
-    before is applied too, because there is one order. A failure leaves everything before it applied and
-    nothing of it, unless it is non-transactional, in which case the next run heals it or says what is in doubt.
+    before is applied too, because there is one order. `sources` are the files, where they were read
+    already. A failure leaves everything before it applied and nothing of it, unless it is non-transactional:
+    then the next run heals it or says what is in doubt.
     """
     began = time.monotonic()
-    sources = files.read(settings.migrations, settings.schemas)
+    if sources is None:
+        sources = files.read(settings.migrations, settings.schemas)
+    files_read = sources
     statuses.check_schema(settings, schema)
     if to:
         statuses.find(sources, to)
@@ -80,8 +84,10 @@ def migrate(
         wait = settings.locks.wait if lock_wait is None else lock_wait
 
         def selected(session_ask: history.Ask) -> tuple[migration.Migration, ...]:
-            again = statuses.compare(settings, sources, session_ask, full=False, allow_out_of_order=allow_out_of_order)
-            return _selected(again, sources, schema, to)
+            again = statuses.compare(
+                settings, files_read, session_ask, full=False, allow_out_of_order=allow_out_of_order
+            )
+            return _selected(again, files_read, schema, to)
 
         try:
             with deploys.opened(settings, choice, speak) as deploy:

@@ -54,6 +54,7 @@ def rollback(
         target = targets.describe(choice, connection)
         found = history.History(settings.history_schema).read(connection.query)
         chosen = select(sources, found, to, steps)
+        _refuse_changed(settings, sources, chosen, connection)
         planned = tuple(_preview(item, connection) for item in chosen)
         if dry_run or not chosen:
             return outcome.Migrated(
@@ -114,6 +115,19 @@ def select(
         chosen.append(item)
     _nobody_left_behind(sources, applied, {item.id for item in chosen})
     return tuple(chosen)
+
+
+def _refuse_changed(
+    settings: config.Config,
+    sources: Sequence[migration.Migration],
+    chosen: Sequence[migration.Migration],
+    connection: libpq.Connection,
+) -> None:
+    compared = statuses.compare(settings, sources, connection.query, full=False)
+    ids = {item.id for item in chosen}
+    changed = [finding for finding in compared.of("changed") if finding.subject in ids]
+    if changed:
+        raise migrations.DeployRefused(changed)
 
 
 def _nobody_left_behind(sources: Sequence[migration.Migration], applied: Sequence[str], gone: set[str]) -> None:

@@ -88,7 +88,8 @@ def compare(
     open_attempts = {item.id: item for item in history.open_attempts if _is_open(item, records)}
     findings += _interrupted(open_attempts, seen.holders)
     pending = tuple(item for item in files if item.id not in records)
-    findings += _pending(files, records, pending, out_of_order)
+    newer = [finding.subject for finding in findings if finding.code == "ahead"]
+    findings += _pending(files, records, pending, out_of_order, recorded.last_id(newer))
     findings += _indexes(seen, open_attempts)
     findings += _drift(history, seen)
     findings += [
@@ -273,12 +274,23 @@ def _pending(
     records: Mapping[str, recorded.Record],
     pending: Sequence[migration.Migration],
     policy: str,
+    newer: str,
 ) -> list[Finding]:
     position = {item.id: number for number, item in enumerate(files)}
     last_applied = max((position[id_] for id_ in records if id_ in position), default=-1)
     findings = []
     for item in pending:
-        if position[item.id] > last_applied:
+        if newer:
+            findings.append(
+                Finding(
+                    "out-of-order",
+                    item.schema,
+                    item.id,
+                    f"is pending, but the database is ahead: a newer release applied {newer} without it",
+                    "Deploy the release that has both; an older one never applies anything to a newer database.",
+                )
+            )
+        elif position[item.id] > last_applied:
             findings.append(
                 Finding(
                     "pending", item.schema, item.id, item.directives.title or item.slug, "inv migrate", errors.PENDING

@@ -1,14 +1,15 @@
 -- name: create
 -- The history of all schemas. The first four tables are yoyo's own layout (its version 2), so that
 -- plain `yoyo list` reads the same history; hash is the SHA-256 of the id, as yoyo defines it.
+-- They exist already where plain yoyo migrated the database before.
 CREATE SCHEMA IF NOT EXISTS {history};
 
-CREATE TABLE {history}._yoyo_migration (
+CREATE TABLE IF NOT EXISTS {history}._yoyo_migration (
     migration_hash varchar(64) PRIMARY KEY,
     migration_id varchar(255),
     applied_at_utc timestamp
 );
-CREATE TABLE {history}._yoyo_log (
+CREATE TABLE IF NOT EXISTS {history}._yoyo_log (
     id varchar(36) PRIMARY KEY,
     migration_hash varchar(64),
     migration_id varchar(255),
@@ -18,12 +19,13 @@ CREATE TABLE {history}._yoyo_log (
     comment varchar(255),
     created_at_utc timestamp
 );
-CREATE TABLE {history}._yoyo_version (
+CREATE TABLE IF NOT EXISTS {history}._yoyo_version (
     version int PRIMARY KEY,
     installed_at_utc timestamp
 );
-INSERT INTO {history}._yoyo_version VALUES (2, now() AT TIME ZONE 'utc');
-CREATE TABLE {history}.yoyo_lock (
+INSERT INTO {history}._yoyo_version
+    SELECT 2, now() AT TIME ZONE 'utc' WHERE NOT EXISTS (SELECT FROM {history}._yoyo_version);
+CREATE TABLE IF NOT EXISTS {history}.yoyo_lock (
     locked int PRIMARY KEY DEFAULT 1,
     ctime timestamp,
     pid int NOT NULL
@@ -82,8 +84,23 @@ INSERT INTO {history}.head (digest, applied) VALUES (repeat('0', 64), 0);
 COMMENT ON SCHEMA {history} IS 'The history of migrations of every schema (pgschemata).';
 
 -- name: present
--- Whether the history exists, and whether this role may read it.
-SELECT to_regclass({head_name})::text
+-- Whether our history exists, and whether yoyo's does; fails where this role may not read it.
+SELECT to_regclass({head_name})::text, to_regclass({yoyo_name})::text
+
+-- name: read_yoyo
+-- What plain yoyo recorded, where nothing of ours is there yet.
+SELECT json_build_object(
+    'head', NULL,
+    'records', (
+        SELECT coalesce(json_agg(json_build_array(
+            migration_id, to_char(applied_at_utc, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), NULL, NULL, NULL, NULL)
+            ORDER BY applied_at_utc), '[]')
+        FROM {history}._yoyo_migration
+    ),
+    'open', '[]'::json,
+    'yoyo_lock', NULL,
+    'standby', pg_is_in_recovery()
+)::text
 
 -- name: read
 -- Everything that is recorded, as one JSON document.
@@ -129,6 +146,10 @@ FROM (
         AND migration_id IN (SELECT json_array_elements_text({ids}::json))
     ORDER BY migration_id, attempt DESC
 ) a
+
+-- name: unmoved
+-- Fails with a division by zero when the head is not what the plan was made from.
+SELECT 1 / count(*) FROM {history}.head WHERE digest = {digest}
 
 -- name: record_apply
 -- The rows of one applied migration, in the transaction that applied it. Fails (division by zero) when
@@ -260,4 +281,6 @@ UPDATE {history}.head SET structure = {structure}::jsonb
 
 -- name: repair_head
 -- Make the summing row agree with the rows that it sums up.
-UPDATE {history}.head SET digest = {digest}, applied = {applied}, last_id = {last_id}, updated_at = now()
+INSERT INTO {history}.head (digest, applied, last_id) VALUES ({digest}, {applied}, {last_id})
+ON CONFLICT (one) DO UPDATE
+    SET digest = excluded.digest, applied = excluded.applied, last_id = excluded.last_id, updated_at = now()

@@ -38,6 +38,7 @@ LEFT JOIN pg_stat_progress_create_index p ON p.index_relid = i.indexrelid
 WHERE NOT (i.indisvalid AND i.indisready) AND c.relkind = 'i' AND n.nspname IN ({schemas})
 
 -- name: unvalidated_constraints
+-- Constraints that are NOT VALID: new rows obey them, old rows were never checked.
 SELECT coalesce(json_agg(json_build_array(n.nspname, t.relname, k.conname) ORDER BY 1, 2, 3), '[]')::text
 FROM pg_constraint k
 JOIN pg_class t ON t.oid = k.conrelid
@@ -45,6 +46,7 @@ JOIN pg_namespace n ON n.oid = t.relnamespace
 WHERE NOT k.convalidated AND n.nspname IN ({schemas})
 
 -- name: missing_schemas
+-- Which of the schemas the database does not have.
 SELECT coalesce(json_agg(name), '[]')::text
 FROM unnest(ARRAY[{schemas}]) name
 WHERE NOT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = name)
@@ -61,15 +63,19 @@ JOIN pg_class t ON t.oid = i.indrelid
 WHERE n.nspname = {schema} AND c.relname = {name}
 
 -- name: leftovers
--- Invalid indexes that a stopped REINDEX CONCURRENTLY left in {schema}, and that nobody builds now.
+-- Invalid indexes that a stopped REINDEX CONCURRENTLY left in {schema}, and that nobody builds now. REINDEX TABLE
+-- leaves one on the TOAST table as well, which lives in pg_toast.
 SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname)), '[]')::text
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND n.nspname = {schema}
+LEFT JOIN pg_class o ON o.reltoastrelid = i.indrelid
+WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
+    AND coalesce(o.relnamespace, c.relnamespace) = (SELECT oid FROM pg_namespace WHERE nspname = {schema})
     AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
 
 -- name: index_progress
+-- How far backend {pid} is with the index that it builds.
 SELECT json_build_array(phase, blocks_done, blocks_total, tuples_done, tuples_total,
     lockers_done, lockers_total, current_locker_pid)::text
 FROM pg_stat_progress_create_index
