@@ -34,11 +34,15 @@ def unvalidated_constraints(ask: history.Ask, schemas: Sequence[str]) -> list[tu
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def structure(ask: history.Ask, schemas: Sequence[str]) -> dict[str, str]:
-    """Return a digest of the structure by schema."""
-    # One message is one transaction, so the setting ends with it; a session's would stay in a pooler.
-    question = f"SET LOCAL search_path = pg_catalog; {_STRUCTURE.format(schemas=_in(schemas))}"
-    found: dict[str, str] = json.loads(str(ask(question)[0][0]))
+def structure(ask: history.Ask, schemas: Sequence[str], *, patience: float = 5.0) -> dict[str, str]:
+    """Return a digest of the structure by schema.
+
+    Printing some definitions takes a lock that a running DDL statement refuses: `patience` (seconds) bounds
+    the wait, after which the server's error 55P03 is the caller's.
+    """
+    # One message is one transaction, so the settings end with it; a session's would stay in a pooler.
+    settings = f"SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = {round(patience * 1000)}"
+    found: dict[str, str] = json.loads(str(ask(f"{settings}; {_STRUCTURE.format(schemas=_in(schemas))}")[0][0]))
     return found
 
 

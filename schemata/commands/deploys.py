@@ -167,10 +167,21 @@ class Deploy:
     def _prefetch(self, item: migration.Migration) -> None:
         self._fingerprint(item)
 
+    def structure(self, schemas: Sequence[str]) -> dict[str, str]:
+        """Return the structure's digest by schema; empty where an application's lock on a table is in the way."""
+        try:
+            return catalog.structure(self.session.rows, schemas)
+        except postgres.StatementFailed as failure:
+            if failure.sqlstate != executor.LOCK_NOT_AVAILABLE:
+                raise
+            self.voice.say(f"the structure was not noted: {failure.message}; the next migrate does it")
+            return {}
+
     def note_structure(self) -> None:
         """Remember what the structure is now, so that drift can be told later."""
-        digest = catalog.structure(self.session.rows, self.settings.schemas)
-        self.session.script(self.history.set_structure(digest))
+        digest = self.structure(self.settings.schemas)
+        if digest:
+            self.session.script(self.history.set_structure(digest))
 
     def _whole(
         self,
@@ -247,7 +258,7 @@ class Deploy:
             raise PoolerRefused(item.id)
         statements = checks.check_script(script.path, script.sql, transactional=False)
         began = time.monotonic()
-        structure = catalog.structure(self.session.rows, [item.schema])
+        structure = self.structure([item.schema])
         name = self.session.client.application_name(item.id).replace("'", "''")
         number = int(
             str(

@@ -222,7 +222,7 @@ def resume_of(deploy: deploys.Deploy, item: migration.Migration, attempt: record
     if (item.rollback_transactional if rollback else item.transactional) and not attempt.statements_done:
         # It became transactional after it failed; whether it left something is for the server to say.
         return stepwise.Resume()
-    structure = catalog.structure(deploy.session.rows, [item.schema])
+    structure = deploy.structure([item.schema])
     return stepwise.plan(attempt, path, checks.check_script(path, sql, transactional=False), structure)
 
 

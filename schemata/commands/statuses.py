@@ -5,9 +5,11 @@ import difflib
 from collections.abc import Sequence
 
 from schemata import config, errors
-from schemata.adapters import catalog, files, history
+from schemata.adapters import catalog, files, history, libpq
 from schemata.commands import targets
 from schemata.core import migration, outcome, status
+
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def status_of(
@@ -46,12 +48,14 @@ def compare(
     found = ledger.read(ask)
     seen = status.Observed(applied_sql=ledger.applied_sql(ask, status.edited(sources, found)))
     if full:
+        holders = catalog.holders(ask)
+        settled = drift and found.head.structure is not None and not holders
         seen = dataclasses.replace(
             seen,
             invalid_indexes=catalog.invalid_indexes(ask, settings.schemas),
             unvalidated=catalog.unvalidated_constraints(ask, settings.schemas),
-            holders=catalog.holders(ask),
-            structure=catalog.structure(ask, settings.schemas) if drift and found.head.structure is not None else None,
+            holders=holders,
+            structure=_structure(settings, ask) if settled else None,
         )
     return status.compare(
         sources,
@@ -79,6 +83,16 @@ def find(sources: Sequence[migration.Migration], migration_id: str) -> migration
         f"there is no migration {migration_id}",
         f"Did you mean {near[0]}?" if near else "`inv migrate-status` lists them.",
     )
+
+
+def _structure(settings: config.Config, ask: history.Ask) -> dict[str, str] | None:
+    """Return the structure's digest, or None where DDL that runs right now would make us wait for it."""
+    try:
+        return catalog.structure(ask, settings.schemas, patience=0.5)
+    except libpq.QueryFailed as failure:
+        if failure.sqlstate != _LOCK_NOT_AVAILABLE:
+            raise
+        return None
 
 
 def _fingerprint(sql: str) -> str:
