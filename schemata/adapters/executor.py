@@ -14,6 +14,8 @@ LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
 RETRIED = (LOCK_NOT_AVAILABLE, DEADLOCK)
 _DIVISION_BY_ZERO = "22012"
+_INSUFFICIENT_PRIVILEGE = "42501"
+_RECORD = 2  # which statement of its message the record is
 
 # Sent as the second statement of a transaction through a pooler: fails where somebody else has the lock.
 POOLED_LOCK = f"SELECT 1 / pg_try_advisory_xact_lock({locks.KEY})::int"
@@ -88,6 +90,16 @@ class LockTimeout(errors.Busy):
         self.blockers = tuple(blockers)
 
 
+class NotRecorded(errors.Error):
+    """The role may not write the history, so nothing was kept."""
+
+    def __init__(self, migration_id: str, failure: postgres.StatementFailed) -> None:
+        super().__init__(
+            f"{migration_id} was rolled back, because this role may not write the history: {failure.message}",
+            "The role needs SELECT, INSERT, UPDATE and DELETE on all tables of the history's schema, or to own them.",
+        )
+
+
 class HistoryMoved(errors.Busy):
     """Another deployer moved the history although we held the lock; our transaction was rolled back."""
 
@@ -128,6 +140,8 @@ def prologue(
         f"SET LOCAL statement_timeout = {milliseconds(budget.statement_timeout)}",
         f"SET LOCAL application_name = {queries.literal(name)}",
     ]
+    # What the record calls the start: now() is that of the message, which may hold several migrations.
+    parts.append("SELECT set_config('schemata.began', clock_timestamp()::text, true)")
     if not durable:
         # WAL is ordered: a later durable commit, and the last one always is, makes this one durable too.
         parts.append("SET LOCAL synchronous_commit = off")
@@ -143,11 +157,10 @@ def run(
     durable: bool,
     eyes: watch.Watch,
     say: Say,
-    meanwhile: Callable[[], None] | None = None,
 ) -> Ran:
     """Run a script in one transaction together with the record that `record(statement_count)` returns.
 
-    Either both are committed or neither is. `meanwhile` is called while the server works. A lock that is not
+    Either both are committed or neither is.  A lock that is not
     free is tried again, whole, with backoff. Raises ScriptFailed, LockTimeout, HistoryMoved, or
     postgres.ConnectionLost, after which only the history knows whether the COMMIT arrived.
     """
@@ -157,7 +170,7 @@ def run(
         eyes.begin()
         try:
             with rolled_back(session):
-                count = len(session.script(before + script.sql, meanwhile)) - extra
+                count = len(session.script(before + script.sql)) - extra
                 if not session.in_transaction:
                     raise errors.MigrationError(
                         f"{script.path} ended the transaction that it runs in",
@@ -194,10 +207,12 @@ def _record(session: postgres.Session, script: Script, text: str) -> None:
     # A file may have changed the role; the history is written by the role that connected.
     after = "" if session.pooled else f"; {session.epilogue(script.sql)}"
     try:
-        session.script(f"RESET SESSION AUTHORIZATION; RESET ROLE; {text}; COMMIT{after}")
+        session.script(f"RESET SESSION AUTHORIZATION; RESET ROLE; {text}; COMMIT{after}")  # text is number _RECORD
     except postgres.StatementFailed as failure:
         if failure.sqlstate == _DIVISION_BY_ZERO:
             raise HistoryMoved(script.migration_id) from failure
+        if failure.sqlstate == _INSUFFICIENT_PRIVILEGE and failure.index == _RECORD:
+            raise NotRecorded(script.migration_id, failure) from failure
         raise ScriptFailed(script, failure, None) from failure
 
 

@@ -22,12 +22,22 @@ from schemata.core import client
 # A backend whose client is gone notices within this time also in the middle of a statement, so that
 # the lock of a killed deployer is free soon (PostgreSQL 14+; not on every platform).
 _CHECK_CLIENT = "SET client_connection_check_interval = '5s'"
+_CANCEL_PATIENCE = 5.0  # seconds
 _KEEPALIVES: dict[str, Any] = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+# When the network goes away no end of the connection is seen: then these free the lock. A deployer is silent
+# for moments only, between two tries at most for the longest backoff. What somebody configured stays.
+_BOUNDS = {
+    "idle_in_transaction_session_timeout": "1min",
+    "idle_session_timeout": "30min",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
 
 # What every migration may leave in the session, and what takes it back. DISCARD ALL would do it all, but it
 # would release the deploy lock as well.
-_RESET = "RESET SESSION AUTHORIZATION; RESET ALL"
-_RESET_OBJECTS = "CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD TEMP; DISCARD SEQUENCES"
+_RESET = ("RESET SESSION AUTHORIZATION", "RESET ALL")
+_RESET_OBJECTS = ("CLOSE ALL", "UNLISTEN *", "DEALLOCATE ALL", "DISCARD TEMP", "DISCARD SEQUENCES")
 # Only text that calls functions or names one of these can leave an object behind; plain DDL cannot.
 _MAKES_OBJECTS = re.compile(
     r"temp|listen|cursor|prepare|execute|select|insert|update|delete|merge|copy|refresh|truncate|\b(?:do|call)\b",
@@ -36,6 +46,7 @@ _MAKES_OBJECTS = re.compile(
 _DROPS_PREPARED = re.compile(r"deallocate|discard|prepare", re.IGNORECASE)
 
 Notice = Callable[[str], None]
+Result = pq.abc.PGresult
 
 
 def this_client() -> client.Client:
@@ -49,12 +60,16 @@ def this_client() -> client.Client:
 
 
 class StatementFailed(Exception):
-    """The server refused a script. `index` counts its statements from 0; `position` its characters from 1."""
+    """The server refused a script. `index` counts its statements from 0; `position` its characters from 1.
 
-    def __init__(self, error: psycopg.Error, index: int) -> None:
+    `before` are the results of the statements before it.
+    """
+
+    def __init__(self, error: psycopg.Error, index: int, before: Sequence[Result] = ()) -> None:
         diag = error.diag
         super().__init__(diag.message_primary or str(error).strip())
         self.index = index
+        self.before = tuple(before)
         self.sqlstate = error.sqlstate or ""
         self.message = diag.message_primary or str(error).strip()
         self.detail = diag.message_detail or ""
@@ -76,6 +91,7 @@ class Session:
         self.pooled = False
         self.prepared = ""
         self._checks_client = False
+        self._bounds: tuple[str, ...] = ()
         self._encoding = "utf-8"
 
     @property
@@ -91,19 +107,19 @@ class Session:
             pq.TransactionStatus.INERROR,
         )
 
-    def script(self, text: str, meanwhile: Callable[[], None] | None = None) -> list[pq.abc.PGresult]:
+    def script(self, text: str, meanwhile: Callable[[], None] | None = None) -> list[Result]:
         """Send text whole, as one simple query, and return one result a statement.
 
-        `meanwhile` is called while the server works on it.
-        Raises StatementFailed, after which an open transaction is failed but still open, or
-        ConnectionLost. A signal cancels the running statement on the server and is raised again.
+        `meanwhile` is called while the server works on it. Raises StatementFailed, after which an open
+        transaction is failed but still open, or ConnectionLost. A signal cancels the running statement
+        on the server and is raised again.
         """
         pgconn = self.connection.pgconn
         try:
             pgconn.send_query(text.encode(self._encoding))
             if meanwhile is not None:
-                meanwhile()
-            results: list[pq.abc.PGresult] = self.connection.wait(generators.execute(pgconn))
+                self._while_running(meanwhile)
+            results: list[Result] = self.connection.wait(generators.execute(pgconn))
         except psycopg.OperationalError as error:
             raise ConnectionLost(str(error).strip()) from error
         for index, result in enumerate(results):
@@ -111,11 +127,21 @@ class Session:
                 failure = psycopg.errors.error_from_result(result, encoding=self._encoding)
                 if pgconn.status == pq.ConnStatus.BAD:
                     raise ConnectionLost(str(failure).strip()) from failure
-                raise StatementFailed(failure, index) from failure
+                raise StatementFailed(failure, index, results[:index]) from failure
             if result.status in (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH):
                 self._leave_copy()
                 raise StatementFailed(psycopg.errors.FeatureNotSupported("COPY from or to the client"), index)
         return results
+
+    def _while_running(self, meanwhile: Callable[[], None]) -> None:
+        try:
+            meanwhile()
+        except BaseException:
+            # A signal, mostly. The connection is of no use before the statement has ended.
+            with contextlib.suppress(psycopg.Error):
+                self.connection.cancel_safe(timeout=_CANCEL_PATIENCE)
+                self.connection.wait(generators.execute(self.connection.pgconn))
+            raise
 
     def _leave_copy(self) -> None:
         with contextlib.suppress(psycopg.Error):
@@ -139,14 +165,18 @@ class Session:
 
     def epilogue(self, text: str) -> str:
         """Return the SQL that takes back what a script of this text may have left in the session."""
-        parts = [_RESET]
+        return "; ".join(self.epilogue_statements(text))
+
+    def epilogue_statements(self, text: str) -> list[str]:
+        """Return the statements of the epilogue one by one."""
+        parts = list(_RESET)
         if _MAKES_OBJECTS.search(text):
-            parts.append(_RESET_OBJECTS)
+            parts += _RESET_OBJECTS
             if self.prepared:
                 parts.append(self.prepared)
         if self._checks_client:
             parts.append(_CHECK_CLIENT)
-        return "; ".join(parts)
+        return [*parts, *self._bounds]
 
     def keeps_prepared(self, text: str) -> bool:
         """Tell whether what is prepared in the session outlives a script of this text."""
@@ -163,6 +193,11 @@ class Session:
         with contextlib.suppress(StatementFailed):
             self.script(_CHECK_CLIENT)
             self._checks_client = True
+        wanted = ", ".join(f"'{name}'" for name in _BOUNDS)
+        free = self.rows(f"SELECT name FROM pg_settings WHERE name IN ({wanted}) AND source = 'default'")
+        self._bounds = tuple(f"SET {name} = '{_BOUNDS[name]}'" for (name,) in free if name)
+        if self._bounds:
+            self.script("; ".join(self._bounds))
 
     def rollback(self) -> None:
         """End an open transaction, keeping nothing of it."""

@@ -69,7 +69,7 @@ def survey(root: str) -> Tree:
 def remember(settings: config.Config, began: float, found: tuple[migration.Migration, ...]) -> None:
     """Write the stat cache of a working tree, from files that were read after `began`."""
     facts = {
-        "settings_stamp": lookfirst.stamp(str(settings.root / config.FILE)),
+        "settings_stamp": lookfirst.settings_stamp(str(settings.root)),
         "folder": str(settings.migrations),
         **sources.boot_settings(settings),
     }
@@ -78,7 +78,11 @@ def remember(settings: config.Config, began: float, found: tuple[migration.Migra
 
 def _check_manifest(settings: config.Config, found: tuple[migration.Migration, ...]) -> None:
     path = settings.migrations / files.MANIFEST
-    if path.is_file() and path.read_text(encoding="utf-8") != files.manifest(found, sources.boot_settings(settings)):
+    if not path.is_file():
+        return
+    # What stands before the first empty line are settings, which the environment of this start may change.
+    sealed, read = path.read_text(encoding="utf-8"), files.manifest(found, sources.boot_settings(settings))
+    if sealed.partition("\n\n")[2] != read.partition("\n\n")[2]:
         raise BuildChanged(path)
 
 

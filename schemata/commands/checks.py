@@ -114,6 +114,8 @@ def _pages(settings: config.Config, connection: libpq.Connection) -> Iterator[Ch
         page = pages.Page(setting.name, setting.table, setting.filter, setting.order, setting.index)
         began = time.monotonic()
         problem = _asked(connection, functools.partial(pages.examine, page, explain, parents))
+        if problem and page.index not in problem:
+            problem = f"{problem} (its index: {page.index})"
         yield Check("page", page.name, problem, time.monotonic() - began)
 
 

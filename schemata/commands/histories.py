@@ -1,8 +1,11 @@
 """The record itself: what a person knows better than the engine."""
 
+import contextlib
+from collections.abc import Iterator
+
 from schemata import config, errors
 from schemata.adapters import catalog, executor, files, history, postgres
-from schemata.commands import deploys, statuses, targets
+from schemata.commands import deploys, migrations, statuses, targets
 from schemata.core import migration, outcome, recorded, statement, voice
 
 
@@ -31,8 +34,7 @@ def baseline(
                 "Apply the migrations instead: inv migrate",
             )
     done: list[outcome.Applied] = []
-    with deploys.opened(settings, choice, speak) as deploy:
-        deploy.lock(settings.locks.wait)
+    with _locked(settings, choice, speak) as deploy:
         found = deploy.prepare(settings.locks.wait)
         head = found.head
         known = {record.id: record for record in found.records}
@@ -90,8 +92,7 @@ def resolve(
     choice = targets.choose(settings, url)
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
-    with deploys.opened(settings, choice, speak) as deploy:
-        deploy.lock(settings.locks.wait)
+    with _locked(settings, choice, speak) as deploy:
         found = deploy.prepare(settings.locks.wait)
         attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
         if attempt is None:
@@ -106,6 +107,22 @@ def resolve(
         f"{migration_id} is recorded as {word} in {target.describe()}.\nGo on with: inv migrate-status",
         facts={"id": migration_id, "state": word},
     )
+
+
+@contextlib.contextmanager
+def _locked(settings: config.Config, choice: targets.Choice, speak: voice.Voice) -> Iterator[deploys.Deploy]:
+    """Open a deploy that holds the lock; what the server refuses or cuts off in the block is told as an error."""
+    try:
+        with deploys.opened(settings, choice, speak) as deploy:
+            deploy.lock(settings.locks.wait)
+            yield deploy
+    except postgres.ConnectionLost as error:
+        raise migrations.ConnectionEnded(str(error), migrations.settled(settings, choice, (), [])) from error
+    except postgres.StatementFailed as failure:
+        raise errors.Error(
+            f"the history could not be written: {failure.message}",
+            "Nothing was recorded. The role needs to own the history, or all privileges on its tables.",
+        ) from failure
 
 
 def _write(

@@ -1,11 +1,11 @@
 """Migrations against a database: what is so, and making it so."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from schemata import config, errors
 from schemata.adapters import catalog, executor, files, history, libpq, postgres, stepwise, waiting
-from schemata.commands import deploys, statuses, targets
+from schemata.commands import deploys, runs, statuses, targets
 from schemata.core import checks, migration, outcome, recorded, status, voice
 
 _REFUSED = ("changed", "missing", "ahead", "out-of-order")
@@ -103,7 +103,7 @@ def migrate(
                                 raise
                             ready = deploy.read()
         except postgres.ConnectionLost as error:
-            raise ConnectionEnded(str(error), settled(settings, choice, sources, done)) from error
+            raise ConnectionEnded(str(error), settled(settings, choice, pending, done)) from error
     return outcome.Migrated(
         target,
         "applied",
@@ -166,17 +166,51 @@ def _apply_all(
     resumes = _resumes(deploy, sources, pending, found)
     head = found.head
     deploy.session.reset()
-    for number, item in enumerate(pending):
+    number = alone = 0
+    while number < len(pending):
+        item = pending[number]
         deploy.voice.step(number, len(pending), item.id)
-        then = pending[number + 1] if number + 1 < len(pending) else None
-        applied, head = deploy.apply(
-            item, head, resumes.get(item.id, stepwise.Resume()), durable=then is None, then=then
-        )
-        done.append(applied)
+        group = runs.batch(deploy, pending[number:]) if number >= alone else ()
+        if group:
+            applied, head = runs.apply_batch(deploy, group, head, pending[number + len(group) :])
+            if len(applied) < len(group):
+                # Something is wrong with one of them: to the end of this group each goes by itself.
+                alone = number + len(group)
+        else:
+            applied, head = _apply_one(deploy, item, head, resumes, done, durable=number == len(pending) - 1)
+        done += applied
+        number += len(applied)
     deploy.voice.step(len(pending), len(pending), "")
     if done or head.structure is None:
         deploy.note_structure()
     return head.last_id
+
+
+def advice(transactional: bool, before: str, again: str) -> str:
+    """Return what is left after a failure, what stays, and what to type.
+
+    >>> advice(True, "2 applied", "inv migrate")
+    'Nothing of it is left; 2 applied before it stay so. Mend the file, then: inv migrate'
+    """
+    left = "Nothing of it is left" if transactional else "Its statements before this one are done, and stay"
+    return f"{left}; {before} before it stay so. Mend the file, then: {again}"
+
+
+def _apply_one(
+    deploy: deploys.Deploy,
+    item: migration.Migration,
+    head: recorded.Head,
+    resumes: Mapping[str, stepwise.Resume],
+    done: Sequence[outcome.Applied],
+    *,
+    durable: bool,
+) -> tuple[list[outcome.Applied], recorded.Head]:
+    try:
+        applied, head = runs.apply(deploy, item, head, resumes.get(item.id, stepwise.Resume()), durable=durable)
+    except executor.ScriptFailed as failure:
+        failure.hint = advice(item.transactional, f"{len(done)} applied", "inv migrate")
+        raise
+    return [applied], head
 
 
 def _resumes(
@@ -227,17 +261,29 @@ def resume_of(deploy: deploys.Deploy, item: migration.Migration, attempt: record
 
 
 def settled(
-    settings: config.Config, choice: targets.Choice, sources: Sequence[migration.Migration], done: list[outcome.Applied]
+    settings: config.Config,
+    choice: targets.Choice,
+    chosen: Sequence[migration.Migration],
+    done: list[outcome.Applied],
+    *,
+    rollback: bool = False,
 ) -> str:
-    """Ask the history what is applied, after a connection was lost in a moment that only it knows."""
+    """Ask the history what is applied, after a connection was lost in a moment that only it knows.
+
+    `chosen` are the migrations to apply, or to roll back, in the order of the run.
+    """
     try:
         with waiting.connect(choice.url, application_name="schemata", attempts=_SETTLE_TRIES, delay=1.0) as connection:
             found = history.History(settings.history_schema).read(connection.query)
     except (waiting.ServerNotReady, libpq.QueryFailed, libpq.ConnectionLost):
-        return f"{len(done)} migrations were applied before; the server does not answer to say more."
+        verb = "rolled back" if rollback else "applied"
+        return f"{len(done)} migrations were {verb} before; the server does not answer to say more."
     applied = found.ids()
-    under_way = next((item.id for item in sources if item.id not in {one.id for one in done}), "")
-    late = (under_way in applied and f"; {under_way} was committed") or ""
+    finished = {one.id for one in done}
+    under_way = next((item.id for item in chosen if item.id not in finished), "")
+    late = ""
+    if under_way and (under_way in applied) != rollback:
+        late = f"; {'the rollback of ' if rollback else ''}{under_way} was committed"
     return f"The history says: {len(applied)} applied, the last is {found.head.last_id or 'none'}{late}."
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemata import config, errors
-from schemata.adapters import files, history, libpq, postgres, queries, stepwise
-from schemata.commands import deploys, migrations, statuses, targets
+from schemata.adapters import executor, files, history, libpq, postgres, queries, stepwise
+from schemata.commands import deploys, migrations, runs, statuses, targets
 from schemata.core import checks, destruction, migration, outcome, recorded, voice
 
 # Up to this size rows are counted exactly; above, the planner's estimate is told as such.
@@ -74,7 +74,8 @@ def rollback(
                 raise errors.Busy("the history changed meanwhile; nothing was rolled back", "Run again.")
             revision = _undo_all(deploy, again, chosen, done)
     except postgres.ConnectionLost as error:
-        raise migrations.ConnectionEnded(str(error), migrations.settled(settings, choice, sources, done)) from error
+        said = migrations.settled(settings, choice, chosen, done, rollback=True)
+        raise migrations.ConnectionEnded(str(error), said) from error
     return outcome.Migrated(
         target, "rolled back", done=tuple(done), revision=revision, seconds=round(time.monotonic() - began, 3)
     )
@@ -155,7 +156,11 @@ def _undo_all(
         if item.id in attempts and not item.rollback_transactional:
             resume = migrations.resume_of(deploy, item, attempts[item.id])
         gone.append(item.id)
-        undone, head = deploy.undo(item, found, head, gone, resume)
+        try:
+            undone, head = runs.undo(deploy, item, found, head, gone, resume)
+        except executor.ScriptFailed as failure:
+            failure.hint = migrations.advice(item.rollback_transactional, f"{len(done)} rolled back", "inv rollback")
+            raise
         done.append(undone)
     deploy.session.reset()
     deploy.note_structure()

@@ -172,19 +172,22 @@ WITH moved AS (
 ), attempted AS (
 {attempt}
 )
-SELECT 1 / count(*) FROM moved
+SELECT 1 / (SELECT count(*) FROM moved), (SELECT duration_ms FROM attempted)
 
 -- name: new_attempt
--- The row of a transactional try that succeeded, or of one that is recorded without running.
+-- The row of a transactional try that succeeded, or of one that is recorded without running. It began when
+-- the prologue noted the time: now() is that of the message, which may hold several transactions.
 INSERT INTO {history}.attempts (
     migration_id, schema_name, direction, state, transactional, checksum, fingerprint, applied_sql,
     statement_count, statements_done, started_at, finished_at, duration_ms,
     client_host, client_user, client_application)
 SELECT {id}, {schema}, 'apply', {state}, {transactional}, {checksum}, {fingerprint}, {sql},
-    {statement_count}, {statement_count}, now(), clock_timestamp(),
-    extract(epoch FROM clock_timestamp() - now()) * 1000,
+    {statement_count}, {statement_count}, t.began, clock_timestamp(),
+    extract(epoch FROM clock_timestamp() - t.began) * 1000,
     {host}, {user}, current_setting('application_name')
-FROM moved
+FROM moved,
+    (SELECT coalesce(nullif(current_setting('schemata.began', true), '')::timestamptz, now()) AS began) t
+RETURNING duration_ms
 
 -- name: finish_attempt
 -- The end of a non-transactional try that succeeded.
@@ -193,6 +196,7 @@ SET state = {state}, statements_done = statement_count, finished_at = clock_time
     duration_ms = extract(epoch FROM clock_timestamp() - a.started_at) * 1000
 FROM moved
 WHERE a.attempt = {attempt_number}
+RETURNING a.duration_ms
 
 -- name: record_rollback
 -- The rows of one rolled back migration, in the transaction that rolled it back.
@@ -241,22 +245,23 @@ RETURNING attempt
 UPDATE {history}.attempts SET statements_done = {statements_done} WHERE attempt = {attempt_number}
 
 -- name: end_attempt
--- How a try ended that did not succeed.
+-- How a try ended that did not succeed. A signal may come when the record was just committed: that one stays.
 UPDATE {history}.attempts
 SET state = {state}, finished_at = clock_timestamp(),
     duration_ms = extract(epoch FROM clock_timestamp() - started_at) * 1000,
     error_sqlstate = {sqlstate}, error_line = {line}, error_message = {message}
-WHERE attempt = {attempt_number}
+WHERE attempt = {attempt_number} AND state = 'running'
 
 -- name: failed_attempt
--- A transactional try that left nothing behind but this row.
+-- A transactional try that left nothing behind but this row; none where a signal came just after its COMMIT.
 INSERT INTO {history}.attempts (
     migration_id, schema_name, direction, state, transactional, checksum, fingerprint, applied_sql,
     finished_at, duration_ms, client_host, client_user, client_application,
     error_sqlstate, error_line, error_message)
-VALUES ({id}, {schema}, {direction}, {state}, true, {checksum}, {fingerprint}, {sql},
+SELECT {id}, {schema}, {direction}, {state}, true, {checksum}, {fingerprint}, {sql},
     clock_timestamp(), {duration_ms}, {host}, {user}, current_setting('application_name'),
-    {sqlstate}, {line}, {message})
+    {sqlstate}, {line}, {message}
+WHERE EXISTS (SELECT FROM {history}._yoyo_migration WHERE migration_id = {id}) = ({direction} = 'rollback')
 
 -- name: adopt
 -- The checksum of a migration that another tool recorded; the head is made true again afterwards.
