@@ -107,7 +107,7 @@ def look(options: Options, build: lookfirst.Build) -> "tuple[bool, libpq.Connect
         if options.wait_only or (answer is not None and answer.standby):
             connection.close()
             return False, None
-        wait = time.monotonic() + float(build.settings.get("lock_wait", "300"))
+        wait = time.monotonic() + lookfirst.patience(build.settings)
         if not lookfirst.pass_gate(connection, build, wait):
             connection.close()
             return True, None

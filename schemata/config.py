@@ -18,7 +18,9 @@ from schemata import errors
 
 FILE = "pyproject.toml"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h|)")
+# PostgreSQL keeps its timeouts as milliseconds in 32 bits: 24 days.
+_LONGEST = 2_147_483.0
 _TIMESTAMP = re.compile(r"[0-9]{14}")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 
@@ -116,14 +118,13 @@ def seconds(value: Any, where: str) -> float:
     """
     if isinstance(value, bool):
         raise InvalidSetting(where, f"{value!r} is not a duration")
-    if isinstance(value, int | float) and value >= 0:
+    if isinstance(value, int | float) and 0 <= value <= _LONGEST:
         return float(value)
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match:
-            return float(match[1]) * _UNITS[match[2]]
-        if value.strip().isdigit():
-            return float(value)
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        duration = float(match[1]) * _UNITS[match[2] or "s"]
+        if duration <= _LONGEST:
+            return duration
     raise InvalidSetting(where, f"{value!r} is not a duration", 'Write seconds, or text such as "500ms", "2s", "5min".')
 
 

@@ -50,12 +50,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], paint: Paint, w
         widths[widths.index(max(widths))] -= 1
     cut = [[_cut(value, size) for value, size in zip(row, widths, strict=True)] for row in cells]
     numeric = [bool(rows) and all(isinstance(row[n], int | float) for row in rows) for n in range(len(columns))]
+    # The head is made here: tabulate would make a column two wider than its name.
+    head = [paint(_cut(name, size), "bold") for name, size in zip(columns, widths, strict=True)]
     text = tabulate.tabulate(
-        [[paint(value, _STATES.get(value, "")) for value in row] for row in cut],
-        headers=[paint(_cut(name, size), "bold") for name, size in zip(columns, widths, strict=True)],
-        tablefmt="simple",
+        [head, ["-" * size for size in widths], *([paint(cell, _STATES.get(cell, "")) for cell in row] for row in cut)],
+        tablefmt="plain",
         disable_numparse=True,
-        colalign=["right" if right else "left" for right in numeric] if rows else None,
+        colalign=["right" if right else "left" for right in numeric],
     )
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
@@ -65,7 +66,10 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.3f}" if isinstance(value, float) else str(value).replace("\n", " ")
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    # Line ends would break the row, and escape sequences the terminal.
+    return "".join(character if character.isprintable() else " " for character in str(value))
 
 
 def _cut(text: str, size: int) -> str:

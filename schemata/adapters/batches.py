@@ -56,6 +56,10 @@ def compose(
         before, extra = executor.prologue(session, item.script, budget, durable=durable, pooled_lock=False)
         after = session.epilogue_statements(item.script.sql)
         # The new line ends a comment on the file's last line, the semicolon its last statement.
+        # What the record calls the start: now() is that of the whole message. Not in the prologue of a file that
+        # runs by itself, because SET TRANSACTION must come before any query: here it fails, and there it works.
+        before += "SELECT set_config('schemata.began', clock_timestamp()::text, true);\n"
+        extra += 1
         texts += [
             before,
             item.script.sql,

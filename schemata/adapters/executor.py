@@ -140,8 +140,6 @@ def prologue(
         f"SET LOCAL statement_timeout = {milliseconds(budget.statement_timeout)}",
         f"SET LOCAL application_name = {queries.literal(name)}",
     ]
-    # What the record calls the start: now() is that of the message, which may hold several migrations.
-    parts.append("SELECT set_config('schemata.began', clock_timestamp()::text, true)")
     if not durable:
         # WAL is ordered: a later durable commit, and the last one always is, makes this one durable too.
         parts.append("SET LOCAL synchronous_commit = off")

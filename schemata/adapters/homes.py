@@ -28,10 +28,12 @@ def data_of(home: Path) -> Path | None:
 
 
 def old_log_of(home: Path) -> Path:
+    """Return where the log goes when it has grown too long."""
     return embedded.log_of(home).with_suffix(".log.1")
 
 
 def elsewhere(home: Path) -> Path:
+    """Return the folder that stands in for a home which the server's account cannot use."""
     return _ELSEWHERE / hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
 
 
@@ -114,12 +116,13 @@ def plainly(home: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        path = Path(os.fsdecode(error.filename)) if error.filename is not None else home
+        name = error.filename2 or error.filename  # of a copy the second is the one that could not be written
+        path = home if name is None else Path(os.fsdecode(name))
         there = next((p for p in (path, *path.parents) if os.path.lexists(p)), home)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(there).free
             raise errors.NotAvailable(
-                f"The disk is full: {free} bytes are free at {there}, so the server's files cannot be written.",
+                f"The disk is too full for the server's files: {free} bytes are free at {there}.",
                 "Make room there (a new server takes about 100 MB), then run the command again.",
             ) from error
         if error.errno == errno.EROFS:
@@ -136,6 +139,8 @@ def plainly(home: Path) -> Iterator[None]:
 
 
 def teller(home: Path, say: embedded.Say | None) -> embedded.Say:
+    """Return what tells a text to the server's log, and to `say` if there is one."""
+
     def tell(text: str) -> None:
         note(embedded.log_of(home), text)
         if say is not None:
@@ -145,5 +150,6 @@ def teller(home: Path, say: embedded.Say | None) -> embedded.Say:
 
 
 def note(log: Path, text: str) -> None:
+    """Add a line with the time to a log; one that cannot be written is left as it is."""
     with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
         file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())} schemata: {text}\n")

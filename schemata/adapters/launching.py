@@ -75,31 +75,19 @@ class _Launch:
         store = self._order.spares or spares.directory(self._home)
         obtain = spares.copy if self._order.passing and self._order.unsafe else spares.take
         if not obtain(store, data, self._job):
-            clusters.initialise(data, self._job, sync=False)
-        # A spare was synced when it was made, but not its copy on another file system; a second sync of
-        # what is on the disk already costs little.
-        syncing = None if self._order.unsafe else clusters.Syncing(data)
-        try:
-            server = self._run(data, "new")
-        finally:
-            if syncing is not None:
-                syncing.finish()
+            clusters.initialise(data, self._job, spare=False, lasting=not self._order.unsafe)
+        server = self._run(data, "new")
         spares.prepare(store, self._job)
         return server
 
     def again(self, data: Path, server: postmaster.Postmaster | None) -> embedded.Server:
         """Start on existing data, or wait for the server that is already starting on it."""
-        syncing = None
-        if self._known is not None and self._known.unsafe and not self._order.unsafe and server is None:
-            syncing = clusters.Syncing(data)  # nothing was brought to the disk until now
-        try:
-            if server is not None and server.port:
-                with contextlib.suppress(postmaster.Died):
-                    return self._attach(data, server)
-            return self._run(data, "stopped")
-        finally:
-            if syncing is not None:
-                syncing.finish()
+        if server is not None and server.port:
+            with contextlib.suppress(postmaster.Died):
+                return self._attach(data, server)
+        if self._known is not None and self._known.unsafe and not self._order.unsafe:
+            clusters.sync(data)  # nothing was brought to the disk until now
+        return self._run(data, "stopped")
 
     def _attach(self, data: Path, server: postmaster.Postmaster) -> embedded.Server:
         password = clusters.password_of(data) or (self._known.password if self._known else None)
@@ -133,7 +121,7 @@ class _Launch:
             offset = self._log.stat().st_size if self._log.exists() else 0
             pid = postmaster.launch(data, port, sockets, self._log, self._job)
             try:
-                connection = self._first_login(pid, port, password, data)
+                connection = postmaster.login(pid, port, password, "postgres", self._order.timeout)
                 return self._settle(data, connection, port, password, sockets, was)
             except postmaster.Died:
                 # Between our look at the port and postgres' somebody may have taken it.
@@ -148,20 +136,16 @@ class _Launch:
                 self._say(f"The password of role {embedded.ROLE} was changed; it gets a new one.")
                 password = clusters.reset_password(data, self._job)
                 remembered = port
+            except postmaster.StillStarting:
+                raise  # stopped while it recovers, it would begin again
+            except BaseException:
+                processes.kill(pid, signal.SIGINT)
+                processes.wait_gone(pid, 10.0)
+                raise
         raise errors.NotAvailable(
             f"The server on {data} could not be started in {_TRIES} tries; the last port was {port}.",
             f"See {self._log}.",
         )
-
-    def _first_login(self, pid: int, port: int, password: str, data: Path) -> libpq.Connection:
-        try:
-            return postmaster.login(pid, port, password, "postgres", self._order.timeout)
-        except (postmaster.StillStarting, postmaster.Died, libpq.ConnectFailed):
-            raise  # a server that recovers must not be stopped: it would begin again
-        except BaseException:
-            processes.kill(pid, signal.SIGINT)
-            processes.wait_gone(pid, 5.0)
-            raise
 
     def _settle(
         self, data: Path, connection: libpq.Connection, port: int, password: str, sockets: Path, was: embedded.Was
@@ -201,12 +185,14 @@ def remove(home: Path, say: embedded.Say | None) -> bool:
         if data is not None:
             with contextlib.suppress(FileNotFoundError):
                 postmaster.stop(data, homes.teller(home, say))
-        doomed = [home / "data", home / "data.making", home / "run", home / "spares", homes.elsewhere(home)]
+        doomed = [home / "data", home / "data.making", home / "run", homes.elsewhere(home)]
         if known is not None:
             doomed.append(known.socket_directory)
         there = [path for path in dict.fromkeys(doomed) if os.path.lexists(path)]
         for path in there:
-            shutil.rmtree(path)
+            if os.path.lexists(path):  # the sockets' folder may lie in one that is gone by now
+                shutil.rmtree(path)
+        shutil.rmtree(home / "spares", ignore_errors=True)  # one may be in the making
         for path in (embedded.state_of(home), embedded.log_of(home), homes.old_log_of(home)):
             path.unlink(missing_ok=True)
         return bool(there)
@@ -253,14 +239,22 @@ def _keep(home: Path, running: embedded.Server, order: Order, say: embedded.Say)
 
 
 def _create_database(connection: libpq.Connection, name: str) -> None:
-    if connection.query("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", name):
-        return
-    quoted = name.replace('"', '""')
-    try:
-        connection.query(f'CREATE DATABASE "{quoted}"')
-    except libpq.QueryFailed as failure:
-        if failure.sqlstate not in ("42P04", "23505"):  # somebody else made it meanwhile
-            raise errors.NotAvailable(f"Database {name} could not be created: {failure.message}") from failure
+    """Make sure that a database of this name exists; a spare's one is renamed, or dropped if not needed."""
+    asked = "SELECT datname FROM pg_catalog.pg_database WHERE datname IN ($1, $2)"
+    there = {row[0] for row in connection.query(asked, name, clusters.SPARE_DATABASE)}
+    quoted = '"' + name.replace('"', '""') + '"'
+    if name in there:
+        steps = [f"DROP DATABASE {clusters.SPARE_DATABASE}"] if there != {name} else []
+    elif there:
+        steps = [f"ALTER DATABASE {clusters.SPARE_DATABASE} RENAME TO {quoted}"]
+    else:
+        steps = [f"CREATE DATABASE {quoted}"]
+    for step in steps:
+        try:
+            connection.query(step)
+        except libpq.QueryFailed as failure:
+            if failure.sqlstate not in ("42P04", "23505"):  # somebody else made it meanwhile
+                raise errors.NotAvailable(f"Database {name} could not be created: {failure.message}") from failure
 
 
 def _refused(failure: libpq.ConnectFailed, port: int) -> errors.NotAvailable:

@@ -50,14 +50,17 @@ def build(root: str) -> "Build | None":
     found = _read(os.path.join(root, folder, "manifest"))
     if found:
         settings = _head(found, "schemata manifest 1")
-        return Build(settings["digest"], settings["last"], settings, True) if settings else None
+        if not settings or os.environ.get("SCHEMATA_SCHEMAS", settings["schemas"]) != settings["schemas"]:
+            return None
+        settings["history"] = os.environ.get("SCHEMATA_HISTORY_SCHEMA") or settings["history"]
+        return Build(settings["digest"], settings["last"], settings, True)
     return _working_tree(root)
 
 
 def _working_tree(root: str) -> "Build | None":
     found = _read(os.path.join(root, ".schemata", "stat-cache"))
     settings = _head(found, "schemata stat cache 1") if found else None
-    if not found or not settings or settings.get("settings_stamp") != stamp(os.path.join(root, "pyproject.toml")):
+    if not found or not settings or settings.get("settings_stamp") != settings_stamp(root):
         return None
     stamps = {}
     for line in found.partition("\n\n")[2].splitlines():
@@ -82,6 +85,25 @@ def _working_tree(root: str) -> "Build | None":
                 return None
             count += 1
     return Build(settings["digest"], settings["last"], settings, False) if count == len(stamps) else None
+
+
+def settings_stamp(root: str) -> str:
+    """Return what changes whenever the settings that decide about files and history do."""
+    named = [os.environ.get(f"SCHEMATA_{name}", "") for name in ("MIGRATIONS", "SCHEMAS", "HISTORY_SCHEMA")]
+    file = stamp(os.path.join(root, "pyproject.toml"))
+    return "|".join([file, *named]).replace("\n", " ") if any(named) else file
+
+
+def patience(settings: "dict[str, str]") -> float:
+    """Return how long to wait for somebody else's deploy, in seconds; the environment wins."""
+    text = os.environ.get("SCHEMATA_LOCKS_WAIT", "").strip()
+    for unit, factor in (("ms", 0.001), ("min", 60.0), ("h", 3600.0), ("s", 1.0), ("", 1.0)):
+        if text.endswith(unit):
+            number = text[: len(text) - len(unit)].strip()
+            if number.replace(".", "", 1).isdecimal():
+                return float(number) * factor
+    # The whole engine refuses what is no duration.
+    return float(settings.get("lock_wait", "300"))
 
 
 def stamp(path: str) -> str:

@@ -28,7 +28,7 @@ _KEEPALIVES: dict[str, Any] = {"keepalives_idle": "30", "keepalives_interval": "
 # for moments only, between two tries at most for the longest backoff. What somebody configured stays.
 _BOUNDS = {
     "idle_in_transaction_session_timeout": "1min",
-    "idle_session_timeout": "30min",
+    "idle_session_timeout": "5min",
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",

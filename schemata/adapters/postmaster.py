@@ -26,6 +26,8 @@ _SOCKET_PATH_BYTES = 103 if os.uname().sysname == "Darwin" else 107
 _PORTS = range(21000, 32000)
 # How long orphans of a killed postmaster get to notice its death, in seconds.
 _ORPHAN_SECONDS = 5.0
+# How long SIGQUIT gets: a server kills its own children after 5 s.
+_QUIT_SECONDS = 6.0
 
 
 class Died(Exception):
@@ -76,7 +78,7 @@ def recover(data: Path, say: Callable[[str], None]) -> Postmaster | None:
     orphans = [process.pid for process in processes.working_in(data)]
     if orphans:
         say(f"The server was killed and left {len(orphans)} of its processes behind; they are being stopped.")
-        _end(orphans)
+        _end(orphans, _ORPHAN_SECONDS)
     pid = lines[0]
     (data / "postmaster.pid").unlink(missing_ok=True)
     recycled = pid.isdecimal() and not processes.exited(int(pid))
@@ -141,6 +143,7 @@ def choose_port(home: Path, remembered: int | None, fixed: int | None, say: Call
 
 
 def port_taken(port: int) -> errors.NotAvailable:
+    """Return the error that names who has the port."""
     return errors.NotAvailable(
         f"Port {port} is set for the server and used by {processes.user_of_port(port)}.",
         "Stop that program, or set another port, or none (a free one is then chosen and remembered).",
@@ -201,7 +204,7 @@ def explain_death(log: Path, offset: int, data: Path, version: str) -> errors.No
     """Return the error to raise for a server that died while starting, with its last words."""
     lines = read_log(log, offset)
     text = "\n".join(lines)
-    if "No space left on device" in text:
+    if "No space left on device" in text or "Check free disk space" in text:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(data))
     setting = re.search(r'unrecognized configuration parameter "(.*?)"|invalid value for parameter "(.*?)"', text)
     return errors.NotAvailable(
@@ -241,9 +244,9 @@ def stop(data: Path, say: Callable[[str], None], *, patience: float = 30.0) -> b
         return True
     say(f"The server (pid {server.pid}) did not stop within {patience:g} s; stopping it at once (SIGQUIT).")
     processes.kill(server.pid, signal.SIGQUIT)
-    if not processes.wait_gone(server.pid, 6.0):  # it kills its own children after 5
+    if not processes.wait_gone(server.pid, _QUIT_SECONDS):
         say(f"The server (pid {server.pid}) does not react; it is killed (SIGKILL).")
-        _end([process.pid for process in processes.working_in(data)], patience=0.0)
+        _end([process.pid for process in processes.working_in(data)], 0.0)
     recover(data, lambda _: None)
     return True
 
@@ -262,7 +265,7 @@ def _pid_file(data: Path) -> list[str] | None:
     return [lines[0].lstrip("-"), *lines[1:]] if lines and lines[0].lstrip("-").isdecimal() else ["0"]
 
 
-def _end(pids: list[int], patience: float = _ORPHAN_SECONDS) -> None:
+def _end(pids: list[int], patience: float) -> None:
     """End processes: wait for their own end, then SIGQUIT, then SIGKILL."""
     for number, seconds in ((None, patience), (signal.SIGQUIT, patience), (signal.SIGKILL, _ORPHAN_SECONDS)):
         deadline = time.monotonic() + seconds

@@ -16,7 +16,6 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Literal
 
 import schemata
 from schemata import errors
@@ -43,20 +42,17 @@ def directory(home: Path) -> Path:
     return home / "spares"
 
 
-def take(store: Path, destination: Path, job: clusters.Job) -> Literal["renamed", "copied"] | None:
-    """Make a spare the data directory `destination`, and say how; None when there is none.
-
-    A renamed spare is on the disk. Across file systems it is copied, and nobody has synced the copy.
-    """
+def take(store: Path, destination: Path, job: clusters.Job) -> bool:
+    """Make a spare the data directory `destination`, on the disk; False when there is none."""
     spare = store / _key(job)
     if not _usable(spare, job):
-        return None
+        return False
     try:
         spare.rename(destination)
         clusters.sync_entries(destination.parent, store)
-        return "renamed"
+        return True
     except FileNotFoundError:  # another server took it
-        return None
+        return False
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -64,27 +60,28 @@ def take(store: Path, destination: Path, job: clusters.Job) -> Literal["renamed"
     try:
         spare.rename(taken)
     except FileNotFoundError:
-        return None
+        return False
     try:
         _copy(taken, destination, job.account)
+        clusters.sync(destination)
     finally:
         shutil.rmtree(taken, ignore_errors=True)
-    return "copied"
+    return True
 
 
-def copy(store: Path, destination: Path, job: clusters.Job) -> Literal["copied"] | None:
-    """Copy a spare for a throw-away server and leave it there; None when there is none.
+def copy(store: Path, destination: Path, job: clusters.Job) -> bool:
+    """Copy a spare for a throw-away server and leave it there; False when there is none.
 
-    The copy shares the spare's system identifier and password.
+    The copy shares the spare's system identifier and password, and may not be on the disk.
     """
     spare = store / _key(job)
     if not _usable(spare, job):
-        return None
+        return False
     try:
         _copy(spare, destination, job.account)
-    except (FileNotFoundError, shutil.Error):  # taken by another server meanwhile
-        return None
-    return "copied"
+    except FileNotFoundError:  # taken by another server meanwhile
+        return False
+    return True
 
 
 def prepare(store: Path, job: clusters.Job) -> None:
@@ -145,15 +142,31 @@ def _usable(spare: Path, job: clusters.Job) -> bool:
 
 
 def _copy(source: Path, destination: Path, account: accounts.Account | None) -> None:
+    """Copy a spare, whole or not at all; FileNotFoundError when it is taken meanwhile.
+
+    Not by shutil.copytree, which collects errors and hides their numbers: a full disk must be told as one.
+    """
     making = destination.with_name(f"{destination.name}.making")
     shutil.rmtree(making, ignore_errors=True)
+    identity = source.stat().st_ino
     try:
-        shutil.copytree(source, making, symlinks=True)
+        for parent, _, names in os.walk(source, onerror=_raise):
+            place = making / Path(parent).relative_to(source)
+            place.mkdir(mode=0o700)
+            for name in names:
+                shutil.copyfile(Path(parent, name), place / name)
+                (place / name).chmod(0o600)
+        if source.stat().st_ino != identity:
+            raise FileNotFoundError(errno.ENOENT, "the spare was taken", str(source))
         accounts.give_tree(making, account)
         making.rename(destination)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _sweep(store: Path) -> None:

@@ -22,7 +22,7 @@ def temporary(
     base = Path("/dev/shm")
     if not os.access(base, os.W_OK) or shutil.disk_usage(base).free < _ROOM_BYTES:
         base = Path(tempfile.gettempdir())
-    _sweep(base)
+    sweep(base)
     home = Path(tempfile.mkdtemp(prefix=f"schemata-test-{os.getpid()}-", dir=base))
     home.chmod(0o755)  # a root caller's server runs as another user, who must be able to enter
     try:
@@ -47,7 +47,7 @@ def _discard(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _sweep(base: Path) -> None:
+def sweep(base: Path) -> None:
     """Delete the throw-away servers of test processes that were killed."""
     for home in base.glob("schemata-test-*-*"):
         with contextlib.suppress(OSError, ValueError):

@@ -84,7 +84,7 @@ _KINDS = {
     "missing_database": (
         False,
         "the server has no such database",
-        "Create it with `--create-database`, or correct the name in DATABASE_URL.",
+        "Create it (`inv migrate --create-database` does), or correct the name in DATABASE_URL.",
     ),
     "tls_verification": (
         True,

@@ -8,12 +8,10 @@ Importing this module loads the parser (about 0.15 s): keep it off the path of a
 
 import bisect
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import postgast
-from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
 
 from schemata.core import parser
@@ -97,16 +95,6 @@ class Reindexed:
     what: Literal["index", "table", "schema", "system", "database"]
     schema: str | None
     name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Destruction:
-    """Data or an object that a statement destroys. `kind` reads like the SQL: `drop table`, `delete`."""
-
-    kind: str
-    schema: str | None
-    name: str
-    column: str | None = None
 
 
 def split(sql: str) -> tuple[Statement, ...]:
@@ -274,14 +262,6 @@ def excerpt(sql: str, at: Statement | int, width: int = 100) -> str:
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
-def destroys(statements: Iterable[Statement]) -> list[Destruction]:
-    """Return what the statements destroy, in order: dropped objects and columns, emptied or rewritten rows.
-
-    What a DO block, a function or a CASCADE destroys cannot be seen in the text.
-    """
-    return [loss for statement in statements for loss in _losses(statement.node)]
-
-
 def _kind(node: pg.Node) -> Kind:
     which = node.WhichOneof("node")
     match which:
@@ -368,61 +348,3 @@ def _is_static_execute(following: list[str]) -> bool:
     if following[:1] not in (["function"], ["procedure"]) or len(following) < 2:
         return False
     return following[1][0].isalpha() or following[1][0] in '_"'
-
-
-def _losses(node: pg.Node) -> Iterator[Destruction]:
-    which = node.WhichOneof("node")
-    match which:
-        case "drop_stmt":
-            yield from _drops(node.drop_stmt)
-        case "dropdb_stmt":
-            yield Destruction("drop database", None, node.dropdb_stmt.dbname)
-        case "drop_owned_stmt":
-            for role in node.drop_owned_stmt.roles:
-                yield Destruction("drop owned", None, role.role_spec.rolename)
-        case "truncate_stmt":
-            for relation in node.truncate_stmt.relations:
-                yield _rows("truncate", relation.range_var)
-        case "alter_table_stmt":
-            table = node.alter_table_stmt.relation
-            kind = "drop attribute" if node.alter_table_stmt.objtype == pg.OBJECT_TYPE else "drop column"
-            for command in node.alter_table_stmt.cmds:
-                if command.alter_table_cmd.subtype == pg.AT_DropColumn:
-                    yield Destruction(kind, table.schemaname or None, table.relname, command.alter_table_cmd.name)
-        case "select_stmt" | "insert_stmt" | "update_stmt" | "delete_stmt" | "merge_stmt" | "create_table_as_stmt":
-            # Walked whole, because WITH may hold a DELETE of its own. A function's body or a rule is not
-            # among these: it destroys nothing when it is created.
-            for _, part in postgast.walk(node):
-                yield from _changed_rows(part)
-        case _:
-            return
-
-
-def _drops(drop: pg.DropStmt) -> Iterator[Destruction]:
-    word = pg.ObjectType.Name(drop.remove_type).removeprefix("OBJECT_").lower().replace("_", " ")
-    kind = "drop " + {"matview": "materialized view"}.get(word, word)
-    for item in drop.objects:
-        parts = parser.names(item)
-        if word in ("trigger", "rule", "policy"):
-            # A name of the table's: table.trigger, with or without the schema in front.
-            yield Destruction(kind, parts[-3] if len(parts) > 2 else None, ".".join(parts[-2:]))
-        else:
-            yield Destruction(kind, *parser.qualified(parts))
-
-
-def _changed_rows(part: Message) -> Iterator[Destruction]:
-    if isinstance(part, pg.DeleteStmt):
-        yield _rows("delete", part.relation)
-    elif isinstance(part, pg.UpdateStmt) or (
-        isinstance(part, pg.InsertStmt) and part.on_conflict_clause.action == pg.ONCONFLICT_UPDATE
-    ):
-        yield _rows("update", part.relation)
-    elif isinstance(part, pg.MergeStmt):
-        done = {clause.merge_when_clause.command_type for clause in part.merge_when_clauses}
-        for command, kind in ((pg.CMD_UPDATE, "update"), (pg.CMD_DELETE, "delete")):
-            if command in done:
-                yield _rows(kind, part.relation)
-
-
-def _rows(kind: str, relation: pg.RangeVar) -> Destruction:
-    return Destruction(kind, relation.schemaname or None, relation.relname)

@@ -290,23 +290,10 @@ def _pending(
                     "Deploy the release that has both; an older one never applies anything to a newer database.",
                 )
             )
-        elif position[item.id] > last_applied:
-            findings.append(
-                Finding(
-                    "pending", item.schema, item.id, item.directives.title or item.slug, "inv migrate", errors.PENDING
-                )
-            )
-        elif policy == "allow":
-            findings.append(
-                Finding(
-                    "pending",
-                    item.schema,
-                    item.id,
-                    f"{item.directives.title or item.slug} (out of order, which is allowed)",
-                    "inv migrate",
-                    errors.PENDING,
-                )
-            )
+        elif position[item.id] > last_applied or policy == "allow":
+            late = " (out of order, which is allowed)" if position[item.id] < last_applied else ""
+            what = f"{item.directives.title or item.slug}{late}"
+            findings.append(Finding("pending", item.schema, item.id, what, "inv migrate", errors.PENDING))
         else:
             findings.append(
                 Finding(
