@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemata.core import statement
+from schemata.core import destruction, statement
 
 #: Name, text, (text, offset, line) of each statement.
 SPLITS: list[tuple[str, str, list[tuple[str, int, int]]]] = [
@@ -51,7 +51,7 @@ def test_split_finds_its_own_pieces(pieces: list[str]) -> None:
 def test_deep_nesting() -> None:
     """Three hundred operators in a row are read as well as one; so is the statement after them."""
     sql = "DELETE FROM a.t WHERE x = " + " || ".join(["'x'"] * 300) + "; DROP TABLE a.u"
-    losses = statement.destroys(statement.split(sql))
+    losses = destruction.destroys(statement.split(sql))
     assert [(loss.kind, loss.name) for loss in losses] == [("delete", "t"), ("drop table", "u")]
 
 
@@ -300,5 +300,5 @@ def test_excerpt() -> None:
 )
 def test_destroys(sql: str, expected: list[tuple[str, str | None, str, str | None]]) -> None:
     """What a file would destroy is told before it runs; what it only defines is not."""
-    losses = statement.destroys(statement.split(sql))
+    losses = destruction.destroys(statement.split(sql))
     assert [(loss.kind, loss.schema, loss.name, loss.column) for loss in losses] == expected
