@@ -67,6 +67,8 @@ class MigrationError(Error):
 class Interrupted(Error):
     """A signal stopped the run after it was cleaned up and recorded."""
 
+    exit_code = INTERRUPTED
+
     def __init__(self, message: str, hint: str = "", exit_code: int = INTERRUPTED) -> None:
         super().__init__(message, hint)
         self.exit_code = exit_code

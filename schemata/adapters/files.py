@@ -139,7 +139,11 @@ def replace(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def manifest(migrations: Iterable[migration.Migration], settings: Mapping[str, str]) -> str:
+def manifest(
+    migrations: Iterable[migration.Migration],
+    settings: Mapping[str, str],
+    parsed: Mapping[str, migration.Parsed],
+) -> str:
     """Return the text of a manifest: the digest, what a boot needs to know, and every id with its checksum.
 
     One line a migration, so that two branches that both add one meet in a merge conflict.
@@ -148,8 +152,33 @@ def manifest(migrations: Iterable[migration.Migration], settings: Mapping[str, s
     lines = [_HEADER, f"digest {digest.of(members)}", f"count {len(members)}"]
     lines += [f"last {members[-1][0] if members else '-'}"]
     lines += [f"{key} {value}" for key, value in settings.items()]
-    lines += ["", *(f"{checksum}  {id_}" for id_, checksum in members)]
+    lines.append("")
+    for id_, checksum in members:
+        known = parsed[id_]
+        count = "-" if known.statements is None else known.statements
+        lines.append(f"{checksum} {known.fingerprint} {count} {id_}")
     return "\n".join(lines) + "\n"
+
+
+def sealed(path: Path) -> dict[str, tuple[str, migration.Parsed]] | None:
+    """Return checksum and parser's findings by id from a manifest; None where there is none.
+
+    Raises ConfigError for a damaged one.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.ConfigError(f"{path} cannot be read: {error}", "Seal again: schemata seal.") from error
+    found = {}
+    try:
+        for line in text.partition("\n\n")[2].splitlines():
+            checksum, fingerprint, count, id_ = line.split(" ")
+            found[id_] = (checksum, migration.Parsed(None if count == "-" else int(count), fingerprint))
+    except ValueError as error:
+        raise errors.ConfigError(f"{path} is damaged: {error}", "Seal again: schemata seal.") from error
+    return found
 
 
 def remember(

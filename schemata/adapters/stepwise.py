@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from schemata import errors
-from schemata.adapters import executor, indexes, postgres, watch
+from schemata.adapters import executor, indexes, lock, postgres, watch
 from schemata.core import locks, place, recorded, statement
 
 _DUPLICATE_OBJECT = "42710"
+_ROLES = {"role", "session_authorization"}
 
 Say = Callable[[str], None]
 
@@ -37,6 +38,16 @@ class NeedsResolve(errors.MigrationError):
             f"  inv migrate-resolve {attempt.id} --rolled-back   nothing of it is left: run it again from the start",
         )
         self.attempt = attempt
+
+
+class LockLetGo(errors.Busy):
+    """A statement released the deploy lock, and another deployer was quicker to take it."""
+
+    def __init__(self, migration_id: str) -> None:
+        super().__init__(
+            f"{migration_id} let the deploy lock go (pg_advisory_unlock_all), and another deploy took it",
+            "Run again when that deploy is over: it goes on where this one stopped.",
+        )
 
 
 def plan(
@@ -117,13 +128,15 @@ class Steps:
             if _outside(item):
                 self._settings(own, outside=True)
                 self._run_outside(item, in_doubt)
-                self.session.script(self.progress(number + 1))
+                self.session.script(self._noted(number + 1, own))
             elif item.kind == "set":
                 self.session.script(item.text)
-                self.session.script(self.progress(number + 1))
+                self.session.script(self._noted(number + 1, own))
             else:
                 self._settings(own, outside=False)
-                self._run_inside(number, item)
+                self._run_inside(number, item, own)
+            if postgres.may_lose_lock(item.text) and not lock.still_ours(self.session):
+                raise LockLetGo(self.script.migration_id)
         except postgres.StatementFailed as failure:
             at = place.of(self.script.sql, item)
             if failure.position is not None and failure.position <= len(item.text):
@@ -160,12 +173,17 @@ class Steps:
             case _:
                 self.session.script(item.text)
 
-    def _run_inside(self, number: int, item: statement.Statement) -> None:
+    def _noted(self, done: int, own: set[str]) -> str:
+        """Return the SQL of the progress; the role that connected writes it, whatever role the file took."""
+        role = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE; " if own & _ROLES else ""
+        return role + self.progress(done)
+
+    def _run_inside(self, number: int, item: statement.Statement, own: set[str]) -> None:
         for attempt in range(1, self.budget.attempts + 1):
             try:
                 with executor.rolled_back(self.session):
                     self.session.script(f"BEGIN;\n{item.text}")
-                    self.session.script(f"{self.progress(number + 1)}; COMMIT")
+                    self.session.script(f"{self._noted(number + 1, own)}; COMMIT")
                 return
             except postgres.StatementFailed as failure:
                 moved = failure.position - len("BEGIN;\n") if failure.position else None

@@ -40,7 +40,7 @@ def run(tree: Tree, url: str, service: str, until: str, *, wait_only: bool) -> N
     settings; a migration that fails is not.
     """
     settings, found = tree.settings, tree.found
-    _check_manifest(settings, found)
+    parsed = _sealed(settings, found)
     if until:
         statuses.find(found, until)
     choice = _choice(settings, url)
@@ -52,7 +52,7 @@ def run(tree: Tree, url: str, service: str, until: str, *, wait_only: bool) -> N
     if wait_only:
         _wait(settings, choice, found, until, say)
     else:
-        _migrate(tree, choice, until, voice.Voice(say, voice.SILENT.step))
+        _migrate(tree, parsed, choice, until, voice.Voice(say, voice.SILENT.step))
 
 
 def survey(root: str) -> Tree:
@@ -76,14 +76,15 @@ def remember(settings: config.Config, began: float, found: tuple[migration.Migra
     files.remember(settings.home / CACHE, began, facts, found)
 
 
-def _check_manifest(settings: config.Config, found: tuple[migration.Migration, ...]) -> None:
+def _sealed(settings: config.Config, found: tuple[migration.Migration, ...]) -> dict[str, migration.Parsed]:
+    """Return what the parser found when the build was sealed; refuse a build that is not what was sealed."""
     path = settings.migrations / files.MANIFEST
-    if not path.is_file():
-        return
-    # What stands before the first empty line are settings, which the environment of this start may change.
-    sealed, read = path.read_text(encoding="utf-8"), files.manifest(found, sources.boot_settings(settings))
-    if sealed.partition("\n\n")[2] != read.partition("\n\n")[2]:
+    members = files.sealed(path)
+    if members is None:
+        return {}
+    if {id_: checksum for id_, (checksum, _) in members.items()} != {item.id: item.checksum for item in found}:
         raise BuildChanged(path)
+    return {id_: parsed for id_, (_, parsed) in members.items()}
 
 
 def _choice(settings: config.Config, url: str) -> targets.Choice:
@@ -94,14 +95,18 @@ def _choice(settings: config.Config, url: str) -> targets.Choice:
         return targets.choose(settings, url)
 
 
-def _migrate(tree: Tree, choice: targets.Choice, until: str, speak: voice.Voice) -> None:
+def _migrate(
+    tree: Tree, parsed: dict[str, migration.Parsed], choice: targets.Choice, until: str, speak: voice.Voice
+) -> None:
     settings = tree.settings
     # One policy, not one inside the other: each try here looks at the server once.
     once = dataclasses.replace(settings, wait=config.Wait(1, settings.wait.delay))
     heard = ""
     for attempt in range(1, settings.wait.attempts + 1):
         try:
-            result = commands.migrations.migrate(once, url=choice.url, to=until, sources=tree.found, speak=speak)
+            result = commands.migrations.migrate(
+                once, url=choice.url, to=until, sources=tree.found, parsed=parsed, speak=speak
+            )
         except (errors.NotAvailable, errors.Busy) as error:
             hopeless = isinstance(error, waiting.ServerNotReady) and (
                 error.reason.hopeless or error.reason.missing_database

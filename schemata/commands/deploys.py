@@ -10,6 +10,7 @@ from schemata.commands import targets
 from schemata.core import migration, recorded, voice
 
 _WATCH_PATIENCE = 0.5
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 @dataclasses.dataclass
@@ -23,8 +24,7 @@ class Deploy:
     eyes: watch.Watch
     voice: voice.Voice
     wait: float = 0.0
-    fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)
-    counts: dict[str, int | None] = dataclasses.field(default_factory=dict)
+    parsed: dict[str, migration.Parsed] = dataclasses.field(default_factory=dict)
 
     def read(self) -> recorded.Recorded:
         """Return the history as this session sees it now."""
@@ -76,10 +76,10 @@ class Deploy:
         except postgres.StatementFailed as failure:
             if self.session.pooled and executor.taken(failure):
                 raise lock.Taken from failure
-            raise errors.Error(
-                f"the schemas and the history could not be made: {failure.message}",
-                "The role needs CREATE on the database: GRANT CREATE ON DATABASE <name> TO <role>;",
-            ) from failure
+            hint = "The role needs CREATE on the database: GRANT CREATE ON DATABASE <name> TO <role>;"
+            if failure.sqlstate != _INSUFFICIENT_PRIVILEGE:
+                hint = "Nothing was changed. The server's log may say more; then run again."
+            raise errors.Error(f"the schemas and the history could not be made: {failure.message}", hint) from failure
 
     def script(self, item: migration.Migration, head: recorded.Head, *, rollback: bool = False) -> executor.Script:
         """Return what runs for a migration when the history is at `head`, with the schema's search_path."""

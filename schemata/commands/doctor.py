@@ -29,7 +29,10 @@ def examine(speak: voice.Voice = voice.SILENT) -> outcome.Table:
         found = settings
         rows += [_migrations(found), _binaries(found), _server(found), _disk(found)]
         rows.append(_guarded("database", lambda: _database(found)))
-    rows += [_program("docker", "for `--server docker`"), _program("uv", "optional: runs `uv run inv dev-up`")]
+    rows += [
+        _program("docker", "optional"),
+        _program("uv", "optional: runs `uv run inv dev-up`"),
+    ]
     bad = [row for row in rows if row[1] == "FAILED"]
     notes = [f"{row[0]}: {row[3]}" for row in rows if row[3]]
     return outcome.Table(

@@ -42,14 +42,15 @@ def migrate(
     allow_out_of_order: bool = False,
     create_database: bool = False,
     sources: tuple[migration.Migration, ...] | None = None,
+    parsed: Mapping[str, migration.Parsed] | None = None,
     speak: voice.Voice = voice.SILENT,
 ) -> outcome.Migrated:
     """Apply the pending migrations, each together with its record, in the one order.
 
     `to` ends with that migration, `schema` with the last pending one of that schema; whatever sorts
     before is applied too, because there is one order. `sources` are the files, where they were read
-    already. A failure leaves everything before it applied and nothing of it, unless it is non-transactional:
-    then the next run heals it or says what is in doubt.
+    already, and `parsed` what the parser found in them. A failure leaves everything before it applied and
+    nothing of it, unless it is non-transactional: then the next run heals it or says what is in doubt.
     """
     began = time.monotonic()
     if sources is None:
@@ -69,8 +70,10 @@ def migrate(
         missing = catalog.missing_schemas(connection.query, settings.schemas)
         found = history.History(settings.history_schema).read(connection.query)
     notes = [*choice.notes, *_notes(compared)]
+    # Before anything is made for them: a file that cannot run leaves an empty database empty.
+    known = dict(parsed or {})
+    checks.check(item for item in pending if not (item.transactional and item.id in known))
     if dry_run:
-        checks.check(pending)
         planned = tuple(
             {"id": item.id, "transactional": item.transactional, "path": item.path, "sql": item.sql} for item in pending
         )
@@ -91,6 +94,7 @@ def migrate(
 
         try:
             with deploys.opened(settings, choice, speak) as deploy:
+                deploy.parsed.update(known)
                 if deploy.lock(wait, done=lambda: not missing and not selected(deploy.session.rows)):
                     ready = deploy.prepare(wait)
                     while True:
@@ -162,9 +166,11 @@ def _apply_all(
     done: list[outcome.Applied],
 ) -> str:
     """Apply what is pending, adding each to `done` as it is committed; return the revision reached."""
-    checks.check(pending)
+    checks.check(item for item in pending if not (item.transactional and item.id in deploy.parsed))
     resumes = _resumes(deploy, sources, pending, found)
     head = found.head
+    if pending:
+        _warn_of_drift(deploy, found)
     deploy.session.reset()
     number = alone = 0
     while number < len(pending):
@@ -194,6 +200,20 @@ def advice(transactional: bool, before: str, again: str) -> str:
     """
     left = "Nothing of it is left" if transactional else "Its statements before this one are done, and stay"
     return f"{left}; {before} before it stay so. Mend the file, then: {again}"
+
+
+def _warn_of_drift(deploy: deploys.Deploy, found: recorded.Recorded) -> None:
+    """Say it when the database was edited since the last migrate: this one takes the edit as given."""
+    expected = found.head.structure
+    if not expected:
+        return
+    now = deploy.structure(deploy.settings.schemas)
+    drifted = [schema for schema, value in expected.items() if now and now.get(schema) != value]
+    if drifted:
+        deploy.voice.say(
+            f"drift: the structure of {', '.join(drifted)} is not what the last migrate left; "
+            "from now on it is taken as it is"
+        )
 
 
 def _apply_one(

@@ -1,6 +1,5 @@
 """Rolling back: show first what it destroys, then undo in the reverse order of application."""
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -60,9 +59,9 @@ def rollback(
             return outcome.Migrated(
                 target, "rolled back", planned=planned, dry_run=dry_run, revision=found.head.last_id
             )
-        targets.guard(choice, target, connection, yes=yes, word=production)
-    if not (yes or production):
-        _ask(target, planned)
+        asking = targets.guard(choice, target, connection, yes=yes, word=production)
+    if asking:
+        targets.ask(_shown(target, planned), "Roll back?", "Look first with --dry-run, then add --yes.")
     done: list[outcome.Applied] = []
     revision = found.head.last_id
     try:
@@ -205,16 +204,9 @@ def _rows(connection: libpq.Connection, schema: str, name: str) -> str:
     return f"{int(str(count)):,} row{'' if count == '1' else 's'}"
 
 
-def _ask(target: outcome.Target, planned: Sequence[Mapping[str, Any]]) -> None:
+def _shown(target: outcome.Target, planned: Sequence[Mapping[str, Any]]) -> str:
     lines = [f"Target: {target.describe()}"]
     for item in planned:
         lines.append(f"  roll back {item['id']}")
         lines += [f"    {loss}" for loss in item["destroys"]]
-    text = "\n".join(lines)
-    if not sys.stdin.isatty():
-        raise errors.ConfigError(
-            f"nobody can be asked whether to do this:\n{text}", "Look first with --dry-run, then add --yes."
-        )
-    print(text, file=sys.stderr)
-    if input("Roll back? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise errors.Interrupted("Nothing was rolled back.", exit_code=errors.NEEDS_PERSON)
+    return "\n".join(lines)

@@ -147,25 +147,22 @@ def _remember_of(deploy: deploys.Deploy, group: Sequence[migration.Migration]) -
 
 
 def _fingerprint(deploy: deploys.Deploy, item: migration.Migration) -> str:
-    if item.id not in deploy.fingerprints:
-        deploy.fingerprints[item.id] = statement.fingerprint(item.sql)
-    return deploy.fingerprints[item.id]
+    return _parsed(deploy, item).fingerprint
+
+
+def _statements(deploy: deploys.Deploy, item: migration.Migration) -> int | None:
+    return _parsed(deploy, item).statements
+
+
+def _parsed(deploy: deploys.Deploy, item: migration.Migration) -> migration.Parsed:
+    if item.id not in deploy.parsed:
+        deploy.parsed[item.id] = migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql))
+    return deploy.parsed[item.id]
 
 
 def _prefetch(deploy: deploys.Deploy, items: Sequence[migration.Migration]) -> None:
     for item in items:
-        _fingerprint(deploy, item)
-        _statements(deploy, item)
-
-
-def _statements(deploy: deploys.Deploy, item: migration.Migration) -> int | None:
-    """Return how many statements a file has, or None where our parser cannot tell."""
-    if item.id not in deploy.counts:
-        try:
-            deploy.counts[item.id] = len(statement.split(item.sql))
-        except statement.SyntaxProblem:
-            deploy.counts[item.id] = None
-    return deploy.counts[item.id]
+        _parsed(deploy, item)
 
 
 def _whole(

@@ -119,7 +119,9 @@ def clean(
     names = [*settings.schemas, settings.history_schema]
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
-        targets.guard(choice, target, connection, yes=yes, word=production)
+        if targets.guard(choice, target, connection, yes=yes, word=production):
+            shown = f"Target: {target.describe()}\n  drop the schemas {', '.join(names)}"
+            targets.ask(shown, "Drop them?", "If you mean it, add --yes.")
         drops = "; ".join(f'DROP SCHEMA IF EXISTS "{name}" CASCADE' for name in names)
         connection.query(
             f"SET client_min_messages = warning; BEGIN; {drops}; CREATE SCHEMA IF NOT EXISTS public; COMMIT"

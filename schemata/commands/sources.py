@@ -8,7 +8,7 @@ from pathlib import Path
 from schemata import config, errors
 from schemata.adapters import files
 from schemata.commands import statuses, targets
-from schemata.core import digest, migration, outcome
+from schemata.core import checks, digest, migration, outcome, statement
 
 _WORD = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
@@ -152,7 +152,9 @@ def seal(settings: config.Config, *, check: bool = False) -> outcome.Said:
     With `check` nothing is written: the answer is whether the manifest says what the files say.
     """
     sources = files.read(settings.migrations, settings.schemas)
-    text = files.manifest(sources, boot_settings(settings))
+    checks.check(sources)
+    # The file's settings, without this environment's: a build is sealed for every place where it will start.
+    text = files.manifest(sources, boot_settings(config.load(settings.root, {})), _parsed(sources))
     path = settings.migrations / files.MANIFEST
     found = path.read_text(encoding="utf-8") if path.is_file() else None
     value = digest.of([(item.id, item.checksum) for item in sources])
@@ -165,6 +167,10 @@ def seal(settings: config.Config, *, check: bool = False) -> outcome.Said:
     if found != text:
         files.replace(path, text)
     return outcome.Said(f"Sealed {len(sources)} migrations in {path} ({value[:12]}…).", facts=facts)
+
+
+def _parsed(sources: Sequence[migration.Migration]) -> dict[str, migration.Parsed]:
+    return {item.id: migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql)) for item in sources}
 
 
 def boot_settings(settings: config.Config) -> dict[str, str]:

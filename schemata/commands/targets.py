@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import sys
 from collections.abc import Iterator, Mapping
 
 from schemata import config, errors
@@ -83,13 +84,13 @@ def answered(choice: Choice) -> Iterator[None]:
         raise NoAnswer(choice, failure) from failure
 
 
-def guard(choice: Choice, target: outcome.Target, connection: libpq.Connection, *, yes: bool, word: str) -> None:
+def guard(choice: Choice, target: outcome.Target, connection: libpq.Connection, *, yes: bool, word: str) -> bool:
     """Refuse a destructive command on what looks like production unless its database is named by `word`.
 
-    The project's own dev server needs `yes` only where nobody can be asked.
+    Returns whether a person is still to be asked. Elsewhere, where nobody can be asked, `yes` is needed.
     """
     if choice.is_dev:
-        return
+        return not (yes or word)
     name = target.database
     host = "" if connection.is_socket else str(connection.host)
     looks = host not in _LOCAL or any(part in f"{host} {name}".lower() for part in ("prod", "live", "primary"))
@@ -99,8 +100,21 @@ def guard(choice: Choice, target: outcome.Target, connection: libpq.Connection, 
             "and this command destroys data",
             f"If you mean it, say its name: --production {name}",
         )
-    if not looks and not yes and word != name:
+    if not looks and not yes and word != name and not sys.stdin.isatty():
         raise errors.Error(
             f"{target.describe()} is not this project's dev server, and this command destroys data",
             "If you mean it, add --yes.",
         )
+    return not (yes or word)
+
+
+def ask(text: str, question: str, otherwise: str) -> None:
+    """Show what would be destroyed and ask; end with Interrupted unless the answer is yes.
+
+    Where nobody can be asked, `otherwise` says what to type.
+    """
+    if not sys.stdin.isatty():
+        raise errors.ConfigError(f"nobody can be asked whether to do this:\n{text}", otherwise)
+    print(text, file=sys.stderr)
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise errors.Interrupted("Nothing was changed.", exit_code=errors.NEEDS_PERSON)

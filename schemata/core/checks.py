@@ -14,12 +14,22 @@ _SUSPICIOUS = re.compile(
 )
 
 
+_NOTHING = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z))*\Z")
+
+
 def check(items: Iterable[migration.Migration]) -> None:
     """Refuse files that could not be run as they say, before any of them runs.
 
     Syntax of a transactional file is left to the server, which parses it whole; its grammar may be newer.
     """
     for item in items:
+        if _NOTHING.match(item.sql):
+            raise migration.InvalidMigration(
+                item.path,
+                0,
+                "it has no SQL yet, and would be recorded as applied",
+                "Write it, or remove the file until you do.",
+            )
         if not item.transactional or _SUSPICIOUS.search(item.sql):
             check_script(item.path, item.sql, transactional=item.transactional)
 

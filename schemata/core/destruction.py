@@ -1,13 +1,20 @@
 """What SQL destroys, as far as its text can say: shown before a rollback, never guessed from names."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import postgast
-from google.protobuf.message import Message
-from postgast import pg_query_pb2 as pg
+from schemata.core import late, parser, statement
 
-from schemata.core import parser, statement
+if TYPE_CHECKING:
+    import postgast
+    from google.protobuf.message import Message
+    from postgast import pg_query_pb2 as pg
+else:
+    postgast = late.Module("postgast")
+    pg = late.Module("postgast.pg_query_pb2")
 
 
 @dataclass(frozen=True, slots=True)

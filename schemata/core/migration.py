@@ -77,6 +77,17 @@ class Migration:
         return self.directives.transactional
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parsed:
+    """What the SQL parser found in a file that passed every check: so a sealed build need not load it.
+
+    `statements` is None where the parser cannot tell.
+    """
+
+    statements: int | None
+    fingerprint: str
+
+
 def parse_id(stem: str, path: str = "") -> tuple[str, str, str]:
     """Return (schema, timestamp, slug) of a migration's file stem.
 

@@ -4,11 +4,22 @@ Its offsets are bytes of the UTF-8 text; it ends silently at a NUL character; an
 decoded with protobuf's default limit when about fifty operators are nested.
 """
 
-import re
+from __future__ import annotations
 
-import postgast
-from google.protobuf.message import DecodeError
-from postgast import pg_query_pb2 as pg
+import re
+from typing import TYPE_CHECKING
+
+from schemata.core import late
+
+if TYPE_CHECKING:
+    import postgast
+    from google.protobuf import message
+    from postgast import pg_query_pb2 as pg
+else:
+    message = late.Module("google.protobuf.message")
+    postgast = late.Module("postgast")
+    pg = late.Module("postgast.pg_query_pb2")
+
 
 BOM = "\ufeff"
 
@@ -77,7 +88,7 @@ def names(item: pg.Node) -> list[str]:
 def _decoded(text: str) -> pg.ParseResult:
     try:
         return postgast.parse(text)
-    except DecodeError:
+    except message.DecodeError:
         pass
     # Each operator of `a || b || c …` is nested in the next, two levels an operator, and the limit is
     # 100 levels. The switch is global and only loosens, so a moment of it in another thread harms nobody.
@@ -89,7 +100,7 @@ def _decoded(text: str) -> pg.ParseResult:
     _message.SetAllowOversizeProtos(True)
     try:
         return postgast.parse(text)
-    except DecodeError:
+    except message.DecodeError:
         raise too_deep from None
     finally:
         _message.SetAllowOversizeProtos(False)

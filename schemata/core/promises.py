@@ -3,15 +3,22 @@
 The promise is read from the SQL, so it can be compared with what a database really holds.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-
-import postgast
-from postgast import pg_query_pb2 as pg
+from typing import TYPE_CHECKING
 
 from schemata import errors
-from schemata.core import parser, statement
+from schemata.core import late, parser, statement
+
+if TYPE_CHECKING:
+    import postgast
+    from postgast import pg_query_pb2 as pg
+else:
+    postgast = late.Module("postgast")
+    pg = late.Module("postgast.pg_query_pb2")
 
 Name = tuple[str, str]
 
@@ -66,9 +73,7 @@ def promises(files: Iterable[tuple[str, str, str]]) -> Promises:
         fold = _Fold(catalog, schema, id)
         for one in statements:
             fold.apply(one.node)
-    return Promises(
-        dict(catalog.tables), {name: (index.table[1], index.id) for name, index in catalog.indexes.items()}
-    )
+    return Promises(dict(catalog.tables), {name: (index.table[1], index.id) for name, index in catalog.indexes.items()})
 
 
 class _Fold:

@@ -6,15 +6,20 @@ by regular expressions. Offsets and columns are characters, here and for all cal
 Importing this module loads the parser (about 0.15 s): keep it off the path of a start with nothing to do.
 """
 
+from __future__ import annotations
+
 import bisect
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from postgast import pg_query_pb2 as pg
+from schemata.core import late, parser
 
-from schemata.core import parser
+if TYPE_CHECKING:
+    from postgast import pg_query_pb2 as pg
+else:
+    pg = late.Module("postgast.pg_query_pb2")
 
 Kind = Literal[
     "create index concurrently",
@@ -124,6 +129,18 @@ def split(sql: str) -> tuple[Statement, ...]:
         offset += len(text)
         line += text.count("\n")
     return tuple(statements)
+
+
+def count(sql: str) -> int | None:
+    """Return how many statements a text has; None where the grammar rejects it.
+
+    >>> count("SELECT 1; SELECT 2"), count("SELEKT")
+    (2, None)
+    """
+    try:
+        return len(split(sql))
+    except SyntaxProblem:
+        return None
 
 
 def fingerprint(sql: str) -> str:

@@ -171,7 +171,7 @@ def test_the_dev_server_is_rolled_back_only_with_a_yes(local: Project) -> None:
         ended_with, text = _on_a_terminal(local, ["rollback"], answer)
         assert ended_with == code, text
         assert f"roll back {ONE}" in text
-        assert ("Nothing was rolled back." in text) == (code == 1)
+        assert ("Nothing was changed." in text) == (code == 1)
     assert local.inv("migrate-status", "--check").returncode == 4
 
 

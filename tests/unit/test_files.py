@@ -7,7 +7,7 @@ import pytest
 
 from schemata import errors
 from schemata.adapters import files, lookfirst
-from schemata.core import digest
+from schemata.core import digest, migration
 from tests.unit import cases
 
 A = "app.20250101000000.a"
@@ -112,7 +112,12 @@ def test_a_sealed_build_is_known_without_its_migrations(tmp_path: Path) -> None:
     """The manifest gives the digest and the last id of what was read; the files are not needed any more."""
     folder = write(tmp_path / "migrations", {f"app/{A}.sql": "SELECT 1;\n", f"app/{B}.sql": "SELECT 2;\n"})
     items = files.read(folder, ["app"])
-    (folder / files.MANIFEST).write_text(files.manifest(items, SETTINGS))
+    (folder / files.MANIFEST).write_text(
+        files.manifest(items, SETTINGS, {item.id: migration.Parsed(1, "f" * 64) for item in items})
+    )
+    assert files.sealed(folder / files.MANIFEST) == {
+        item.id: (item.checksum, migration.Parsed(1, "f" * 64)) for item in items
+    }
     for item in items:
         os.unlink(item.path)
     build = lookfirst.build(str(tmp_path))

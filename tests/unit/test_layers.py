@@ -55,6 +55,8 @@ HOMES = {
 
 #: What the core may import of the standard library: nothing that reaches out.
 CORE_MAY_IMPORT = {
+    # importlib: core/late.py, which loads the parser when it is needed
+    "__future__", "importlib",
     "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "heapq", "itertools",
     "json", "math", "operator", "re", "typing",
 }  # fmt: skip

@@ -66,9 +66,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "files", "tables", "indexes"), CASES, ids=[case[0] for case in CASES])
-def test_promises(
-    name: str, files: list[str], tables: dict[str, str], indexes: dict[str, tuple[str, str]]
-) -> None:
+def test_promises(name: str, files: list[str], tables: dict[str, str], indexes: dict[str, tuple[str, str]]) -> None:
     """The files, folded in order, leave these tables and indexes."""
     made = promises.promises(("app", f"m{number}", sql) for number, sql in enumerate(files, 1))
     assert {".".join(key): value for key, value in made.tables.items()} == tables
