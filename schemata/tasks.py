@@ -33,26 +33,31 @@ def task(**help_: str) -> Callable[[Task], Any]:
     def decorate(function: Task) -> Any:
         @functools.wraps(function)
         def run(context: Any, *args: Any, **kwargs: Any) -> None:
-            in_json = bool(kwargs.get("json"))
-            speaker = terminal.Terminal()
             try:
-                result = function(speaker.voice(), *args, **kwargs)
-            except errors.Error as error:
-                speaker.close()
-                raise _ended(error, in_json) from error
+                _run(function, args, kwargs)
             except KeyboardInterrupt as error:
-                speaker.close()
+                # Here and not deeper: Ctrl-C may also come while the report is made, and Invoke would exit 1.
                 raise exceptions.Exit("Interrupted; nothing was left half done.", code=errors.INTERRUPTED) from error
-            finally:
-                speaker.close()
-            if result is not None:
-                _print(report.as_json(result) if in_json else report.render(result, report.Paint(sys.stdout)))
-                if result.exit_code:
-                    raise exceptions.Exit(code=result.exit_code)
 
         return tasks.task(run, help={name.replace("_", "-"): text for name, text in help_.items()})
 
     return decorate
+
+
+def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    in_json = bool(kwargs.get("json"))
+    speaker = terminal.Terminal()
+    try:
+        result = function(speaker.voice(), *args, **kwargs)
+    except errors.Error as error:
+        speaker.close()
+        raise _ended(error, in_json) from error
+    finally:
+        speaker.close()
+    if result is not None:
+        _print(report.as_json(result) if in_json else report.render(result, report.Paint(sys.stdout)))
+        if result.exit_code:
+            raise exceptions.Exit(code=result.exit_code)
 
 
 def _print(text: str) -> None:

@@ -7,7 +7,7 @@ from schemata.adapters import history, queries
 from schemata.core import locks
 
 _SERVER = queries.load("server")
-_STRUCTURE = queries.load("structure")["structure"]
+_STRUCTURE = queries.load("structure")
 
 
 def _in(schemas: Sequence[str]) -> str:
@@ -42,8 +42,15 @@ def structure(ask: history.Ask, schemas: Sequence[str], *, patience: float = 5.0
     """
     # One message is one transaction, so the settings end with it; a session's would stay in a pooler.
     settings = f"SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = {round(patience * 1000)}"
-    found: dict[str, str] = json.loads(str(ask(f"{settings}; {_STRUCTURE.format(schemas=_in(schemas))}")[0][0]))
+    found: dict[str, str] = json.loads(
+        str(ask(f"{settings}; {_STRUCTURE['structure'].format(schemas=_in(schemas))}")[0][0])
+    )
     return found
+
+
+def structure_mark(ask: history.Ask, schemas: Sequence[str]) -> str:
+    """Return a mark that stays the same only while no row of the structure's catalog changes. Quick."""
+    return str(ask(_STRUCTURE["mark"].format(schemas=_in(schemas)))[0][0])
 
 
 def is_empty(ask: history.Ask, schemas: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ Two shortcuts spare a boot from reading every file. The *manifest* is written at
 file only while its size, times and inode are what they were when it was read.
 """
 
+import dataclasses
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -81,8 +82,7 @@ def _read_one(path: str, stem: str, schema: str, rollback_path: str) -> migratio
         )
     text = _text(path)
     directives = migration.parse_directives(text, path)
-    rollback = _text(rollback_path) if rollback_path else ""
-    if rollback and directives.irreversible:
+    if rollback_path and directives.irreversible:
         raise migration.InvalidMigration(
             path, 0, "it says `-- irreversible:` and has a rollback beside it", "Remove one of the two."
         )
@@ -96,9 +96,17 @@ def _read_one(path: str, stem: str, schema: str, rollback_path: str) -> migratio
         checksum=digest.checksum(text),
         directives=directives,
         rollback_path=rollback_path,
-        rollback_sql=rollback,
-        rollback_transactional=migration.parse_directives(rollback, rollback_path).transactional,
     )
+
+
+def with_rollbacks(items: Iterable[migration.Migration]) -> tuple[migration.Migration, ...]:
+    """Return the migrations with the text of their rollbacks, which most commands do not need."""
+    result = []
+    for item in items:
+        text = _text(item.rollback_path) if item.rollback_path else ""
+        transactional = migration.parse_directives(text, item.rollback_path).transactional
+        result.append(dataclasses.replace(item, rollback_sql=text, rollback_transactional=transactional))
+    return tuple(result)
 
 
 def _text(path: str) -> str:

@@ -278,9 +278,9 @@ class History:
         """Return the SQL that makes an interrupted migration pending again."""
         return self._fill("resolve_rolled_back", id=migration_id)
 
-    def set_structure(self, structure: Mapping[str, str]) -> str:
-        """Return the SQL that remembers the structure after a run."""
-        return self._fill("set_structure", structure=json.dumps(dict(structure)))
+    def set_structure(self, structure: Mapping[str, str], mark: str) -> str:
+        """Return the SQL that remembers the structure, and its mark, after a run."""
+        return self._fill("set_structure", structure=json.dumps(dict(structure)), mark=mark)
 
     def repair_head(self, history: recorded.Recorded) -> str:
         """Return the SQL that makes the summary agree with the rows again."""

@@ -99,9 +99,11 @@ class Deploy:
 
     def note_structure(self) -> None:
         """Remember what the structure is now, so that drift can be told later."""
+        # The mark first: an edit between the two questions then shows as drift, never as none.
+        mark = catalog.structure_mark(self.session.rows, self.settings.schemas)
         digest = self.structure(self.settings.schemas)
         if digest:
-            self.session.script(self.history.set_structure(digest))
+            self.session.script(self.history.set_structure(digest, mark))
 
 
 @contextlib.contextmanager

@@ -88,7 +88,7 @@ def resolve(
             f"inv migrate-resolve {migration_id} --applied       all of it is done\n"
             f"inv migrate-resolve {migration_id} --rolled-back   nothing of it is left",
         )
-    sources = files.read(settings.migrations, settings.schemas)
+    sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     choice = targets.choose(settings, url)
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)

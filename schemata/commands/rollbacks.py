@@ -47,7 +47,7 @@ def rollback(
         raise errors.ConfigError("--to and --steps exclude each other", "Say one of them.")
     if steps < 0:
         raise errors.ConfigError(f"--steps {steps} is less than one", "Say how many to roll back.")
-    sources = files.read(settings.migrations, settings.schemas)
+    sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     choice = targets.choose(settings, url)
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)

@@ -151,7 +151,7 @@ def seal(settings: config.Config, *, check: bool = False) -> outcome.Said:
 
     With `check` nothing is written: the answer is whether the manifest says what the files say.
     """
-    sources = files.read(settings.migrations, settings.schemas)
+    sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     checks.check(sources)
     # The file's settings, without this environment's: a build is sealed for every place where it will start.
     text = files.manifest(sources, boot_settings(config.load(settings.root, {})), _parsed(sources))
@@ -187,7 +187,7 @@ def boot_settings(settings: config.Config) -> dict[str, str]:
 def parse_problems(settings: config.Config) -> list[str]:
     """Return what keeps the files from being read, for the doctor."""
     try:
-        files.read(settings.migrations, settings.schemas)
+        files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     except errors.Error as error:
         return [str(error)]
     return []

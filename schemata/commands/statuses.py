@@ -50,6 +50,8 @@ def compare(
     if full:
         holders = catalog.holders(ask)
         settled = drift and found.head.structure is not None and not holders
+        if settled and catalog.structure_mark(ask, settings.schemas) == found.head.mark:
+            settled = False  # nothing moved since the structure was noted
         seen = dataclasses.replace(
             seen,
             invalid_indexes=catalog.invalid_indexes(ask, settings.schemas),

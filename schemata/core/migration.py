@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from schemata import errors
 
+_FIELDS = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
+
 DIRECTIVES = ("depends", "transactional", "irreversible", "breaking", "phase")
 PHASES = ("expand", "contract")
 
@@ -57,7 +59,11 @@ class Directives:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Migration:
-    """One migration as its files say it. `sql` and `rollback_sql` have `\\n` line ends."""
+    """One migration as its files say it.
+
+    The rollback's text is there only where it was asked for (files.with_rollbacks); its path always is.
+    `sql` and `rollback_sql` have `\\n` line ends.
+    """
 
     id: str
     schema: str
@@ -119,7 +125,8 @@ def is_timestamp(text: str) -> bool:
     if len(text) != 14 or not (text.isascii() and text.isdigit()):
         return False
     try:
-        datetime.datetime.strptime(text, "%Y%m%d%H%M%S")
+        # strptime would take ten times as long, which a thousand files notice.
+        datetime.datetime(*(int(text[at:end]) for at, end in _FIELDS))  # type: ignore[arg-type]
     except ValueError:
         return False
     return True

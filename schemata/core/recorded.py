@@ -58,6 +58,7 @@ class Head:
     applied: int = 0
     last_id: str = ""
     structure: Mapping[str, str] | None = None
+    mark: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,10 +91,10 @@ ABSENT = Recorded()
 def parse(text: str) -> Recorded:
     """Return the history from the JSON document that the query `read` answers."""
     document = json.loads(text)
-    head = document["head"] or (digest.EMPTY, 0, "", None)
+    head = document["head"] or (digest.EMPTY, 0, "", None, "")
     return Recorded(
         present=True,
-        head=Head(head[0], head[1], head[2] or "", head[3]),
+        head=Head(head[0], head[1], head[2] or "", head[3], head[4] or ""),
         records=tuple(
             Record(row[0], row[1] or "", row[2] or "", row[3] or "", row[4] or 0, row[5] or 0.0)
             for row in document["records"]

@@ -18,7 +18,7 @@ def test_a_new_migration_is_two_files_that_can_be_read(project: Project, schemat
     assert re.fullmatch(r"app\.20990101000001\.create_invoices", ids[0])
     assert re.fullmatch(r"app\.20990101000002\.create_invoices", ids[1])
     settings = config.load(project.root, {})
-    read = files.read(settings.migrations, settings.schemas)
+    read = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     assert [item.id for item in read] == [future, *ids]
     for item in read[1:]:
         assert item.directives.title == "Create invoices."

@@ -41,7 +41,7 @@ def test_migrations_are_read_as_they_are(tmp_path: Path) -> None:
             "manifest": "x",
         },
     )
-    first, second = files.read(folder, ["app", "absent"])
+    first, second = files.with_rollbacks(files.read(folder, ["app", "absent"]))
     assert (first.id, first.schema, first.timestamp, first.slug) == (A, "app", "20250101000000", "a")
     assert (first.sql, first.rollback_sql, first.rollback_transactional) == (
         "-- A\nSELECT 1;",
@@ -78,7 +78,7 @@ def test_migrations_are_read_as_they_are(tmp_path: Path) -> None:
 def test_what_would_be_skipped_elsewhere_is_refused(tmp_path: Path, tree: dict[str, str | bytes], words: str) -> None:
     """A file that would silently not run, or not as meant, stops the run and is named."""
     with pytest.raises(errors.Error) as caught:
-        files.read(write(tmp_path, tree), ["app"])
+        files.with_rollbacks(files.read(write(tmp_path, tree), ["app"]))
     assert words in str(caught.value)
     assert str(tmp_path) in str(caught.value)
 

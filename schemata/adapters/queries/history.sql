@@ -75,6 +75,7 @@ CREATE TABLE {history}.head (
     applied integer NOT NULL,
     last_id text,
     structure jsonb,
+    structure_mark text,
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT head_is_one_row CHECK (one)
 );
@@ -105,7 +106,7 @@ SELECT json_build_object(
 -- name: read
 -- Everything that is recorded, as one JSON document.
 SELECT json_build_object(
-    'head', (SELECT json_build_array(digest, applied, last_id, structure) FROM {history}.head),
+    'head', (SELECT json_build_array(digest, applied, last_id, structure, structure_mark) FROM {history}.head),
     'records', (
         SELECT coalesce(json_agg(json_build_array(
             m.migration_id, to_char(m.applied_at_utc, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
@@ -282,7 +283,7 @@ WITH noted AS (
     UPDATE {history}.attempts SET structure_after = {structure}::jsonb
     WHERE attempt = (SELECT max(attempt) FROM {history}.attempts WHERE state IN ('applied', 'rolled back'))
 )
-UPDATE {history}.head SET structure = {structure}::jsonb
+UPDATE {history}.head SET structure = {structure}::jsonb, structure_mark = {mark}
 
 -- name: repair_head
 -- Make the summing row agree with the rows that it sums up.
