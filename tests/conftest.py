@@ -1,9 +1,11 @@
 """A real server for the session, a template database, a clone per test, and projects in temporary folders."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +28,12 @@ _LEAVE = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SCHEMATA
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the server's version be chosen; one that is not there is fetched, and its absence is a failure."""
     parser.addoption("--postgres", default="", help="major version of PostgreSQL to test on (default: any)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Heed SIGINT even where a shell that started us in the background had it ignored: commands inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

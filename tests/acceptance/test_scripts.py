@@ -141,7 +141,7 @@ def test_a_clone_is_onboarded_with_one_command(user: str) -> None:
             (clone.root / "tests/unit/test_new.py").write_text("def test_it() -> None:\n    assert 1 + 1 == 3\n")
             failed = clone.run("scripts/test", "tests/unit/test_new.py")
             assert failed.returncode == 1
-            assert "FAILED: pytest" in failed.stderr
+            assert re.search(r"^FAILED: .*pytest$", failed.stderr, flags=re.M)
 
 
 def test_a_python_that_is_too_old_is_named(bare: Clone) -> None:
