@@ -76,10 +76,10 @@ def compose(
 
 
 def send(session: postgres.Session, message: Message, meanwhile: Callable[[], None]) -> tuple[float, ...]:
-    """Send a batch; return the seconds of each migration that was committed, which may be fewer than all.
+    """Send a batch; return the seconds of each migration that was surely committed.
 
-    Whatever kept the rest from being committed left nothing of it behind. Raises postgres.ConnectionLost,
-    after which only the history knows.
+    Fewer than all: something went wrong, and the history says how far it came. What was not committed left
+    nothing behind. Raises postgres.ConnectionLost, after which only the history knows.
     """
     results: Sequence[postgres.Result]
     try:
@@ -90,8 +90,7 @@ def send(session: postgres.Session, message: Message, meanwhile: Callable[[], No
         session.reset()
     done: list[float] = []
     for record, commit in zip(message.records, message.commits, strict=True):
-        if commit >= len(results) or results[commit].command_status != b"COMMIT":
+        if commit >= len(results) or results[commit].command_status != b"COMMIT" or results[record].nfields != 2:
             break
-        value = results[record].get_value(0, 1)
-        done.append(float(value or 0) / 1000)
+        done.append(float(results[record].get_value(0, 1) or 0) / 1000)
     return tuple(done)

@@ -1,6 +1,7 @@
 """One migration at a time, or a batch of small ones: run it, record it, remember how it failed."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Sequence
 
@@ -106,11 +107,18 @@ def apply_batch(
         raise
     finally:
         deploy.eyes.end()
+    reached = heads[len(seconds)]
+    if len(seconds) < len(group):
+        # The results told that something went wrong; how far it came is for the history to say.
+        found = deploy.read()
+        reached = found.head
+        committed = itertools.takewhile(lambda item: item.id in found.ids(), group)
+        seconds += (0.0,) * (len(list(committed)) - len(seconds))
     done = [
         outcome.Applied(item.id, item.schema, sent.statements, 1, round(took, 4))
         for item, sent, took in zip(group, items, seconds, strict=False)
     ]
-    return done, heads[len(done)]
+    return done, reached
 
 
 def undo(
