@@ -1,11 +1,14 @@
 """Options and fixtures of the tests that interrupt, kill and race deployers."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from schemata.adapters import embedded
+from schemata.core import urls
 from tests.conftest import Project
 
 pytest.register_assert_rewrite("tests.faults.deployers", "tests.faults.oracle")
@@ -42,16 +45,20 @@ def sample_project(tmp_path: Path, database: str) -> Project:
 
 
 @pytest.fixture
-def role(admin: psycopg.Connection) -> Iterator[Callable[[str], str]]:
-    """Make login roles without any right, their password their name; they are dropped with the server."""
+def role(server: embedded.Server, admin: psycopg.Connection) -> Iterator[Callable[[], str]]:
+    """Make login roles without any right; the password of each is its name."""
     made: list[str] = []
 
-    def make(name: str) -> str:
+    def make() -> str:
+        name = f"role_{uuid.uuid4().hex[:12]}"
         admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
         made.append(name)
         return name
 
     yield make
-    # What they own or were granted lives in the test's databases, which go away on their own.
     for name in made:
-        admin.execute(f"ALTER ROLE {name} NOLOGIN")
+        # What it was granted goes first, in the test's databases, which are dropped only later.
+        for (database,) in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test_%'").fetchall():
+            with deployers.session(urls.with_database(server.url, database)) as connection:
+                connection.execute(f"DROP OWNED BY {name}")
+        admin.execute(f"DROP ROLE {name}")

@@ -159,7 +159,7 @@ def test_every_wait_of_the_server_for_a_deployer_is_bounded(four: Project, obser
         )
     assert four.inv("migrate").returncode == 0
     for number in range(2):
-        seen = dict(observer.execute(f"SELECT name, setting FROM app.seen{number}").fetchall())
+        seen: dict[str, int] = dict(observer.execute(f"SELECT name, setting FROM app.seen{number}").fetchall())
         assert sorted(seen) == sorted(names)
         assert all(seen.values()), seen
         # Silence is usual for a moment, between two tries for a lock; it must not end a healthy deploy.

@@ -1,6 +1,10 @@
 """Deployers are frozen in a known statement by another session's lock or snapshot, and die exactly there."""
 
+import contextlib
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,4 +144,41 @@ def test_a_transactional_file_leaves_nothing(
         blocker.execute("COMMIT")
     again = deployers.Deployer(frozen_project, tmp_path / "again", "migrate")
     assert again.wait() == 0, again.said()
+    oracle.assert_settled(frozen_project, frozen_project.url)
+
+
+def test_an_interrupt_while_the_report_is_written(frozen_project: Project, observer: psycopg.Connection) -> None:
+    """Ctrl-C after the work, while nobody reads the report, ends with exit 130 too; all stays applied."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    deployer = subprocess.Popen(
+        [sys.executable, "-m", "invoke", "migrate"],
+        cwd=frozen_project.root,
+        env=frozen_project.env(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+
+    def is_over() -> bool:
+        row = observer.execute("SELECT to_regclass('schemata.head')::text").fetchone()
+        if row is None or row[0] is None:
+            return False
+        row = observer.execute("SELECT structure IS NOT NULL FROM schemata.head").fetchone()
+        return bool(row and row[0]) and deployers.holder(observer) is None
+
+    try:
+        deployers.until(is_over, "the deploy is over")
+        deployer.send_signal(signal.SIGINT)
+        _, said = deployer.communicate(timeout=deployers.PATIENCE)
+    finally:
+        deployer.kill()
+        os.close(reading)
+    assert deployer.returncode == 130, said
+    assert "Traceback" not in said
     oracle.assert_settled(frozen_project, frozen_project.url)
