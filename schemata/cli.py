@@ -3,7 +3,7 @@
 import sys
 
 from invoke import program
-from invoke.exceptions import ParseError
+from invoke.exceptions import Exit, ParseError
 
 from schemata import __version__, errors, tasks
 
@@ -18,7 +18,9 @@ class Program(program.Program):
             self.parse_core(argv)
             self.parse_collection()
             self.parse_tasks()
-        except ParseError as error:
+        except Exit as ended:  # --version, --list and the like have printed what they had to
+            sys.exit(ended.code)
+        except (ParseError, ValueError) as error:
             print(f"{error}\nSee: schemata --list", file=sys.stderr)
             sys.exit(errors.WRONG_SETTINGS)
         super().run(argv, exit)

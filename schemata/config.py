@@ -17,11 +17,14 @@ from typing import Any
 from schemata import errors
 
 FILE = "pyproject.toml"
+# Variables that are read elsewhere, before or without the settings.
+_OTHER_VARIABLES = ("SCHEMATA_ROOT", "SCHEMATA_PG_BIN", "SCHEMATA_LIBPQ", "SCHEMATA_NO_LIBPQ", "SCHEMATA_TEST_PG_BIN")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h|)")
 # PostgreSQL keeps its timeouts as milliseconds in 32 bits: 24 days.
 _LONGEST = 2_147_483.0
 _TIMESTAMP = re.compile(r"[0-9]{14}")
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -142,10 +145,9 @@ def _name(value: Any, where: str) -> str:
 
 
 def _flag(value: Any, where: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("1", "true", "yes", "on", "0", "false", "no", "off"):
-        return value.lower() in ("1", "true", "yes", "on")
+    word = str(value).lower() if isinstance(value, bool | str) else ""
+    if word in _TRUE + _FALSE:
+        return word in _TRUE
     raise InvalidSetting(where, f"{value!r} is neither true nor false")
 
 
@@ -188,11 +190,8 @@ def _list_of(each: Converter) -> Converter:
 def _lock_timeout(value: Any, where: str) -> float:
     duration = seconds(value, where)
     if not 0.001 <= duration <= 60:
-        raise InvalidSetting(
-            where,
-            f"{value!r} is not between 1ms and 60s",
-            "Application queries queue behind waiting DDL for as long as this; 500ms to 2s is usual.",
-        )
+        hint = "Application queries queue behind waiting DDL for as long as this; 500ms to 2s is usual."
+        raise InvalidSetting(where, f"{value!r} is not between 1ms and 60s", hint)
     return duration
 
 
@@ -205,11 +204,8 @@ def _accepts(value: Any, where: str) -> str:
     text = _text(value, where)
     low, dots, high = text.partition("..")
     if not dots or any(end and not _TIMESTAMP.fullmatch(end) for end in (low, high)) or (low and high and low > high):
-        raise InvalidSetting(
-            where,
-            f"{text!r} is not a range of revisions",
-            'Write "<from>..<to>" with times YYYYMMDDHHMMSS; an end may be left open: "20250814221815..".',
-        )
+        hint = 'Write "<from>..<to>" with times YYYYMMDDHHMMSS; an end may be left open: "20250814221815..".'
+        raise InvalidSetting(where, f"{text!r} is not a range of revisions", hint)
     return text
 
 
@@ -285,10 +281,10 @@ def _table(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
             document = tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
-        raise errors.ConfigError(f"{path} is not TOML: {error}", "Mend that line.") from error
-    except UnicodeDecodeError as error:
-        raise errors.ConfigError(f"{path} is not UTF-8: {error}", "Save it as UTF-8.") from error
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError: each says where
+        raise errors.ConfigError(f"{path} is not TOML in UTF-8: {error}", "Mend that line.") from error
+    except FileNotFoundError as error:
+        raise errors.ConfigError(f"there is no {path}", "Go to the project, or correct SCHEMATA_ROOT.") from error
     except OSError as error:
         raise errors.ConfigError(f"{path} cannot be read: {error.strerror}", "Check its permissions.") from error
     tool = document.get("tool", {})
@@ -319,6 +315,7 @@ def load(root: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
 
 def parse(table: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> Config:
     """Return the settings that a `[tool.schemata]` table and the environment give."""
+    _refuse_slips(environ)
     known = (*_TOP, *_SECTIONS, "pages")
     for key in table:
         if key not in known:
@@ -336,14 +333,20 @@ def parse(table: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> C
         raise InvalidSetting("[tool.schemata] schemas", "at least one schema is needed", 'schemas = ["app"]')
     history = values.get("history_schema", "schemata")
     if history in values["schemas"]:
-        raise InvalidSetting(
-            "[tool.schemata] history_schema",
-            f"{history!r} is also one of the application's schemas",
-            "The history lives in a schema of its own; choose another name.",
-        )
+        what = f"{history!r} is also one of the application's schemas"
+        raise InvalidSetting("[tool.schemata] history_schema", what, "The history needs one of its own.")
     values["migrations"] = (root / values.get("migrations", "migrations")).absolute()
     values["pages"] = _pages(table.get("pages", []), values["schemas"])
     return Config(root=root, **values)
+
+
+def _refuse_slips(environ: Mapping[str, str]) -> None:
+    """Refuse a variable that is nearly one of ours: a slip that is ignored would be found too late."""
+    known = {f"SCHEMATA_{key.upper()}" for key in _TOP} | set(_OTHER_VARIABLES)
+    known |= {f"SCHEMATA_{name.upper()}_{key.upper()}" for name, (_, keys) in _SECTIONS.items() for key in keys}
+    for variable in {name for name in environ if name.startswith("SCHEMATA_")} - known:
+        if near := difflib.get_close_matches(variable, sorted(known), n=1, cutoff=0.85):
+            raise InvalidSetting(variable, "no such variable", f"Did you mean {near[0]}?")
 
 
 def _section(name: str, kind: type, keys: dict[str, Converter], table: Any, environ: Mapping[str, str]) -> Any:

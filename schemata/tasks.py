@@ -48,7 +48,12 @@ def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     in_json = bool(kwargs.get("json"))
     speaker = terminal.Terminal()
     try:
+        if kwargs.get("url") == "":
+            raise errors.ConfigError("--url is empty", "Is the variable set that it is made of?")
         result = function(speaker.voice(), *args, **kwargs)
+    except BrokenPipeError:
+        _quiet()
+        result = None
     except errors.Error as error:
         speaker.close()
         raise _ended(error, in_json) from error
@@ -64,8 +69,12 @@ def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; Python would complain again while it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _quiet()
+
+
+def _quiet() -> None:
+    # The reader (head, less) has seen enough; Python would complain again while it flushes at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _ended(error: errors.Error, in_json: bool) -> exceptions.Exit:
@@ -74,6 +83,13 @@ def _ended(error: errors.Error, in_json: bool) -> exceptions.Exit:
         return exceptions.Exit(code=error.exit_code)
     kind = report.Paint(sys.stderr)(type(error).__name__, "red")
     return exceptions.Exit(f"{kind}: {error}", code=error.exit_code)
+
+
+def _count(text: str, flag: str) -> int:
+    """Return a whole number; by ourselves, because Invoke ends with a traceback for what is none."""
+    if text and not text.removeprefix("-").isdecimal():
+        raise errors.ConfigError(f"{flag} {text} is not a whole number", "Write digits only.")
+    return int(text or 0)
 
 
 def _seconds(text: str, flag: str) -> float | None:
@@ -114,7 +130,7 @@ def dev_down_clean(speak: Any, yes: bool = False, production: str = "", json: bo
 )
 def migrate(
     speak: Any,
-    url: str = "",
+    url: str | None = None,
     schema: str = "",
     to: str = "",
     dry_run: bool = False,
@@ -126,7 +142,7 @@ def migrate(
     """Apply the pending migrations."""
     return commands.migrations.migrate(
         config.load(),
-        url=url,
+        url=url or "",
         schema=schema,
         to=to,
         dry_run=dry_run,
@@ -145,10 +161,15 @@ def migrate(
     json=_JSON,
 )
 def migrate_status(
-    speak: Any, url: str = "", schema: str = "", check: bool = False, no_drift: bool = False, json: bool = False
+    speak: Any,
+    url: str | None = None,
+    schema: str = "",
+    check: bool = False,
+    no_drift: bool = False,
+    json: bool = False,
 ) -> Any:
     """Show what is applied, pending, changed or missing."""
-    return commands.statuses.status_of(config.load(), url=url, schema=schema, check=check, drift=not no_drift)
+    return commands.statuses.status_of(config.load(), url=url or "", schema=schema, check=check, drift=not no_drift)
 
 
 @task(schema="The schema it belongs to.", name="What it does, such as create_invoices.", json=_JSON)
@@ -158,9 +179,9 @@ def migrate_new(speak: Any, schema: str = "", name: str = "", json: bool = False
 
 
 @task(url=_URL, through="The last migration that the database already has.", json=_JSON)
-def migrate_baseline(speak: Any, through: str = "", url: str = "", json: bool = False) -> Any:
+def migrate_baseline(speak: Any, through: str = "", url: str | None = None, json: bool = False) -> Any:
     """Record migrations as applied without running them."""
-    return commands.histories.baseline(config.load(), through=through, url=url, speak=speak)
+    return commands.histories.baseline(config.load(), through=through, url=url or "", speak=speak)
 
 
 @task(
@@ -171,18 +192,23 @@ def migrate_baseline(speak: Any, through: str = "", url: str = "", json: bool = 
     json=_JSON,
 )
 def migrate_resolve(
-    speak: Any, migration: str, applied: bool = False, rolled_back: bool = False, url: str = "", json: bool = False
+    speak: Any,
+    migration: str,
+    applied: bool = False,
+    rolled_back: bool = False,
+    url: str | None = None,
+    json: bool = False,
 ) -> Any:
     """Say what became of an interrupted migration."""
     return commands.histories.resolve(
-        config.load(), migration, applied=applied, rolled_back=rolled_back, url=url, speak=speak
+        config.load(), migration, applied=applied, rolled_back=rolled_back, url=url or "", speak=speak
     )
 
 
 @task(migration="Only this migration (default: every one that is out of order).", url=_URL, json=_JSON)
-def migrate_restamp(speak: Any, migration: str = "", url: str = "", json: bool = False) -> Any:
+def migrate_restamp(speak: Any, migration: str = "", url: str | None = None, json: bool = False) -> Any:
     """Give pending out-of-order migrations a new time."""
-    return commands.sources.restamp(config.load(), migration, url=url)
+    return commands.sources.restamp(config.load(), migration, url=url or "")
 
 
 @task(
@@ -198,44 +224,44 @@ def migrate_restamp(speak: Any, migration: str = "", url: str = "", json: bool =
 def rollback(
     speak: Any,
     to: str = "",
-    steps: int = 0,
+    steps: str = "",
     dry_run: bool = False,
     yes: bool = False,
     production: str = "",
     lock_wait: str = "",
-    url: str = "",
+    url: str | None = None,
     json: bool = False,
 ) -> Any:
     """Roll back the last applied migration."""
     return commands.rollbacks.rollback(
         config.load(),
         to=to,
-        steps=steps,
+        steps=_count(steps, "--steps"),
         dry_run=dry_run,
         yes=yes,
         production=production,
         lock_wait=_seconds(lock_wait, "--lock-wait"),
-        url=url,
+        url=url or "",
         speak=speak,
     )
 
 
 @task(url=_URL, junit="Also write JUnit XML to this file.", json=_JSON)
-def smoke(speak: Any, url: str = "", junit: str = "", json: bool = False) -> Any:
+def smoke(speak: Any, url: str | None = None, junit: str = "", json: bool = False) -> Any:
     """Ask the migrated database what it must be able to answer."""
-    return commands.checks.smoke(config.load(), url=url, junit=junit)
+    return commands.checks.smoke(config.load(), url=url or "", junit=junit)
 
 
 @task(url=_URL, command="Run this SQL and end.", file="Run this file and end.")
-def psql(speak: Any, url: str = "", command: str = "", file: str = "") -> Any:
+def psql(speak: Any, url: str | None = None, command: str = "", file: str = "") -> Any:
     """Open psql on the database."""
-    return commands.server.psql(config.load(), url=url, command=command, file=file)
+    return commands.server.psql(config.load(), url=url or "", command=command, file=file)
 
 
 @task(follow="Go on printing as lines are written.", lines="How many lines to begin with.")
-def logs(speak: Any, follow: bool = False, lines: int = 50) -> Any:
+def logs(speak: Any, follow: bool = False, lines: str = "50") -> Any:
     """Print the development server's log."""
-    return commands.server.logs(config.load(), follow=follow, lines=lines)
+    return commands.server.logs(config.load(), follow=follow, lines=_count(lines, "--lines"))
 
 
 @task(check="Only tell whether the manifest is up to date (exit 1 if not).", json=_JSON)

@@ -26,12 +26,21 @@ def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...
     with a wrong name, an orphaned rollback, a Python migration, content that is not UTF-8.
     """
     schemas = tuple(schemas)
-    found: list[migration.Migration] = []
     if not folder.is_dir():
         raise errors.ConfigError(
             f"there is no folder {folder}",
             "Make it, or set `migrations` in [tool.schemata]; `inv migrate-new` makes it.",
         )
+    try:
+        return migration.order(_read_all(folder, schemas))
+    except PermissionError as error:
+        raise errors.ConfigError(
+            f"{error.filename} cannot be read: {error.strerror}", "Check its permissions."
+        ) from error
+
+
+def _read_all(folder: Path, schemas: tuple[str, ...]) -> list[migration.Migration]:
+    found: list[migration.Migration] = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if not entry.is_dir() or entry.name.startswith((".", "__")):
             if entry.name.endswith(".sql"):
@@ -47,7 +56,7 @@ def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...
                 )
             continue
         found.extend(_read_schema(entry.path, entry.name))
-    return migration.order(found)
+    return found
 
 
 def _read_schema(folder: str, schema: str) -> list[migration.Migration]:
@@ -69,7 +78,10 @@ def _read_schema(folder: str, schema: str) -> list[migration.Migration]:
     if rollbacks:
         orphan = min(rollbacks)
         raise migration.InvalidMigration(
-            f"{folder}{os.sep}{orphan}", 0, "there is no migration that it rolls back", "Rename or remove it."
+            f"{folder}{os.sep}{orphan}",
+            0,
+            "the migration that it rolls back is not there",
+            f"Bring {orphan.removesuffix(ROLLBACK)}.sql back from version control, or rename this one.",
         )
     return found
 

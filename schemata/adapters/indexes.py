@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from schemata import errors
 from schemata.adapters import postgres, queries
-from schemata.core import statement
+from schemata.core import definition, statement
 
 _SQL = queries.load("server")
 _TRIES = 3
@@ -52,17 +52,19 @@ def build(session: postgres.Session, item: statement.Statement, schema: str, say
     name = f"{queries.identifier(home)}.{queries.identifier(target.index)}"
     for _ in range(_TRIES):
         state = _state(session, home, target.index)
+        if state is not None:
+            _check_table(name, state.table, target.table)
         if state is not None and not state.valid:
             _drop_invalid(session, name, state, say)
             state = None
         if state is not None and (in_doubt or target.if_not_exists):
-            _check_table(name, state.table, target.table)
+            _check_definition(name, state.definition, item)
             return
         try:
             session.script(item.text)
         except postgres.StatementFailed as failure:
             left = _state(session, home, target.index)
-            if left is not None and not left.valid:
+            if left is not None and not left.valid and left.table == target.table:
                 _drop_invalid(session, name, left, say)
             if failure.sqlstate not in _RETRIED:
                 raise
@@ -102,7 +104,8 @@ def rebuild(session: postgres.Session, item: statement.Statement, schema: str, s
 
 class _State:
     def __init__(self, row: tuple[str | None, ...]) -> None:
-        valid, ready, _, _, table, builder, _ = json.loads(str(row[0]))
+        valid, ready, _, _, table, builder, definition = json.loads(str(row[0]))
+        self.definition = str(definition)
         self.valid = bool(valid and ready)
         self.table = str(table)
         self.builder: int | None = builder
@@ -120,6 +123,14 @@ def _drop_invalid(session: postgres.Session, name: str, state: _State, say: Say)
         raise IndexInUse(name, state.builder)
     say(f"dropping {name}, which an interrupted build left INVALID")
     session.script(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
+def _check_definition(name: str, found: str, item: statement.Statement) -> None:
+    if not definition.same_index(found, item.text):
+        raise errors.MigrationError(
+            f"the index {name} exists already, but it is another one:\n  {found}",
+            "Give the new one another name, or drop the old one in a migration before this.",
+        )
 
 
 def _check_table(name: str, found: str, wanted: str) -> None:

@@ -166,6 +166,8 @@ def pass_gate(connection: libpq.Connection, build_: "Build", deadline: float) ->
     nothing but our own patience: the deploy lock is taken behind it all the same. At the deadline
     (time.monotonic) we go on without it, so that the lock's own wait can name its holder.
     """
+    if connection.query("SELECT pg_backend_pid()", timeout=30) != [(str(connection.backend_pid),)]:
+        return True  # through a pooler a session's lock would stay with whoever comes next
     pause = 0.01
     while connection.query(f"SELECT pg_try_advisory_lock({GATE_KEY})", timeout=30) != [("t",)]:
         if up_to_date(ask_quietly(connection, build_.settings["history"]), build_):

@@ -63,12 +63,24 @@ def plan(
     doubtful = before[done] if done < len(before) else None
     if same and (doubtful is None or not _outside(doubtful)):
         return Resume(done)
+    # What the server refused with an error of its own did not happen; only a DO block or CALL may have
+    # committed a part before that.
+    refused = attempt.state == "failed" and bool(attempt.sqlstate)
+    if same and doubtful is not None and refused and not statement.may_commit(doubtful):
+        return Resume(done)
     if same and doubtful is not None and statement.heals_itself(doubtful):
         unchanged = done < len(statements) and statements[done].text == doubtful.text
         return Resume(done, in_doubt=unchanged)
-    if same and doubtful is not None and attempt.state == "failed" and not statement.may_commit(doubtful):
-        return Resume(done)
     raise NeedsResolve(attempt, path, _difference(attempt, before, same, structure_now))
+
+
+def needs_resolve(
+    attempt: recorded.OpenAttempt, path: str, structure_now: dict[str, str], because: str
+) -> NeedsResolve:
+    """Return the refusal to go on with an interrupted file, with the exact difference."""
+    return NeedsResolve(
+        attempt, path, [*_difference(attempt, statement.split(attempt.sql), True, structure_now), f"  {because}"]
+    )
 
 
 def _difference(

@@ -169,4 +169,6 @@ def _left(
     refused = [item for item in compared.of("changed", "missing", "ahead") if item.exit_code != errors.DONE]
     if refused:
         raise commands.migrations.DeployRefused(refused)
-    return [item.id for item in compared.pending]
+    pending = [item.id for item in compared.pending]
+    halfway = [item.subject for item in compared.of("interrupted", "running") if item.subject not in pending]
+    return [*pending, *(f"the end of {subject}" for subject in halfway)]

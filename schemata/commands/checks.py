@@ -96,6 +96,8 @@ def _index_problem(
     if found is None:
         on = ".".join(table) if isinstance(table, tuple) else str(table)
         return f"does not exist on {on}, although {origin} makes it"
+    if isinstance(table, tuple) and found[0] != table[-1]:
+        return f"is an index on {schema}.{found[0]}, but {origin} makes it on {'.'.join(table)}"
     return "" if found[1] else f"is INVALID: REINDEX INDEX CONCURRENTLY {schema}.{name};"
 
 

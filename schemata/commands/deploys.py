@@ -25,6 +25,7 @@ class Deploy:
     voice: voice.Voice
     wait: float = 0.0
     parsed: dict[str, migration.Parsed] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
 
     def read(self) -> recorded.Recorded:
         """Return the history as this session sees it now."""
@@ -133,7 +134,7 @@ def opened(settings: config.Config, choice: targets.Choice, speak: voice.Voice) 
         except KeyboardInterrupt as error:
             terminated = isinstance(error, signals.Terminated)
             raise errors.Interrupted(
-                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the statement was cancelled and rolled back",
-                "Run again to go on; `inv migrate-status` shows what is applied.",
+                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the statement was cancelled",
+                "What was applied before stays. Run again to go on; `inv migrate-status` shows how things are.",
                 errors.TERMINATED if terminated else errors.INTERRUPTED,
             ) from error

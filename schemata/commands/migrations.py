@@ -10,6 +10,7 @@ from schemata.core import checks, migration, outcome, recorded, status, voice
 
 _REFUSED = ("changed", "missing", "ahead", "out-of-order")
 _SETTLE_TRIES = 15
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 class DeployRefused(errors.MigrationError):
@@ -95,6 +96,7 @@ def migrate(
         try:
             with deploys.opened(settings, choice, speak) as deploy:
                 deploy.parsed.update(known)
+                deploy.notes = notes
                 if deploy.lock(wait, done=lambda: not missing and not selected(deploy.session.rows)):
                     ready = deploy.prepare(wait)
                     while True:
@@ -192,25 +194,24 @@ def _apply_all(
     return head.last_id
 
 
-def advice(transactional: bool, before: str, again: str) -> str:
-    """Return what is left after a failure, what stays, and what to type.
-
-    >>> advice(True, "2 applied", "inv migrate")
-    'Nothing of it is left; 2 applied before it stay so. Mend the file, then: inv migrate'
-    """
-    left = "Nothing of it is left" if transactional else "Its statements before this one are done, and stay"
-    return f"{left}; {before} before it stay so. Mend the file, then: {again}"
+def advice(failure: executor.ScriptFailed, transactional: bool, before: str, again: str) -> str:
+    """Return what is left after a failure, what stays, and what to type."""
+    left = "Nothing of it is left" if transactional else "What its earlier statements did is done, and stays"
+    mend = "Mend the file"
+    if failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
+        mend = "Grant the role what it lacks, or use another role"
+    return f"{left}; {before} before it stay so. {mend}, then: {again}"
 
 
 def _warn_of_drift(deploy: deploys.Deploy, found: recorded.Recorded) -> None:
-    """Say it when the database was edited since the last migrate: this one takes the edit as given."""
+    """Note it when the database was edited since the last migrate: this one takes the edit as given."""
     expected = found.head.structure
     if not expected:
         return
     now = deploy.structure(deploy.settings.schemas)
     drifted = [schema for schema, value in expected.items() if now and now.get(schema) != value]
     if drifted:
-        deploy.voice.say(
+        deploy.notes.append(
             f"drift: the structure of {', '.join(drifted)} is not what the last migrate left; "
             "from now on it is taken as it is"
         )
@@ -228,7 +229,7 @@ def _apply_one(
     try:
         applied, head = runs.apply(deploy, item, head, resumes.get(item.id, stepwise.Resume()), durable=durable)
     except executor.ScriptFailed as failure:
-        failure.hint = advice(item.transactional, f"{len(done)} applied", "inv migrate")
+        failure.hint = advice(failure, item.transactional, f"{len(done)} applied", "inv migrate")
         raise
     return [applied], head
 
@@ -273,10 +274,13 @@ def resume_of(deploy: deploys.Deploy, item: migration.Migration, attempt: record
     """Return where the interrupted file of a migration goes on, or raise NeedsResolve."""
     rollback = attempt.direction == "rollback"
     path, sql = (item.rollback_path, item.rollback_sql) if rollback else (item.path, item.sql)
-    if (item.rollback_transactional if rollback else item.transactional) and not attempt.statements_done:
-        # It became transactional after it failed; whether it left something is for the server to say.
-        return stepwise.Resume()
     structure = deploy.structure([item.schema])
+    if item.rollback_transactional if rollback else item.transactional:
+        if attempt.statements_done or attempt.state != "failed":
+            because = "The file is transactional now, so it cannot go on in the middle."
+            raise stepwise.needs_resolve(attempt, path, structure, because)
+        # The server refused its first statement, so it starts afresh.
+        return stepwise.Resume()
     return stepwise.plan(attempt, path, checks.check_script(path, sql, transactional=False), structure)
 
 

@@ -152,13 +152,15 @@ def _undo_all(
     for number, item in enumerate(chosen):
         deploy.voice.step(number, len(chosen), item.id)
         resume = stepwise.Resume()
-        if item.id in attempts and not item.rollback_transactional:
+        if item.id in attempts:
             resume = migrations.resume_of(deploy, item, attempts[item.id])
         gone.append(item.id)
         try:
             undone, head = runs.undo(deploy, item, found, head, gone, resume)
         except executor.ScriptFailed as failure:
-            failure.hint = migrations.advice(item.rollback_transactional, f"{len(done)} rolled back", "inv rollback")
+            failure.hint = migrations.advice(
+                failure, item.rollback_transactional, f"{len(done)} rolled back", "inv rollback"
+            )
             raise
         done.append(undone)
     deploy.session.reset()

@@ -48,6 +48,13 @@ def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = 
 
 
 def _choice(url: str, chosen_by: str) -> Choice:
+    scheme, mark, _ = url.partition("://")
+    known = scheme.partition("+")[0] in ("postgresql", "postgres") if mark else "=" in url
+    if not known:
+        raise errors.ConfigError(
+            f"{urls.redact(url)!r} ({chosen_by}) is not a PostgreSQL URL",
+            "Write postgresql://user:password@host:5432/database (or host=... dbname=...).",
+        )
     clean, notes = urls.normalise(url)
     return Choice(clean, chosen_by, tuple(notes))
 
@@ -116,5 +123,9 @@ def ask(text: str, question: str, otherwise: str) -> None:
     if not sys.stdin.isatty():
         raise errors.ConfigError(f"nobody can be asked whether to do this:\n{text}", otherwise)
     print(text, file=sys.stderr)
-    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
         raise errors.Interrupted("Nothing was changed.", exit_code=errors.NEEDS_PERSON)

@@ -9,12 +9,12 @@ from schemata.core import migration, statement
 # written plainly; so a file without any need not be parsed, which a thousand files notice.
 _SUSPICIOUS = re.compile(
     r"\b(?:begin|start|commit|end|rollback|abort|prepare|concurrently|vacuum|reindex|cluster|tablespace|database"
-    r"|system|subscription|discard)\b",
+    r"|system|subscription|discard|copy)\b",
     re.IGNORECASE,
 )
 
 
-_NOTHING = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z))*\Z")
+_NOTHING = re.compile(r"(?:\s|;|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*\Z", re.DOTALL)
 
 
 def check(items: Iterable[migration.Migration]) -> None:
@@ -62,6 +62,13 @@ def check_script(path: str, sql: str, *, transactional: bool) -> tuple[statement
                 item.line,
                 f"`{statement.excerpt(sql, item, 60)}` cannot run inside a transaction",
                 "Put it into a migration of its own with `-- transactional: false` in the leading comment.",
+            )
+        if statement.copies_from_client(item):
+            raise migration.InvalidMigration(
+                path,
+                item.line,
+                f"`{statement.excerpt(sql, item, 60)}`: there is no client here that sends or takes its rows",
+                "Write INSERT, or COPY from a file of the server's.",
             )
         target = statement.index_target(item)
         if item.kind == "create index concurrently" and target is not None and target.index is None:

@@ -68,7 +68,7 @@ def promises(files: Iterable[tuple[str, str, str]]) -> Promises:
             raise errors.MigrationError(
                 f"{id}, line {problem.line}, column {problem.column}: {problem.message}.\n"
                 "What the migrations promise cannot be told without it.",
-                "Correct the file; `inv lint` shows every such place.",
+                "Correct the file; if it was edited after it was applied, `inv migrate-status` shows how.",
             ) from problem
         fold = _Fold(catalog, schema, id)
         for one in statements:

@@ -48,6 +48,7 @@ class OpenAttempt:
     message: str
     structure_before: Mapping[str, str]
     sql: str = dataclasses.field(repr=False)
+    backend_pid: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ def parse(text: str) -> Recorded:
                 message=row[11] or "",
                 structure_before=row[12] or {},
                 sql=row[13] or "",
+                backend_pid=row[14] or 0,
             )
             for row in document["open"]
         ),

@@ -208,6 +208,12 @@ def may_commit(statement: Statement) -> bool:
     return False
 
 
+def copies_from_client(statement: Statement) -> bool:
+    """Tell whether a COPY reads from or writes to the client."""
+    copy = statement.node.copy_stmt
+    return statement.node.WhichOneof("node") == "copy_stmt" and not copy.filename and not copy.is_program
+
+
 def index_target(statement: Statement) -> IndexTarget | None:
     """Return what a CREATE INDEX builds, or None for any other statement."""
     if statement.node.WhichOneof("node") != "index_stmt":

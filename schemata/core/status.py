@@ -226,7 +226,7 @@ def _without_file(
                     f"the database is at {database_revision}",
                     "This build accepts that revision (`accepts`)."
                     if accepted
-                    else f"Deploy the newer release, or let this one accept it: "
+                    else f"Deploy the newer release (or bring the file back, if it was removed here), or accept it: "
                     f'[tool.schemata] accepts = "{build_time}..{database_revision.split(".")[1]}".',
                     errors.DONE if accepted else errors.NEEDS_PERSON,
                 )
@@ -249,7 +249,7 @@ def _interrupted(attempts: Mapping[str, recorded.OpenAttempt], holders: Sequence
     for attempt in attempts.values():
         schema = attempt.id.partition(".")[0]
         done = f"{attempt.statements_done} of {attempt.statement_count} statements are done"
-        if attempt.state == "running" and holders:
+        if attempt.state == "running" and any(holder.pid == attempt.backend_pid for holder in holders):
             findings.append(
                 Finding("running", schema, attempt.id, f"is being applied since {attempt.started_at}; {done}", "", 0)
             )

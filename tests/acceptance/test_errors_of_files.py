@@ -117,7 +117,7 @@ CASES = {
     "orphaned rollback": Case(
         f"{ONE}.rollback.sql",
         "SELECT 1;\n",
-        (f"{ONE}.rollback.sql: there is no migration that it rolls back", "Rename or remove it."),
+        (f"{ONE}.rollback.sql: the migration that it rolls back is not there", "version control, or rename this one"),
     ),
     "irreversible with a rollback": Case(
         "app.20250101000000.zero.sql",
@@ -254,7 +254,7 @@ def test_a_failing_statement_of_a_non_transactional_file_is_told_and_resumed(
     schemata.refused(
         "migrate",
         code=1,
-        says=(f"{ONE} failed at ", f"{ONE}.sql:5:1", "CREATE UNIQUE INDEX", "23505", "(id)=(1)", "stay;"),
+        says=(f"{ONE} failed at ", f"{ONE}.sql:5:1", "CREATE UNIQUE INDEX", "23505", "(id)=(1)", "stays;"),
     )
     with psycopg.connect(project.url) as connection:
         assert connection.execute("SELECT count(*) FROM app.one").fetchone() == (2,)

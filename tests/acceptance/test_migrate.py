@@ -185,11 +185,6 @@ RUNS = {
         "SELECT string_agg(level, ', ' ORDER BY level DESC) FROM app.a",
         ("serializable, read committed",),
     ),
-    "a block comment only": Files(
-        {A: "/* nothing */\n;;\n"},
-        "SELECT count(*) FROM schemata._yoyo_migration",
-        (1,),
-    ),
     "roles, temporary tables, prepared statements and cursors end with their file": Files(
         {
             A: "CREATE TEMP TABLE t (id int);\nPREPARE p AS SELECT 1;\nSET ROLE pg_monitor;\nLISTEN x;\n",

@@ -59,14 +59,14 @@ def test_what_is_lacking_is_named(repository: Project, schemata: CommandLine, tm
     with psycopg.connect(repository.url, autocommit=True) as connection:
         connection.execute(break_it)
     junit = tmp_path / "smoke.xml"
-    ended = schemata("smoke", "--junit", str(junit))
+    ended = schemata("smoke", "--url", repository.url, "--junit", str(junit))
     assert ended.returncode == 1
     position = 0
     for part in says:
         assert part in ended.stdout[position:], ended.stdout
         position = ended.stdout.index(part, position)
     assert "FAILED" in ended.stdout
-    document = schemata.json("smoke", code=1)
+    document = schemata.json("smoke", "--url", repository.url, code=1)
     failed = {(check["group"], check["name"]): check["problem"] for check in document["checks"] if not check["ok"]}
     assert document["ok"] is False
     suite = ElementTree.parse(junit).getroot()[0]
@@ -83,10 +83,10 @@ def test_what_is_lacking_is_named(repository: Project, schemata: CommandLine, tm
 def test_a_migrated_platform_passes(repository: Project, schemata: CommandLine, tmp_path: Path) -> None:
     """Nothing is lacking: exit 0, every schema, table, index and declared page is asked for by name."""
     junit = tmp_path / "folder" / "smoke.xml"
-    ended = schemata("smoke", "--junit", str(junit))
+    ended = schemata("smoke", "--url", repository.url, "--junit", str(junit))
     assert ended.returncode == 0, ended.stdout
     assert ended.stdout.rstrip().endswith("checks passed.")
-    document = schemata.json("smoke")
+    document = schemata.json("smoke", "--url", repository.url)
     asked = {(check["group"], check["name"]) for check in document["checks"]}
     for schema in ("public", "financial", "tagging", "trading"):
         assert ("schema", schema) in asked

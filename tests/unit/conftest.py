@@ -6,6 +6,6 @@ hypothesis.settings.register_profile(
     "schemata",
     deadline=None,
     max_examples=60,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
 )
 hypothesis.settings.load_profile("schemata")

@@ -129,7 +129,7 @@ def test_the_project_is_found_from_a_folder_within(tmp_path: Path, monkeypatch: 
     ("content", "words"),
     [
         ("not TOML", b"[tool.schemata\n", "is not TOML"),
-        ("not UTF-8", b"# caf\xe9\n", "is not UTF-8"),
+        ("not UTF-8", b"# caf\xe9\n", "is not TOML in UTF-8"),
         ("no table", b"[tool.other]\n", "has no [tool.schemata]"),
         ("not a table", b"[tool]\nschemata = 1\n", "is not a table"),
         ("tool is no table", b"tool = 1\n", "has no [tool.schemata]"),
@@ -149,5 +149,5 @@ def test_no_project_at_all(tmp_path: Path) -> None:
     with pytest.raises(errors.ConfigError, match=r"no pyproject\.toml") as caught:
         config.find_root(tmp_path / "nowhere")
     assert "[tool.schemata]\n" in caught.value.hint
-    with pytest.raises(errors.ConfigError, match="cannot be read"):
+    with pytest.raises(errors.ConfigError, match="there is no "):
         config.load(tmp_path / "nowhere", {})

@@ -64,7 +64,7 @@ def test_migrations_are_read_as_they_are(tmp_path: Path) -> None:
         ("a schema that is not listed", {"other/other.20250101000000.a.sql": ""}, "does not list the schema other"),
         ("a wrong name", {"app/0001_a.sql": ""}, "three parts"),
         ("another schema's name", {"app/other.20250101000000.a.sql": ""}, "its name says schema other"),
-        ("a rollback alone", {f"app/{A}.rollback.sql": ""}, "no migration that it rolls back"),
+        ("a rollback alone", {f"app/{A}.rollback.sql": ""}, "the migration that it rolls back is not there"),
         ("Python", {f"app/{A}.py": ""}, "only SQL is"),
         ("not UTF-8", {f"app/{A}.sql": b"-- a\n\xff"}, f"{A}.sql:2: byte 5 is not UTF-8"),
         ("a NUL", {f"app/{A}.sql": "-- a\n\n\0"}, f"{A}.sql:3: it has a NUL"),

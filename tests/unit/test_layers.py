@@ -41,6 +41,7 @@ HOMES = {
     "psycopg": {"schemata.adapters.postgres", "schemata.adapters.asking"},  # the session; where libpq is not found
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
     "postgast": {"schemata.core.parser", "schemata.core.statement", "schemata.core.destruction",
+                 "schemata.core.definition",
                  "schemata.core.promises"},
     "google": {"schemata.core.parser", "schemata.core.destruction"},  # protobuf, beneath postgast
     "subprocess": {"schemata.adapters.processes"},

@@ -98,7 +98,7 @@ CASES: list[tuple[Any, ...]] = [
      [("interrupted", A, 1), ("pending", A, 4)], "interrupted"),
     ("failed", FILES[:1], history([], open_attempts=(attempt(A, state="failed", message="no room"),)), {},
      [("interrupted", A, 1), ("pending", A, 4)], "interrupted"),
-    ("running, under the lock", FILES[:1], history([], open_attempts=(attempt(A, state="running"),)),
+    ("running, under the lock", FILES[:1], history([], open_attempts=(attempt(A, state="running", backend_pid=7),)),
      {"holders": (HOLDER,)}, [("running", A, 0), ("pending", A, 4), ("lock", "7", 0)], "running"),
     ("said to be running, by nobody", FILES[:1], history([], open_attempts=(attempt(A, state="running"),)), {},
      [("interrupted", A, 1), ("pending", A, 4)], "interrupted"),
@@ -201,7 +201,7 @@ def test_the_history_is_read_from_its_document() -> None:
     document = {
         "head": [digest.of([(A, "")]), 1, None, None, None],
         "records": [[A, None, None, None, None, None]],
-        "open": [[B, 3, "failed", "apply", "c", *[None] * 9]],
+        "open": [[B, 3, "failed", "apply", "c", *[None] * 10]],
         "yoyo_lock": [9, "x"],
         "standby": True,
     }

@@ -123,15 +123,14 @@ SELECT json_build_object(
         SELECT coalesce(json_agg(json_build_array(
             l.migration_id, l.attempt, l.state, l.direction, l.checksum, l.statement_count, l.statements_done,
             to_char(l.started_at AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-            l.client_host, l.error_sqlstate, l.error_line, l.error_message, l.structure_before, l.applied_sql)
+            l.client_host, l.error_sqlstate, l.error_line, l.error_message, l.structure_before, l.applied_sql, l.backend_pid)
             ORDER BY l.attempt), '[]')
         FROM (
             SELECT DISTINCT ON (migration_id) *
             FROM {history}.attempts
-            WHERE NOT transactional
             ORDER BY migration_id, attempt DESC
         ) l
-        WHERE l.state IN ('running', 'failed', 'interrupted')
+        WHERE NOT l.transactional AND l.state IN ('running', 'failed', 'interrupted')
     ),
     'yoyo_lock', (SELECT json_build_array(pid, ctime) FROM {history}.yoyo_lock LIMIT 1),
     'standby', pg_is_in_recovery()
@@ -230,7 +229,11 @@ SELECT {id}, {schema}, 'rollback', 'rolled back', {transactional}, {checksum}, {
 FROM moved
 
 -- name: start_attempt
--- The row that says a non-transactional migration is about to run; committed before it does.
+-- The row that says a non-transactional migration is about to run; committed before it does. From here until it
+-- ends well the structure is not what was noted, so no boot takes the database for up to date.
+WITH unsettled AS (
+    UPDATE {history}.head SET structure = NULL
+)
 INSERT INTO {history}.attempts (
     migration_id, schema_name, direction, state, transactional, checksum, fingerprint, applied_sql,
     statement_count, statements_done, backend_start, client_host, client_user, client_application,
