@@ -117,3 +117,15 @@ def test_session_settings_do_not_stay_in_the_pool(project: Project, pooled: Call
         with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
             seen.append(connection.execute(question).fetchall())
     assert seen[0] == seen[1]
+
+
+def test_a_boot_through_a_pooler_leaves_no_lock_in_the_pool(project: Project, pooled: Callable[[str], str]) -> None:
+    """The gate is for sessions of one's own; a pooled one would keep it for whoever comes next."""
+    project.write("app.20250101000000.t", "CREATE TABLE app.t (id bigint PRIMARY KEY);\n")
+    assert project.boot("--", "true", DATABASE_URL=pooled(project.url)).returncode == 0
+    with psycopg.connect(project.url) as connection:
+        held = connection.execute(
+            "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+            " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+        ).fetchone()
+    assert held == (0,)
