@@ -77,9 +77,10 @@ class Deploy:
         except postgres.StatementFailed as failure:
             if self.session.pooled and executor.taken(failure):
                 raise lock.Taken from failure
-            hint = "The role needs CREATE on the database: GRANT CREATE ON DATABASE <name> TO <role>;"
-            if failure.sqlstate != _INSUFFICIENT_PRIVILEGE:
-                hint = "Nothing was changed. The server's log may say more; then run again."
+            hint = "Nothing was changed. The server's log may say more; then run again."
+            if failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
+                database, role, _ = catalog.target(self.session.rows)
+                hint = f'The role needs CREATE on the database: GRANT CREATE ON DATABASE "{database}" TO "{role}";'
             raise errors.Error(f"the schemas and the history could not be made: {failure.message}", hint) from failure
 
     def script(self, item: migration.Migration, head: recorded.Head, *, rollback: bool = False) -> executor.Script:

@@ -58,7 +58,9 @@ class Holder:
                 who += f", since {self.since}"
         if self.state:
             who += f", {self.state}"
-        shown = f": {' '.join(self.query.split())[:80]}" if self.query else " (its query is hidden from this role)"
+        # Of a deployer's message the file is what tells something, not what we send before it.
+        query = self.query.partition(";\n")[2] or self.query if self.query.startswith("BEGIN; ") else self.query
+        shown = f": {' '.join(query.split())[:80]}" if query else " (its query is hidden from this role)"
         return f"backend {self.pid}: {who}{shown}"
 
 

@@ -5,7 +5,7 @@ SELECT coalesce(json_agg(json_build_object(
     'client', coalesce(host(a.client_addr), ''),
     'since', coalesce(to_char(a.backend_start AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''),
     'state', coalesce(a.state, ''),
-    'query', CASE WHEN a.query IS NULL OR a.query = '<insufficient privilege>' THEN '' ELSE left(a.query, 200) END
+    'query', CASE WHEN a.query IS NULL OR a.query = '<insufficient privilege>' THEN '' ELSE left(a.query, 4000) END
 )), '[]')::text
 FROM pg_locks l
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
@@ -20,7 +20,7 @@ SELECT coalesce(json_agg(json_build_object(
     'client', coalesce(host(b.client_addr), ''),
     'since', coalesce(to_char(b.xact_start AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''),
     'state', coalesce(b.state, ''),
-    'query', CASE WHEN b.query IS NULL OR b.query = '<insufficient privilege>' THEN '' ELSE left(b.query, 200) END
+    'query', CASE WHEN b.query IS NULL OR b.query = '<insufficient privilege>' THEN '' ELSE left(b.query, 4000) END
 )), '[]')::text
 FROM unnest(pg_blocking_pids({pid})) p
 JOIN pg_stat_activity b ON b.pid = p
