@@ -36,6 +36,8 @@ def task(**help_: str) -> Callable[[Task], Any]:
             try:
                 _run(function, args, kwargs)
             except KeyboardInterrupt as error:
+                # What is left of a report that nobody reads would block the end.
+                _quiet()
                 # Here and not deeper: Ctrl-C may also come while the report is made, and Invoke would exit 1.
                 raise exceptions.Exit("Interrupted; nothing was left half done.", code=errors.INTERRUPTED) from error
 

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import generators, pq
 
 from schemata import errors
+from schemata.adapters import signals
 from schemata.core import client
 
 # A backend whose client is gone notices within this time also in the middle of a statement, so that
@@ -118,10 +119,13 @@ class Session:
         try:
             pgconn.send_query(text.encode(self._encoding))
             if meanwhile is not None:
-                self._while_running(meanwhile)
+                meanwhile()
             results: list[Result] = self.connection.wait(generators.execute(pgconn))
         except psycopg.OperationalError as error:
             raise ConnectionLost(str(error).strip()) from error
+        except BaseException:
+            self._abandon()
+            raise
         for index, result in enumerate(results):
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 failure = psycopg.errors.error_from_result(result, encoding=self._encoding)
@@ -133,15 +137,16 @@ class Session:
                 raise StatementFailed(psycopg.errors.FeatureNotSupported("COPY from or to the client"), index)
         return results
 
-    def _while_running(self, meanwhile: Callable[[], None]) -> None:
-        try:
-            meanwhile()
-        except BaseException:
-            # A signal, mostly. The connection is of no use before the statement has ended.
-            with contextlib.suppress(psycopg.Error):
-                self.connection.cancel_safe(timeout=_CANCEL_PATIENCE)
-                self.connection.wait(generators.execute(self.connection.pgconn))
-            raise
+    def _abandon(self) -> None:
+        """Cancel what is still running, so that the connection is of use again.
+
+        psycopg does it for a signal that comes while it waits, but one may come a moment before or after.
+        """
+        if self.connection.closed or self.connection.pgconn.transaction_status != pq.TransactionStatus.ACTIVE:
+            return
+        with signals.held(), contextlib.suppress(psycopg.Error):
+            self.connection.cancel_safe(timeout=_CANCEL_PATIENCE)
+            self.connection.wait(generators.execute(self.connection.pgconn), timeout=_CANCEL_PATIENCE)
 
     def _leave_copy(self) -> None:
         with contextlib.suppress(psycopg.Error):
