@@ -1,5 +1,6 @@
 """A real server for the session, a template database, a clone per test, and projects in temporary folders."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -209,22 +210,23 @@ def project(tmp_path: Path, database: str) -> Project:
     return made
 
 
+def pg_dump(programs: binaries.Binaries, url: str) -> str:
+    """Return pg_dump's view of a database, structure and data, without the history's rows: an oracle not ours."""
+    return subprocess.run(
+        [
+            str(programs.program("pg_dump")),
+            "--restrict-key=x",
+            "--exclude-table-data=schemata.*",
+            "--no-owner",
+            f"--dbname={url}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
 @pytest.fixture
 def dump(programs: binaries.Binaries) -> Callable[[str], str]:
-    """Return pg_dump's view of a database, structure and data, without the history's rows: an oracle not ours."""
-
-    def run(url: str) -> str:
-        return subprocess.run(
-            [
-                str(programs.program("pg_dump")),
-                "--restrict-key=x",
-                "--exclude-table-data=schemata.*",
-                "--no-owner",
-                f"--dbname={url}",
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-
-    return run
+    """Return pg_dump with the programs under test; wider scopes than a test call `pg_dump` itself."""
+    return functools.partial(pg_dump, programs)

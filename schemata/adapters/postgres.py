@@ -251,8 +251,3 @@ def may_lose_lock(text: str) -> bool:
     (True, False)
     """
     return bool(_SESSION_LOCK_LOSS.search(text))
-
-
-def names(schemas: Sequence[str]) -> str:
-    """Return schemas as a list of SQL literals."""
-    return ", ".join("'" + schema.replace("'", "''") + "'" for schema in schemas)

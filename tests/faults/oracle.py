@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 
 import psycopg
 
-from schemata.adapters import binaries
 from schemata.core import digest
 from tests.conftest import Project
 
@@ -68,19 +66,3 @@ def assert_status_ok(project: Project) -> None:
     found = json.loads(status.stdout)
     assert (status.returncode, found["ok"], found["findings"]) == (0, True, [])
     assert {row["state"] for row in found["migrations"]} == {"applied"}
-
-
-def dump(programs: binaries.Binaries, url: str) -> str:
-    """Return what the fixture of that name returns, for wider scopes than a test."""
-    return subprocess.run(
-        [
-            str(programs.program("pg_dump")),
-            "--restrict-key=x",
-            "--exclude-table-data=schemata.*",
-            "--no-owner",
-            f"--dbname={url}",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout

@@ -13,6 +13,7 @@ import pytest
 
 from schemata.adapters import binaries, embedded
 from schemata.core import urls
+from tests import conftest
 from tests.conftest import Project
 from tests.faults import deployers, oracle, sample
 
@@ -47,7 +48,7 @@ def uninterrupted(
     with psycopg.connect(project.url) as connection:
         row = connection.execute("SELECT max(duration_ms) / 1000 FROM schemata.attempts").fetchone()
     assert row is not None
-    yield Uninterrupted(oracle.comparable(oracle.dump(programs, project.url)), count, float(row[0]))
+    yield Uninterrupted(oracle.comparable(conftest.pg_dump(programs, project.url)), count, float(row[0]))
     admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -112,7 +113,7 @@ def _assert_healed(
     again = start()
     assert again.wait() == 0, again.said()
     oracle.assert_settled(project, project.url)
-    assert oracle.comparable(oracle.dump(programs, project.url)) == known.dump
+    assert oracle.comparable(conftest.pg_dump(programs, project.url)) == known.dump
     if by_command_line:
         oracle.assert_status_ok(project)
     else:
