@@ -95,7 +95,7 @@ def _count(text: str, flag: str) -> int:
 
 
 def _seconds(text: str, flag: str) -> float | None:
-    return config.seconds(text, flag) if text else None
+    return config.values.seconds(text, flag) if text else None
 
 
 @task(json=_JSON, unsafe="Trade safety of data for speed (fsync off).")

@@ -16,7 +16,7 @@ _QUESTION = (
     'SELECT h.digest, (h.applied = (SELECT count(*) FROM "{0}"._yoyo_migration))::text, h.last_id,'
     ' (h.structure IS NOT NULL)::text, pg_is_in_recovery()::text, h.structure::text FROM "{0}".head h'
 )
-_NO_HISTORY = ("42P01", "3F000")
+NO_HISTORY = ("42P01", "3F000")
 
 
 class Build:
@@ -131,20 +131,14 @@ def _head(text: str, first: str) -> "dict[str, str] | None":
     return settings if {"digest", "last", "history", "schemas"} <= settings.keys() else None
 
 
-def ask(connection: libpq.Connection, history: str) -> "Answer | None":
-    """Return what the database has; None where there is no history yet.
+def question(history: str) -> str:
+    """Return the one question as SQL: one row, or none, or an error where there is no history yet."""
+    return _QUESTION.format(history)
 
-    Reads two tables of the history's schema and writes nothing; works on a standby.
-    """
-    try:
-        rows = connection.query(_QUESTION.format(history), timeout=30)
-    except libpq.QueryFailed as error:
-        if error.sqlstate in _NO_HISTORY:
-            return None
-        raise
-    if not rows:
-        return None
-    digest, true, last, settled, standby, structure = rows[0]
+
+def answered(row: "tuple[str | None, ...]") -> Answer:
+    """Return the row that the question gave, as what it means."""
+    digest, true, last, settled, standby, structure = row
     return Answer(
         digest if digest and true == "true" else "",
         last or "",
@@ -152,6 +146,20 @@ def ask(connection: libpq.Connection, history: str) -> "Answer | None":
         standby == "true",
         structure or "",
     )
+
+
+def ask(connection: libpq.Connection, history: str) -> "Answer | None":
+    """Return what the database has; None where there is no history yet.
+
+    Reads two tables of the history's schema and writes nothing; works on a standby.
+    """
+    try:
+        rows = connection.query(question(history), timeout=30)
+    except libpq.QueryFailed as error:
+        if error.sqlstate in NO_HISTORY:
+            return None
+        raise
+    return answered(rows[0]) if rows else None
 
 
 def up_to_date(answer: "Answer | None", build_: "Build") -> bool:

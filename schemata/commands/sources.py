@@ -181,6 +181,7 @@ def boot_settings(settings: config.Config) -> dict[str, str]:
         "delay": str(settings.wait.delay),
         "lock_wait": str(settings.locks.wait),
         "schemas": ",".join(settings.schemas),
+        "accepts": settings.accepts,
     }
 
 

@@ -213,6 +213,8 @@ def _settings(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for field in dataclasses.fields(kind):
         if field.name == "pages":
             yield from _settings(config.Page, "pages.")
+        elif field.name == "services":
+            yield from _settings(config.Service, "services.")
         elif dataclasses.is_dataclass(field.default):
             yield from _settings(type(field.default), f"{field.name}.")
         elif field.name != "root":

@@ -106,7 +106,7 @@ def test_a_setting(table: dict[str, Any], environment: dict[str, str], read: str
 )  # fmt: skip
 def test_a_wrong_setting(table: dict[str, Any], environment: dict[str, str], where: str, words: str) -> None:
     """A wrong setting is named with its place, and the exit code says that the settings are wrong."""
-    with pytest.raises(config.InvalidSetting) as caught:
+    with pytest.raises(config.values.InvalidSetting) as caught:
         parsed(table, **environment)
     assert where in caught.value.where
     assert words in str(caught.value)

@@ -25,7 +25,7 @@ QUERIES = sorted((PACKAGE / "adapters" / "queries").glob("*.sql"))
 #: A layer and what it may import of the package. `schemata` itself holds the version and nothing else.
 MAY_IMPORT = {
     "errors": set(),
-    "config": {"errors"},
+    "config": {"errors", "config"},
     "core": {"errors", "core"},
     "report": {"errors", "core"},
     "adapters": {"errors", "core", "adapters"},
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "tasks": {"errors", "config", "core", "report", "adapters", "commands"},
     "cli": {"errors", "tasks"},
     "boot": {"errors", "core", "adapters", "commands"},
+    "readiness": {"boot", "core", "adapters", "commands"},
     "__init__": set(),
 }
 

@@ -70,7 +70,7 @@ def test_settings_of_any_kind(table: dict[str, Any], environment: dict[str, str]
         table = {**table, "schemas": ["app"]}
     try:
         found = config.parse(table, Path("/project"), environment)
-    except config.InvalidSetting as error:
+    except config.values.InvalidSetting as error:
         assert error.where
         assert str(error).startswith(error.where)
     else:
@@ -89,8 +89,8 @@ def test_settings_of_any_kind(table: dict[str, Any], environment: dict[str, str]
 def test_a_duration_of_any_kind(value: Any) -> None:
     """A duration is a number of seconds that is not negative, not infinite and not NaN, or it is refused."""
     try:
-        found = config.seconds(value, "here")
-    except config.InvalidSetting:
+        found = config.values.seconds(value, "here")
+    except config.values.InvalidSetting:
         return
     assert 0 <= found < float("inf")
 

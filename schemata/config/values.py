@@ -1,0 +1,174 @@
+"""Settings as they are written, turned into values: each converter takes what was written and where it stands.
+
+What cannot be is an InvalidSetting that names the place; a word that is nearly right gets a suggestion.
+"""
+
+import difflib
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from schemata import errors
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h|)")
+# PostgreSQL keeps its timeouts as milliseconds in 32 bits: 24 days.
+_LONGEST = 2_147_483.0
+_TIMESTAMP = re.compile(r"[0-9]{14}")
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class InvalidSetting(errors.ConfigError):
+    """A setting is unknown or has a value that cannot be."""
+
+    def __init__(self, where: str, what: str, hint: str = "") -> None:
+        super().__init__(f"{where}: {what}", hint)
+        self.where = where
+
+
+Converter = Callable[[Any, str], Any]
+
+
+def seconds(value: Any, where: str) -> float:
+    """Return a duration in seconds from a number or from text with a unit.
+
+    >>> seconds("500ms", ""), seconds(2, "")
+    (0.5, 2.0)
+    """
+    if isinstance(value, bool):
+        raise InvalidSetting(where, f"{value!r} is not a duration")
+    if isinstance(value, int | float) and 0 <= value <= _LONGEST:
+        return float(value)
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        duration = float(match[1]) * _UNITS[match[2] or "s"]
+        if duration <= _LONGEST:
+            return duration
+    raise InvalidSetting(where, f"{value!r} is not a duration", 'Write seconds, or text such as "500ms", "2s", "5min".')
+
+
+def text_of(value: Any, where: str) -> str:
+    """Return text."""
+    if not isinstance(value, str):
+        raise InvalidSetting(where, f"{value!r} is not text", "Put it in quotes.")
+    return value
+
+
+def name_of(value: Any, where: str) -> str:
+    """Return a name that PostgreSQL takes without quotes."""
+    text = text_of(value, where)
+    if not NAME.fullmatch(text) or len(text) > 63:
+        raise InvalidSetting(where, f"{text!r} is not a name that PostgreSQL takes without quotes")
+    return text
+
+
+def flag(value: Any, where: str) -> bool:
+    """Return true or false."""
+    word = str(value).lower() if isinstance(value, bool | str) else ""
+    if word in _TRUE + _FALSE:
+        return word in _TRUE
+    raise InvalidSetting(where, f"{value!r} is neither true nor false")
+
+
+def count(least: int, most: int) -> Converter:
+    """Return a converter to a whole number from `least` to `most`."""
+
+    def convert(value: Any, where: str) -> int:
+        if isinstance(value, str) and value.strip().isdecimal() and len(value) < 12:
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise InvalidSetting(where, f"{value!r} is not a whole number from {least} to {most}")
+        return value
+
+    return convert
+
+
+def one_of(*words: str) -> Converter:
+    """Return a converter to one of these words."""
+
+    def convert(value: Any, where: str) -> str:
+        text = text_of(value, where)
+        if text not in words:
+            raise InvalidSetting(where, f"{text!r} is not one of {', '.join(words)}", suggest(text, words))
+        return text
+
+    return convert
+
+
+def list_of(each: Converter) -> Converter:
+    """Return a converter to a list, written as one or as text with commas; nothing in it may stand twice."""
+
+    def convert(value: Any, where: str) -> tuple[Any, ...]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if not isinstance(value, list):
+            raise InvalidSetting(where, f"{value!r} is not a list")
+        items = tuple(each(item, f"{where}[{number}]") for number, item in enumerate(value))
+        repeated = [item for number, item in enumerate(items) if item in items[:number]]
+        if repeated:
+            raise InvalidSetting(where, f"{repeated[0]!r} stands twice")
+        return items
+
+    return convert
+
+
+def lock_timeout(value: Any, where: str) -> float:
+    """Return a duration that application queries can bear to wait."""
+    duration = seconds(value, where)
+    if not 0.001 <= duration <= 60:
+        hint = "Application queries queue behind waiting DDL for as long as this; 500ms to 2s is usual."
+        raise InvalidSetting(where, f"{value!r} is not between 1ms and 60s", hint)
+    return duration
+
+
+def search_path(value: Any, where: str) -> str:
+    """Return a part of a search path: a name, or `{schema}`."""
+    text = text_of(value, where)
+    return text if text == "{schema}" else str(name_of(text, where))
+
+
+def accepts(value: Any, where: str) -> str:
+    """Return a range of revisions, "<from>..<to>"."""
+    text = text_of(value, where)
+    low, dots, high = text.partition("..")
+    if not dots or any(end and not _TIMESTAMP.fullmatch(end) for end in (low, high)) or (low and high and low > high):
+        hint = 'Write "<from>..<to>" with times YYYYMMDDHHMMSS; an end may be left open: "20250814221815..".'
+        raise InvalidSetting(where, f"{text!r} is not a range of revisions", hint)
+    return text
+
+
+def server_settings(value: Any, where: str) -> dict[str, str]:
+    """Return settings of PostgreSQL as text."""
+    if not isinstance(value, dict):
+        raise InvalidSetting(where, f"{value!r} is not a table of PostgreSQL settings")
+    result = {}
+    for key, item in value.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", key) or not isinstance(item, str | int | float | bool):
+            raise InvalidSetting(f"{where}.{key}", f"{item!r} is not a value of a PostgreSQL setting")
+        result[key] = ("on" if item else "off") if isinstance(item, bool) else str(item)
+    return result
+
+
+def command(value: Any, where: str) -> tuple[str, ...]:
+    """Return a command and its arguments, written as a list or as the words of a line."""
+    if isinstance(value, str):
+        value = shlex.split(value)
+    if not isinstance(value, list) or not value or not all(isinstance(word, str) and word for word in value):
+        raise InvalidSetting(where, f"{value!r} is not a command", 'Write ["python", "-m", "app"].')
+    return tuple(value)
+
+
+def path(value: Any, where: str) -> str:
+    """Return the path of a URL, or nothing."""
+    text = text_of(value, where)
+    if text and not re.fullmatch(r"/[A-Za-z0-9._~/-]*", text):
+        raise InvalidSetting(where, f"{text!r} is not the path of a URL", 'Write "/ready".')
+    return text
+
+
+def suggest(word: str, words: Any) -> str:
+    """Return "Did you mean …?", or the words that are known."""
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(words))}."

@@ -1,0 +1,79 @@
+"""Whether a service may take traffic: is the database at a revision that this build accepts?
+
+For the /ready endpoint of a program that starts through the boot. It asks with the connection that it has:
+
+    build = readiness.build()
+    rows = connection.execute(readiness.question(build)).fetchall()
+    verdict = readiness.judge(build, rows[0] if rows else None)
+
+No answer to the question (SQLSTATE 42P01 or 3F000: no history yet) is `judge(build, None)`.
+"""
+
+import dataclasses
+import os
+
+from schemata import boot, commands
+from schemata.adapters import lookfirst
+from schemata.core import status
+
+NO_HISTORY = lookfirst.NO_HISTORY
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether the service may take traffic; if not, why.
+
+    :param revision: the last migration that the database has; empty without a history.
+    """
+
+    ready: bool
+    reason: str
+    revision: str
+    wanted: str
+
+
+def build(root: str = "") -> lookfirst.Build:
+    """Return what this build has, from the project at `root` (default: SCHEMATA_ROOT, else around the working folder).
+
+    Reads the manifest of a sealed build, else the migration files. Raises errors.Error for a broken project.
+    """
+    place = root or boot.project_root()
+    return lookfirst.build(place) or commands.boots.survey(place).build
+
+
+def question(build_: lookfirst.Build) -> str:
+    """Return the SQL to ask; it needs SELECT on two tables of the history and works on a standby."""
+    return lookfirst.question(build_.settings["history"])
+
+
+def judge(build_: lookfirst.Build, row: "tuple[str | None, ...] | None") -> Verdict:
+    """Return whether the database that gave this row suits the build.
+
+    A newer revision within `accepts` does, because an old release goes on while a new one migrates.
+    """
+    answer = lookfirst.answered(row) if row is not None else None
+    revision = answer.last if answer is not None else ""
+
+    def verdict(reason: str = "") -> Verdict:
+        return Verdict(not reason, reason, revision, build_.last)
+
+    if answer is None or not revision:
+        return verdict("no migration is recorded in the database; this build needs " + build_.last)
+    if answer.digest == build_.digest:
+        return verdict()
+    if not answer.digest:
+        return verdict("the history was changed by something else; `inv migrate-status` says more")
+    accepts = os.environ.get("SCHEMATA_ACCEPTS") or build_.settings.get("accepts", "")
+    if _time(revision) > _time(build_.last):
+        if status.within(revision, accepts):
+            return verdict()
+        said = f"accepts {accepts}" if accepts else "accepts none but its own"
+        return verdict(f"the database is at {revision}, after this build's {build_.last}, which {said}")
+    if _time(revision) < _time(build_.last):
+        return verdict(f"the database is at {revision}; this build needs {build_.last}")
+    return verdict(f"the migrations before {revision} are not the ones of this build; `inv migrate-status` says more")
+
+
+def _time(revision: str) -> str:
+    parts = revision.split(".")
+    return parts[1] if len(parts) == 3 else ""
