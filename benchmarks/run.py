@@ -1,6 +1,6 @@
 """Measure the engine against its peers, and say which of its promises about speed are kept.
 
-    python benchmarks/run.py [noop apply deployers status server memory] [--quick] [--write FILE]
+    python benchmarks/run.py [noop apply deployers boots status server memory] [--quick] [--write FILE]
 
 Needs the group `bench` of pyproject.toml; a peer that is not installed is left out and named.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 # Run as a script: the package is found beside this folder when it is not installed.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
+import boots
 import deploys
 import launches
 import measure
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[Place, int, list[int]], list[tables.Section]]] = {
     "noop": starts.noop,
     "apply": deploys.apply,
     "deployers": deploys.deployers,
+    "boots": boots.crowds,
     "status": starts.status,
     "server": launches.server,
     "memory": deploys.memory,
@@ -38,6 +40,7 @@ SIZES = {
     "noop": ([10, 1000, 5000], [10, 300]),
     "apply": ([10, 100, 1000, 5000], [10, 50]),
     "deployers": ([100, 1000], [40]),
+    "boots": ([50], [10]),
     "status": ([1000], [100]),
     "server": ([], []),
     "memory": ([1000], [100]),

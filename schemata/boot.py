@@ -1,12 +1,14 @@
 """The light door of the engine, for containers and scripts:
 
-    python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [-- COMMAND...]
+    python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT] [-- COMMAND...]
 
-Wait for the database, make the schemas, look first, migrate if there is something to do, then become
-COMMAND (the same process, so signals reach it) or exit. With nothing to do it costs one connection and one
-question. Every container start comes through here: keep the imports as they are.
+Wait for the database, make the schemas, look first, migrate if there is something to do, generate the typed
+client of a service that has one where it does not fit the database, then become COMMAND (the same process, so
+signals reach it) or exit. With nothing to do it costs one connection and one question. Every container start
+comes through here: keep the imports as they are.
 """
 
+import _thread  # `threading` is more than one thread needs
 import os
 import sys
 import time
@@ -17,28 +19,35 @@ except ImportError:  # another Python than CPython
     import signal as _signal
 
 from schemata import errors
-from schemata.adapters import asking, libpq, lookfirst
+from schemata.adapters import arrival, journal, libpq, lookfirst
 from schemata.core import urls
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` itself would be an import on the light path
+    from schemata.commands import boots
+
 USAGE = (
-    "usage: python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [-- COMMAND...]\n"
+    "usage: python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT]"
+    " [-- COMMAND...]\n"
     "\n"
-    "  SERVICE      what starts, for the log\n"
-    "  --url URL    the database (default: DATABASE_URL, else the dev server)\n"
-    "  --wait-only  migrate nothing: wait until this build's migrations (or --until ID) are applied\n"
-    "  --until ID   migrate no further than ID\n"
-    "  COMMAND      what to become when the database is ready\n"
+    "  SERVICE              what starts: for the log, and whether it has the typed client\n"
+    "  --url URL            the database (default: DATABASE_URL, else the dev server)\n"
+    "  --wait-only          migrate nothing: wait until this build's migrations (or --until ID) are applied\n"
+    "  --until ID           migrate no further than ID, and leave the typed client as it is\n"
+    "  --log-format FORMAT  text or json (default: SCHEMATA_LOG_FORMAT, else text)\n"
+    "  COMMAND              what to become when the database is ready\n"
 )
 
 
 class Options:
     """The command line."""
 
-    __slots__ = ("command", "service", "until", "url", "wait_only")
+    __slots__ = ("command", "log_format", "service", "until", "url", "wait_only")
 
     def __init__(self) -> None:
         self.service = ""
         self.url = ""
+        self.log_format = ""
         self.until = ""
         self.wait_only = False
         self.command: list[str] = []
@@ -58,14 +67,14 @@ def parse(arguments: "list[str]") -> Options:
             break
         if word == "--wait-only":
             options.wait_only = True
-        elif name in ("--url", "--until"):
+        elif name in ("--url", "--until", "--log-format"):
             if not equals:
                 if not rest or rest[0] == "--":
                     raise errors.ConfigError(f"{name} needs a value", USAGE)
                 value = rest.pop(0)
             if not value:
                 raise errors.ConfigError(f"{name} is empty", USAGE)
-            setattr(options, name[2:], value)
+            setattr(options, name[2:].replace("-", "_"), value)
         elif word.startswith("-"):
             raise errors.ConfigError(f"there is no option {word}", USAGE)
         elif options.service:
@@ -92,62 +101,136 @@ def project_root() -> str:
     return folder
 
 
-def look(options: Options, build: lookfirst.Build) -> "tuple[bool, libpq.Connection | None]":
-    """Return whether there is nothing to do, and the connection that holds the gate if there is something."""
-    url = options.url or os.environ.get("DATABASE_URL", "")
-    if not url or options.until:
-        return False, None
-    connection = None
-    try:
-        connection = asking.connect(urls.normalise(url)[0], timeout=10, application_name="schemata boot")
-        answer = lookfirst.ask(connection, build.settings["history"])
-        if lookfirst.up_to_date(answer, build):
-            connection.close()
-            return True, None
-        if options.wait_only or (answer is not None and answer.standby):
-            connection.close()
-            return False, None
-        wait = time.monotonic() + lookfirst.patience(build.settings)
-        if not lookfirst.pass_gate(connection, build, wait):
-            connection.close()
-            return True, None
-        return False, connection
-    except (libpq.ConnectFailed, libpq.ConnectionLost, libpq.QueryFailed):
-        # Whatever it is, the whole engine waits for it or says it better.
-        if connection is not None:
-            connection.close()
-        return False, None
+class Start:
+    """One start: its options, its project, and what it learned of the database so far."""
 
+    __slots__ = ("_tree", "answer", "build", "journal", "major", "options", "raw_url", "root")
 
-def _prepare(options: Options, root: str) -> None:
-    """Bring the database to this build, by the shortest way."""
-    build = lookfirst.build(root)
-    gate = None
-    if build is not None:
-        ready, gate = look(options, build)
-        if ready:
+    def __init__(self, options: Options, root: str, lines: journal.Journal) -> None:
+        self.options = options
+        self.root = root
+        self.journal = lines
+        self.raw_url = options.url or os.environ.get("DATABASE_URL", "")
+        self._tree: boots.Tree | None = None
+        self.build = lookfirst.build(root) or self.tree().build
+        self.answer: lookfirst.Answer | None = None
+        self.major = 0
+
+    def tree(self) -> "boots.Tree":
+        """Return the project with its settings and migrations, which most starts never read."""
+        if self._tree is None:
+            from schemata.commands import boots  # late: most starts need none of it
+
+            self._tree = boots.survey(self.root)
+        return self._tree
+
+    def run(self) -> None:
+        """Bring the database to this build, by the shortest way, and the client to the database."""
+        create = os.environ.get("SCHEMATA_CREATE_DATABASE") or self.build.settings.get("create", "")
+        may_create = create.strip().lower() in ("1", "true", "yes", "on")
+        scheme = self.raw_url.partition("://")[0].partition("+")[0]
+        if scheme not in ("postgresql", "postgres"):
+            from schemata.commands import boots  # late: most starts need none of it
+
+            self.raw_url, is_dev = boots.target(self.tree(), self.raw_url)
+            may_create = may_create or is_dev
+        door = arrival.Door(urls.normalise(self.raw_url)[0], lookfirst.rests(self.build.settings), self.journal.say)
+        self._migrate(door, may_create)
+        if self.options.service and not self.options.until:
+            if "client_services" not in self.build.settings and not self.build.sealed:
+                self.build = self.tree().build  # the cache is an older engine's
+            if self.options.service in self.build.settings.get("client_services", "").split(","):
+                self._generate(door)
+        self.journal.ready(self.answer.last if self.answer else "")
+
+    def _migrate(self, door: arrival.Door, may_create: bool) -> None:
+        wait_only, until = self.options.wait_only, self.options.until
+        deadline = time.monotonic() + lookfirst.patience(self.build.settings)
+        began = 0.0
+        while True:
+            connection, self.answer = door.reach(
+                self.build, standby_will_do=wait_only, create=may_create and not wait_only, database_may_come=wait_only
+            )
+            try:
+                self.major = connection.server_version // 10000
+                done = lookfirst.up_to_date(self.answer, self.build) and not until
+                if began and done:
+                    self.journal.phase("migrate", began, "somebody else migrated")
+                elif not began and (door.tries > 1 or not done):
+                    self.journal.phase("wait", self.journal.started, "the database answers")
+                if done:
+                    return
+                began = began or time.time()
+                if wait_only or until:
+                    connection.close()
+                elif self._is_another_at_it(connection, door, deadline):
+                    continue
+                self._work(connection, door)
+                return
+            finally:
+                connection.close()
+
+    def _is_another_at_it(self, connection: libpq.Connection, door: arrival.Door, deadline: float) -> bool:
+        """Wait at the gate; True when there is to be looked again, False when the work is ours."""
+        try:
+            ours = lookfirst.pass_gate(connection, self.build, deadline)
+        except libpq.QueryFailed:
+            return False  # the whole engine says what it is
+        except libpq.ConnectionLost:
+            return door.rest()
+        if ours is None:
+            # Not all of a crowd in the same moment.
+            connection.close()
+            time.sleep(0.75 + os.getpid() % 50 / 100)
+        return not ours
+
+    def _work(self, connection: libpq.Connection, door: arrival.Door) -> None:
+        # This much reads the files; the whole engine, psycopg and the parser, comes only behind the gate.
+        from schemata.commands import boots
+
+        _in_c.clear()
+        try:
+            boots.run(
+                self.tree(), self.raw_url, door, self.options.until, self.journal, wait_only=self.options.wait_only
+            )
+        finally:
+            lookfirst.open_gate(connection)
+        _in_c.append(True)
+        try:
+            self.answer = lookfirst.ask(connection, self.build.settings["history"])
+        except (libpq.ConnectionLost, libpq.QueryFailed):
+            again, self.answer = door.reach(self.build, standby_will_do=True, create=False, database_may_come=False)
+            self.major = again.server_version // 10000
+            again.close()
+
+    def _generate(self, door: arrival.Door) -> None:
+        """Have the typed client generated where the one that is there does not fit, and put it first in the path."""
+        # Imported here: it is for the services that have a client.
+        from schemata.adapters import stamped
+
+        places = stamped.Places(self.root, self.build.settings)
+        if self.answer is None:
             return
-    # Imported here: most starts have nothing to do. This much reads the files; the whole engine, psycopg and
-    # the parser, comes only behind the gate.
-    from schemata.commands import boots
+        folder, stale = places.choose(self.answer, self.build, self.major)
+        if stale:
+            from schemata.commands import boots  # late: most starts need none of it
 
-    tree = boots.survey(root)
-    if build is None:
-        ready, gate = look(options, tree.build)
-        if ready:
-            return
-    boots.run(tree, options.url, options.service, options.until, wait_only=options.wait_only)
-    if gate is not None:
-        gate.close()
+            began = time.time()
+            folder = places.target
+            self.journal.say(f"generating the typed client in {folder}: {stale}")
+            _in_c.clear()
+            boots.generate(self.root, folder, self.options.service, self.raw_url, self.journal.format, door)
+            _in_c.append(True)
+            self.journal.phase("generate", began, "generated the typed client")
+        stamped.first_on_path(folder)
 
 
 def become(command: "list[str]") -> "object":
     """Replace this process by the command. Raises NotAvailable when it is not there."""
-    # Python ignores these two from its start, and a child inherits that.
+    # Python ignores these two from its start, and a child inherits that. What is caught gets its default action.
     for name in ("SIGPIPE", "SIGXFSZ"):
         if hasattr(_signal, name):
             _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
-    _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
     sys.stdout.flush()
     sys.stderr.flush()
     try:
@@ -158,27 +241,62 @@ def become(command: "list[str]") -> "object":
         ) from error
 
 
+#: Holds something while nothing has to be cleaned up: then a signal may end us in the middle of anything.
+_in_c: "list[bool]" = []
+
+
 def _terminated(number: int, frame: object) -> None:
     raise SystemExit(errors.TERMINATED)
 
 
+def _heed_signals() -> None:
+    """End with 143 on SIGTERM at any moment.
+
+    As process 1 there is no default action: without a handler it would be ignored. A handler of Python's runs
+    between two of its instructions, so never while libpq looks up a name: then a thread ends us.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    _signal.signal(_signal.SIGTERM, _terminated)
+    _signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    _in_c.append(True)
+    _thread.start_new_thread(_end_in_time, (reading,))
+
+
+def _end_in_time(reading: int) -> None:
+    while os.read(reading, 1)[0] != _signal.SIGTERM:
+        pass
+    time.sleep(0.3)
+    if _in_c:
+        os._exit(errors.TERMINATED)
+
+
 def main(arguments: "list[str]") -> int:
     """Run the boot; return the exit code, unless the process became the command."""
+    started = time.time()
     if "--help" in arguments[: _end_of_options(arguments)] or "-h" in arguments[: _end_of_options(arguments)]:
         print(USAGE, end="")
         return errors.DONE
+    lines = journal.Journal(os.environ.get("SCHEMATA_LOG_FORMAT", ""), "", started)
     try:
         options = parse(arguments)
-        # As PID 1 there is no default action for SIGTERM: without a handler it would be ignored.
-        _signal.signal(_signal.SIGTERM, _terminated)
-        _prepare(options, project_root())
+        lines.service = options.service
+        lines.format = options.log_format or lines.format or "text"
+        if lines.format not in journal.FORMATS:
+            raise errors.ConfigError(f"{lines.format!r} is not a format of logs", "Write text or json.")
+        _heed_signals()
+        Start(options, project_root(), lines).run()
         if options.command:
             become(options.command)
     except errors.Error as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        lines.failed(type(error).__name__, error.message, error.hint, error.exit_code)
         return error.exit_code
     except KeyboardInterrupt:
         return errors.INTERRUPTED
+    except SystemExit as end:
+        if end.code == errors.TERMINATED:
+            lines.say("stopped by SIGTERM before it was ready", "stopped")
+        raise
     return errors.DONE
 
 
@@ -187,4 +305,7 @@ def _end_of_options(arguments: "list[str]") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Nothing is left to wind up, which would take a tenth of a start.
+    os._exit(code)

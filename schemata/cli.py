@@ -29,3 +29,7 @@ class Program(program.Program):
 def main() -> None:
     """Run the program that `[project.scripts]` names."""
     Program(name="schemata", binary="schemata", version=__version__, namespace=tasks.namespace).run()
+
+
+if __name__ == "__main__":
+    main()

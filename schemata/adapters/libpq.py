@@ -204,6 +204,18 @@ class Connection:
         value = self._pq.PQparameterStatus(self._handle, name.encode()) if self._handle else None
         return None if value is None else _text(value)
 
+    def hears(self, seconds: float) -> bool:
+        """Wait until the server sends something by itself, such as a notification; False after so many seconds.
+
+        A lost connection sends something too: the next query tells.
+        """
+        try:
+            _wait(self._pq.PQsocket(self._handle), select.POLLIN, time.monotonic() + seconds)
+        except _TimeIsUp:
+            return False
+        self._pq.PQconsumeInput(self._handle)
+        return True
+
     def query(self, sql: str, *params: str | None, timeout: float | None = None) -> list[tuple[str | None, ...]]:
         """Run `sql` and return its rows as the server writes them; `timeout` is in seconds.
 

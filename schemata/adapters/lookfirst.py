@@ -9,12 +9,30 @@ import os
 import time
 
 from schemata.adapters import libpq
+from schemata.core import pauses
 
 # The gate (core/locks.GATE_KEY): of many boots with something to do, one at a time loads the whole engine.
 GATE_KEY = int.from_bytes(b"scheGATE", "big")
+_CHANNEL = "schemata_gate"
+# Seconds between two looks of one that waits, and until it gives its connection back for a moment.
+_GATE_PAUSE, _GATE_HOLD = 0.5, 3.0
 _QUESTION = (
     'SELECT h.digest, (h.applied = (SELECT count(*) FROM "{0}"._yoyo_migration))::text, h.last_id,'
     ' (h.structure IS NOT NULL)::text, pg_is_in_recovery()::text, h.structure::text FROM "{0}".head h'
+)
+# What the environment may say of them.
+_KEPT = (
+    "MIGRATIONS",
+    "SCHEMAS",
+    "HISTORY_SCHEMA",
+    "WAIT_ATTEMPTS",
+    "WAIT_DELAY",
+    "LOCKS_WAIT",
+    "ACCEPTS",
+    "CREATE_DATABASE",
+    "CLIENT_PACKAGE",
+    "CLIENT_FOLDER",
+    "CLIENT_SCHEMAS",
 )
 NO_HISTORY = ("42P01", "3F000")
 
@@ -88,22 +106,33 @@ def _working_tree(root: str) -> "Build | None":
 
 
 def settings_stamp(root: str) -> str:
-    """Return what changes whenever the settings that decide about files and history do."""
-    named = [os.environ.get(f"SCHEMATA_{name}", "") for name in ("MIGRATIONS", "SCHEMAS", "HISTORY_SCHEMA")]
+    """Return what changes whenever the settings do that a boot keeps."""
+    named = [os.environ.get(f"SCHEMATA_{name}", "") for name in _KEPT]
     file = stamp(os.path.join(root, "pyproject.toml"))
     return "|".join([file, *named]).replace("\n", " ") if any(named) else file
 
 
 def patience(settings: "dict[str, str]") -> float:
     """Return how long to wait for somebody else's deploy, in seconds; the environment wins."""
-    text = os.environ.get("SCHEMATA_LOCKS_WAIT", "").strip()
+    return _seconds("SCHEMATA_LOCKS_WAIT", settings.get("lock_wait", "300"))
+
+
+def rests(settings: "dict[str, str]") -> "list[float]":
+    """Return the seconds to sleep between tries at a server that is not there yet; the environment wins."""
+    attempts = os.environ.get("SCHEMATA_WAIT_ATTEMPTS", "").strip()
+    count = int(attempts) if attempts.isdecimal() and int(attempts) else int(settings.get("attempts", "60"))
+    return pauses.between(count, _seconds("SCHEMATA_WAIT_DELAY", settings.get("delay", "2")))
+
+
+def _seconds(variable: str, otherwise: str) -> float:
+    text = os.environ.get(variable, "").strip()
     for unit, factor in (("ms", 0.001), ("min", 60.0), ("h", 3600.0), ("s", 1.0), ("", 1.0)):
         if text.endswith(unit):
             number = text[: len(text) - len(unit)].strip()
             if number.replace(".", "", 1).isdecimal():
                 return float(number) * factor
     # The whole engine refuses what is no duration.
-    return float(settings.get("lock_wait", "300"))
+    return float(otherwise)
 
 
 def stamp(path: str) -> str:
@@ -167,28 +196,38 @@ def up_to_date(answer: "Answer | None", build_: "Build") -> bool:
     return answer is not None and answer.digest == build_.digest and answer.settled
 
 
-def pass_gate(connection: libpq.Connection, build_: "Build", deadline: float) -> bool:
+def pass_gate(connection: libpq.Connection, build_: "Build", deadline: float) -> "bool | None":
     """Wait for the gate; False when meanwhile somebody else did everything there was to do.
 
     The gate is a second advisory lock, held by this light connection until it is closed. It guards
     nothing but our own patience: the deploy lock is taken behind it all the same. At the deadline
-    (time.monotonic) we go on without it, so that the lock's own wait can name its holder.
+    (time.monotonic) we go on without it, so that the lock's own wait can name its holder. None when it is
+    still held after a while: a crowd that waits long must give its connections back, or whoever is behind
+    the gate finds none left.
     """
     if connection.query("SELECT pg_backend_pid()", timeout=30) != [(str(connection.backend_pid),)]:
         return True  # through a pooler a session's lock would stay with whoever comes next
-    pause = 0.01
-    while connection.query(f"SELECT pg_try_advisory_lock({GATE_KEY})", timeout=30) != [("t",)]:
-        if up_to_date(ask_quietly(connection, build_.settings["history"]), build_):
-            return False
+    history = build_.settings["history"]
+    attempt = f"SELECT pg_try_advisory_lock({GATE_KEY})"
+    ours = connection.query(attempt, timeout=30)
+    if ours != [("t",)]:
+        # To be told costs nothing while it works, and all that wait learn of its end in the same moment.
+        ours = connection.query(f"LISTEN {_CHANNEL}; {attempt}", timeout=30)
+    until = time.monotonic() + _GATE_HOLD
+    while ours != [("t",)]:
         if time.monotonic() > deadline:
             return True
-        time.sleep(pause)
-        pause = min(0.1, pause * 1.3)
-    return not up_to_date(ask_quietly(connection, build_.settings["history"]), build_)
+        if time.monotonic() > until:
+            return None
+        if connection.hears(_GATE_PAUSE) and up_to_date(ask(connection, history), build_):
+            return False
+        ours = connection.query(attempt, timeout=30)
+    return not up_to_date(ask(connection, history), build_)
 
 
-def ask_quietly(connection: libpq.Connection, history: str) -> "Answer | None":
-    """Ask without the error that a missing table leaves in the server's log; for polling."""
-    if connection.query(f"SELECT to_regclass('\"{history}\".head')::text", timeout=30) == [(None,)]:
-        return None
-    return ask(connection, history)
+def open_gate(connection: libpq.Connection) -> None:
+    """Let go of the gate and tell those that wait. A connection that was lost did both in its way."""
+    try:
+        connection.query(f"SELECT pg_advisory_unlock({GATE_KEY}); NOTIFY {_CHANNEL}", timeout=5)
+    except (libpq.ConnectionLost, libpq.QueryFailed):
+        return

@@ -64,7 +64,7 @@ def connect(
         detail = ""
         try:
             connection = asking.connect(url, timeout=timeout, application_name=application_name)
-            reason = _not_ready(connection, accept_standby)
+            reason = not_ready(connection, accept_standby)
             if reason is None:
                 return connection
             connection.close()
@@ -85,7 +85,8 @@ def connect(
     raise AssertionError("the last try returns or raises")
 
 
-def _not_ready(connection: libpq.Connection, accept_standby: bool) -> "reasons.Reason | None":
+def not_ready(connection: libpq.Connection, accept_standby: bool) -> "reasons.Reason | None":
+    """Return what a server that let us in still lacks; None when it is ready."""
     standby, temporary = connection.query(_STATE, timeout=10)[0]
     if standby == "true" and not accept_standby:
         return reasons.of("standby")

@@ -1,13 +1,13 @@
 """The entrypoint of a container, once there is something to do or to wait for."""
 
 import dataclasses
+import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from schemata import commands, config, errors
-from schemata.adapters import files, history, libpq, lookfirst, waiting
+from schemata.adapters import arrival, children, files, history, journal, libpq, lookfirst, waiting
 from schemata.commands import sources, statuses, targets
 from schemata.core import digest, migration, voice
 
@@ -33,26 +33,46 @@ class Tree:
     build: lookfirst.Build
 
 
-def run(tree: Tree, url: str, service: str, until: str, *, wait_only: bool) -> None:
+def run(tree: Tree, url: str, door: arrival.Door, until: str, lines: journal.Journal, *, wait_only: bool) -> None:
     """Bring the database to this build, or wait until somebody else has. Raises errors.Error.
 
-    A server that is not there and a deploy lock that is held are tried again, by the retry policy of the
-    settings; a migration that fails is not.
+    A server that went away and a deploy lock that is held are tried again, as often as `door` has rests; a
+    migration that fails is not.
     """
     settings, found = tree.settings, tree.found
     parsed = _sealed(settings, found)
     if until:
         statuses.find(found, until)
     choice = _choice(settings, url)
-    name = f"{service}: " if service else ""
-
-    def say(text: str) -> None:
-        print(f"{name}{text}", file=sys.stderr, flush=True)
-
     if wait_only:
-        _wait(settings, choice, found, until, say)
+        _wait(settings, choice, found, until, door, lines)
     else:
-        _migrate(tree, parsed, choice, until, voice.Voice(say, voice.SILENT.step))
+        _migrate(tree, parsed, choice, until, door, lines)
+
+
+def target(tree: Tree, url: str) -> tuple[str, bool]:
+    """Return the URL of the database, and whether it is the dev server's, where a database may be made."""
+    choice = _choice(tree.settings, url)
+    return choice.url, choice.is_dev
+
+
+def generate(root: str, folder: str, service: str, url: str, log_format: str, door: arrival.Door) -> None:
+    """Have a child process generate the typed client into a folder, so that what it loads goes with it.
+
+    It says itself what went wrong; then SystemExit carries its exit code. A signal ends the child first.
+    """
+    command = [sys.executable, "-m", "schemata.commands.clients", root, folder, service]
+    # The URL may hold a password: not among the arguments, which everybody on the machine may read.
+    environment = {**os.environ, "DATABASE_URL": url, "SCHEMATA_LOG_FORMAT": log_format, "SCHEMATA_ROOT": root}
+    while (code := children.run(command, environment)) == errors.BUSY and door.rest():
+        pass
+    if code < 0:
+        raise errors.Error(
+            f"the typed client was not generated: signal {-code} ended the process that did it",
+            "It needs about 100 MiB of memory; look at the container's limit.",
+        )
+    if code:
+        raise SystemExit(code)
 
 
 def survey(root: str) -> Tree:
@@ -96,32 +116,66 @@ def _choice(settings: config.Config, url: str) -> targets.Choice:
 
 
 def _migrate(
-    tree: Tree, parsed: dict[str, migration.Parsed], choice: targets.Choice, until: str, speak: voice.Voice
+    tree: Tree,
+    parsed: dict[str, migration.Parsed],
+    choice: targets.Choice,
+    until: str,
+    door: arrival.Door,
+    lines: journal.Journal,
 ) -> None:
     settings = tree.settings
     # One policy, not one inside the other: each try here looks at the server once.
     once = dataclasses.replace(settings, wait=config.Wait(1, settings.wait.delay))
     heard = ""
-    for attempt in range(1, settings.wait.attempts + 1):
+    while True:
+        phases = _Phases(lines)
         try:
             result = commands.migrations.migrate(
-                once, url=choice.url, to=until, sources=tree.found, parsed=parsed, speak=speak
+                once,
+                url=choice.url,
+                to=until,
+                sources=tree.found,
+                parsed=parsed,
+                speak=voice.Voice(lines.say, phases.step),
             )
         except (errors.NotAvailable, errors.Busy) as error:
             hopeless = isinstance(error, waiting.ServerNotReady) and (
                 error.reason.hopeless or error.reason.missing_database
             )
-            if hopeless or attempt == settings.wait.attempts:
+            if hopeless:
                 raise
             if error.message != heard:
                 heard = error.message
-                speak.say(f"{error.message}; again in {settings.wait.delay:g} s, up to {settings.wait.attempts} tries")
-            time.sleep(settings.wait.delay)
+                lines.say(f"{error.message}; trying again")
+            if not door.rest():
+                raise
             continue
-        for note in result.notes:
-            speak.say(note)
-        speak.say(f"applied {len(result.done)}; the database is at {result.revision or 'no revision'}")
+        for note in (*choice.notes, *result.notes):
+            lines.say(note)
+        phases.end(f"applied {len(result.done)}; the database is at {result.revision or 'no revision'}")
         return
+
+
+class _Phases:
+    """Turns the steps of a migrate into phases: all before the first is about the schemas and the history."""
+
+    def __init__(self, lines: journal.Journal) -> None:
+        self._lines = lines
+        self._began = time.time()
+        self._migrating = False
+
+    def step(self, done: int, total: int, what: str) -> None:
+        """Hear of a step."""
+        if not self._migrating:
+            self._lines.phase("schemas", self._began, "the schemas and the history are there")
+            self._migrating = True
+            self._began = time.time()
+
+    def end(self, text: str) -> None:
+        """Say what was done."""
+        self._lines.phase("migrate", self._began, text)
+        if self._lines.format != "json":
+            self._lines.say(text)
 
 
 def _wait(
@@ -129,15 +183,18 @@ def _wait(
     choice: targets.Choice,
     found: tuple[migration.Migration, ...],
     until: str,
-    say: Callable[[str], None],
+    door: arrival.Door,
+    lines: journal.Journal,
 ) -> None:
     """Poll until what this build needs is applied; a standby will do."""
     heard = ""
-    for attempt in range(1, settings.wait.attempts + 1):
+    began = time.time()
+    while True:
         try:
             with targets.connect(choice) as connection:
                 left = _left(settings, found, until, connection)
             if not left:
+                lines.phase("migrate", began, "somebody else migrated")
                 return
             text = f"waiting for {left[0]}" + (f" and {len(left) - 1} more" if len(left) > 1 else "")
         except waiting.DatabaseNotFound as error:
@@ -150,11 +207,11 @@ def _wait(
             text = error.message
         if text != heard:
             heard = text
-            say(f"{text} (up to {settings.wait.attempts} tries, {settings.wait.delay:g} s apart)")
-        if attempt < settings.wait.attempts:
-            time.sleep(settings.wait.delay)
+            lines.say(f"{text}, for up to {door.patience:.0f} s")
+        if not door.rest():
+            break
     raise errors.Busy(
-        f"{heard}, and nobody applied it within {settings.wait.attempts} tries",
+        f"{heard}, and nobody applied it within {door.spent:.0f} s",
         "See what the migrating service says, or run `inv migrate`.",
     )
 

@@ -182,6 +182,11 @@ def boot_settings(settings: config.Config) -> dict[str, str]:
         "lock_wait": str(settings.locks.wait),
         "schemas": ",".join(settings.schemas),
         "accepts": settings.accepts,
+        "create": "true" if settings.create_database else "false",
+        "client_package": settings.client.package,
+        "client_folder": settings.client.folder,
+        "client_schemas": ",".join(settings.client.schemas),
+        "client_services": ",".join(service.name for service in settings.services if service.client),
     }
 
 

@@ -47,12 +47,15 @@ HOMES = {
     "google": {"schemata.core.parser", "schemata.core.destruction"},  # protobuf, beneath postgast
     "subprocess": {"schemata.adapters.processes"},
     "psutil": {"schemata.adapters.processes"},
-    "ctypes": {"schemata.adapters.libpq", "schemata.adapters.asking", "schemata.adapters.clusters"},  # libpq; syncfs
+    "ctypes": {"schemata.adapters.libpq", "schemata.adapters.asking",  # libpq
+               "schemata.adapters.clusters", "schemata.adapters.folders"},  # syncfs; renameat2
+    "sqlalchemy": {"schemata.adapters.generator"},
+    "sqlacodegen": {"schemata.adapters.generator"},
     "invoke": {"schemata.tasks", "schemata.cli"},
     "rich": {"schemata.adapters.terminal"},
     "tabulate": {"schemata.report"},
     "tomllib": {"schemata.config"},
-    "docker": set(),
+    "docker": {"schemata.adapters.containers"},
 }  # fmt: skip
 
 #: What the core may import of the standard library: nothing that reaches out.
