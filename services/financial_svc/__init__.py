@@ -1,0 +1,1 @@
+"""financial-svc: clients, invoices, accounts and transactions, through the typed client."""

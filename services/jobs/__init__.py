@@ -1,0 +1,1 @@
+"""The queue in public.jobs, and the loop that works through it."""

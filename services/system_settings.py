@@ -1,0 +1,31 @@
+"""The operators' settings in public.system_settings that the services heed; a bad or missing one has its default."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+#: Setting -> its default, the least and the most that is accepted.
+KNOWN: Final[Mapping[str, tuple[float, float, float]]] = {
+    "pagination.page_size": (50, 1, 1_000),
+    "pagination.page_size_max": (200, 1, 1_000),
+    "jobs.heartbeat_seconds": (10, 0.1, 3_600),
+    "jobs.lost_after_seconds": (60, 0.2, 86_400),
+    "jobs.keep_finished_days": (14, 0, 36_500),
+}
+DEFAULTS: Final[Mapping[str, float]] = {key: default for key, (default, _, _) in KNOWN.items()}
+QUERY: Final = "SELECT key, value FROM public.system_settings WHERE key = ANY(%s)"
+
+
+def read(rows: Iterable[tuple[str, Any]]) -> Mapping[str, float]:
+    """Return every setting: what the rows of `QUERY` say, within its bounds, else its default.
+
+    >>> read([("pagination.page_size", 20), ("jobs.heartbeat_seconds", "soon")])["pagination.page_size"]
+    20
+    >>> read([("jobs.heartbeat_seconds", "soon")])["jobs.heartbeat_seconds"]
+    10
+    """
+    found = dict(DEFAULTS)
+    for key, value in rows:
+        _, least, most = KNOWN[key]
+        if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most:
+            found[key] = value
+    return found

@@ -1,0 +1,141 @@
+"""Where trading-svc keeps its resources: SQL through a pool of psycopg."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+import psycopg.rows
+import psycopg_pool
+from psycopg import sql
+from psycopg.types import json
+
+from services import database, system_settings
+from services.jobs import queue
+from services.web import problems, resources
+
+#: Seconds for which the operators' settings are remembered.
+_REMEMBERED = 5.0
+#: Seconds that a request waits for a connection.
+_PATIENCE = 2.0
+
+
+class Store:
+    """Rows of the trading schema. Every statement names its columns: a newer database may have more."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._pool = psycopg_pool.AsyncConnectionPool(
+            kwargs={**settings, "row_factory": psycopg.rows.dict_row},
+            min_size=1,
+            max_size=8,
+            timeout=_PATIENCE,
+            # Tries go on with the next request, not after a pause that doubles with each failure.
+            reconnect_timeout=1.0,
+            configure=_configure,
+            check=psycopg_pool.AsyncConnectionPool.check_connection,
+            open=False,
+        )
+        self._settings: Mapping[str, float] = system_settings.DEFAULTS
+        self._read_at = float("-inf")
+
+    async def open(self) -> None:
+        """Start to connect; does not wait for the database."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._pool.close(timeout=0.5)
+
+    async def settings(self) -> Mapping[str, float]:
+        """Return the operators' settings, at most some seconds old."""
+        if time.monotonic() - self._read_at > _REMEMBERED:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(system_settings.QUERY, (list(system_settings.KNOWN),))
+                rows = await cursor.fetchall()
+            self._settings = system_settings.read((row["key"], row["value"]) for row in rows)
+            self._read_at = time.monotonic()
+        return self._settings
+
+    async def page(self, resource: resources.Resource, asked: resources.Asked) -> Sequence[Mapping[str, Any]]:
+        """Return the rows of a page: by row comparison, which the page's index answers at any depth."""
+        keys = [sql.Identifier(column) for column, _ in asked.page.keys]
+        descends = asked.page.keys[0][1]
+        conditions = [sql.SQL("{} = %s").format(sql.Identifier(column)) for column in asked.page.filter]
+        if asked.after is not None:
+            places = sql.SQL(", ").join([sql.Placeholder()] * len(keys))
+            than = sql.SQL("({}) < ({})" if descends else "({}) > ({})")
+            conditions.append(than.format(sql.SQL(", ").join(keys), places))
+        direction = sql.SQL(" DESC" if descends else " ASC")
+        query = sql.SQL("SELECT {} FROM {}{} ORDER BY {} LIMIT %s").format(
+            _columns(resource),
+            sql.Identifier(*resource.table.split(".")),
+            sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL(""),
+            sql.SQL(", ").join(key + direction for key in keys),
+        )
+        async with self._pool.connection() as connection:
+            return await (
+                await connection.execute(query, (*asked.filters, *(asked.after or ()), asked.limit))
+            ).fetchall()
+
+    async def one(self, resource: resources.Resource, number: int) -> Mapping[str, Any] | None:
+        """Return the one of this id."""
+        query = sql.SQL("SELECT {} FROM {} WHERE id = %s").format(
+            _columns(resource), sql.Identifier(*resource.table.split("."))
+        )
+        async with self._pool.connection() as connection:
+            return await (await connection.execute(query, (number,))).fetchone()
+
+    async def create(self, resource: resources.Resource, values: dict[str, Any]) -> Mapping[str, Any]:
+        """Store a new one; with an order its job, in the same transaction."""
+        kept = {name: json.Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
+        query = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING {}").format(
+            sql.Identifier(*resource.table.split(".")),
+            sql.SQL(", ").join(map(sql.Identifier, kept)),
+            sql.SQL(", ").join([sql.Placeholder()] * len(kept)),
+            _columns(resource),
+        )
+        async with self._pool.connection() as connection, connection.transaction():
+            if resource.noun == "order":
+                await _check_order(connection, values)
+            cursor = await connection.execute(query, list(kept.values()))
+            made: Mapping[str, Any] | None = await cursor.fetchone()
+            assert made is not None
+            if resource.noun == "order":
+                job = queue.Job("trading", "order.submit", {"order_id": made["id"]}, f"order-{made['id']}")
+                await connection.execute(queue.ENQUEUE, queue.arguments(job))
+            return made
+
+
+async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    await connection.execute(database.session().encode())
+
+
+async def _check_order(connection: psycopg.AsyncConnection[Any], values: Mapping[str, Any]) -> None:
+    """Refuse an order that the tables would take and no venue: see the comments on trading.strategies."""
+    found = await connection.execute(
+        "SELECT status, currency FROM financial.accounts WHERE id = %s FOR SHARE", (values["account_id"],)
+    )
+    account = await found.fetchone()
+    if account is None:
+        raise _fault("account_id", "refers to no account")
+    if account["status"] != "active":
+        raise _fault("account_id", f"refers to an account that is {account['status']}")
+    if account["currency"] != values["currency"]:
+        raise _fault("currency", f"must be that of the account, {account['currency']}")
+    if values.get("strategy_id") is not None:
+        found = await connection.execute(
+            "SELECT status FROM trading.strategies WHERE id = %s FOR SHARE", (values["strategy_id"],)
+        )
+        strategy = await found.fetchone()
+        if strategy is None:
+            raise _fault("strategy_id", "refers to no strategy")
+        if strategy["status"] != "active":
+            raise _fault("strategy_id", f"refers to a strategy that is {strategy['status']}; only an active one trades")
+
+
+def _fault(field: str, text: str) -> problems.Problem:
+    return problems.Problem(422, f"{field} {text}.", [problems.Fault(f"{field} {text}", f"/{field}")])
+
+
+def _columns(resource: resources.Resource) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, resource.columns))

@@ -1,0 +1,1 @@
+"""What the services answer with: pages, problems, the description of themselves, life and readiness."""

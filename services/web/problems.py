@@ -1,0 +1,97 @@
+"""Errors as problem details (RFC 9457): what is wrong with a request, in words, and where in it."""
+
+import http
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services import database
+
+MEDIA_TYPE: Final = "application/problem+json"
+#: Seconds after which a request that met no database may be sent again.
+RETRY_AFTER: Final = "2"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a body: where (a JSON pointer) or in the query (a parameter), and what."""
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+    def shown(self) -> dict[str, str]:
+        """Return it as a member of `errors`."""
+        place = {"pointer": f"#{self.pointer}"} if self.pointer is not None else {"parameter": self.parameter or ""}
+        return {**place, "detail": self.detail}
+
+
+class Problem(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(
+        self, status: int, detail: str, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+
+
+def response(problem: Problem, request_id: str) -> Response:
+    """Return the problem as the answer to the request of this id, which is in the log too."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": http.HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": f"urn:uuid:{request_id}",
+    }
+    if problem.faults:
+        body["errors"] = [fault.shown() for fault in problem.faults]
+    return Response(json.dumps(body), problem.status, problem.headers, MEDIA_TYPE)
+
+
+def for_request(request: Request, problem: Problem) -> Response:
+    """Return the problem as the answer to this request."""
+    return response(problem, request.scope.get("request_id", ""))
+
+
+def unavailable(reason: str) -> Problem:
+    """Return the problem of a database that cannot be asked now."""
+    return Problem(503, f"{reason[:1].upper()}{reason[1:]}. Try again.", headers={"Retry-After": RETRY_AFTER})
+
+
+def of_database(error: psycopg.Error) -> Problem | None:
+    """Return what a refusal of the database means for the request; None for what is our own mistake.
+
+    The constraints are named for what they say (`clients_email_is_lower_case`), so their names are the words.
+    """
+    if database.is_away(error):
+        return unavailable(database.in_words(error))
+    state = error.sqlstate or ""
+    rule = _rule(error)
+    if state == "23505":
+        return Problem(409, f"There is already one with this {rule.removesuffix(' key')}.")
+    if state == "23503":
+        return Problem(422, f"What {rule.removesuffix(' fkey')} refers to does not exist, or does not fit.")
+    if state == "23514":
+        return Problem(422, f"A rule is broken: {rule}.")
+    if state == "23502":
+        return Problem(422, f"{error.diag.column_name or 'A field'} must not be null.")
+    if state.startswith("23"):
+        return Problem(409, f"It would break a rule of the data: {rule}.")
+    if state.startswith(("22", "54")):
+        return Problem(422, "A value is outside what the database can hold.")
+    return None
+
+
+def _rule(error: psycopg.Error) -> str:
+    name = error.diag.constraint_name or "unnamed"
+    return name.removeprefix(f"{error.diag.table_name or ''}_").replace("_", " ")

@@ -1,0 +1,1 @@
+"""worker-financial: issues invoices, posts transactions."""

@@ -1,0 +1,1 @@
+"""worker-trading: takes orders to a simulated venue and keeps the positions."""
