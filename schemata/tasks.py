@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from invoke import collection, exceptions, tasks
+from invoke.parser import argument
 
 from schemata import commands, config, errors, report
 from schemata.adapters import terminal
@@ -21,9 +22,44 @@ Task = Callable[..., Any]
 
 _URL = "The database (default: the dev server, else DATABASE_URL)."
 _JSON = "Print JSON."
+_SERVER = "embedded, docker or external (default: SCHEMATA_SERVER_KIND, else the settings)."
 
 
-def task(**help_: str) -> Callable[[Task], Any]:
+class _Optional(argument.Argument):
+    """A positional argument that may be left out; Invoke itself knows only those that must be there.
+
+    Its parser asks "is the value None?" for two reasons: to hand over the next word, and at the end of the command
+    to complain that nothing came. Only the question tells them apart, so the second one is answered with no.
+    """
+
+    @property
+    def value(self) -> Any:
+        """Return what was given; None where nothing was."""
+        given = super().value
+        if given is None:
+            frame = sys._getframe()
+            while frame.f_back is not None and frame.f_code.co_name != "handle":
+                if frame.f_code.co_name == "complete_context":
+                    return ""
+                frame = frame.f_back
+        return given
+
+    @value.setter
+    def value(self, given: Any) -> None:
+        self.set_value(given)
+
+
+class _WithOptional(tasks.Task[Any]):
+    """A task whose first argument may be left out."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[argument.Argument]:
+        """Return the arguments, the first as one that may be left out."""
+        first, *rest = super().get_arguments(ignore_unknown_help)
+        made = _Optional(names=first.names, positional=True, help=first.help, attr_name=first.attr_name)
+        return [made, *rest]
+
+
+def task(of: Any = tasks.Task, **help_: str) -> Callable[[Task], Any]:
     """Make an Invoke task: print what the function returns, and end with its exit code.
 
     The function gets its flags and a voice. An expected error ends with its own text and exit code, an
@@ -41,7 +77,7 @@ def task(**help_: str) -> Callable[[Task], Any]:
                 # Here and not deeper: Ctrl-C may also come while the report is made, and Invoke would exit 1.
                 raise exceptions.Exit("Interrupted; nothing was left half done.", code=errors.INTERRUPTED) from error
 
-        return tasks.task(run, help={name.replace("_", "-"): text for name, text in help_.items()})
+        return tasks.task(run, klass=of, help={name.replace("_", "-"): text for name, text in help_.items()})
 
     return decorate
 
@@ -98,26 +134,48 @@ def _seconds(text: str, flag: str) -> float | None:
     return config.values.seconds(text, flag) if text else None
 
 
-@task(json=_JSON, unsafe="Trade safety of data for speed (fsync off).")
-def dev_up(speak: Any, unsafe: bool = False, json: bool = False) -> Any:
-    """Start the development server and migrate it."""
-    return commands.server.up(config.load(), unsafe=unsafe, speak=speak)
+@task(
+    server=_SERVER,
+    services="Only these, separated by commas (default: all of them).",
+    no_services="Only the database.",
+    unsafe="Trade safety of data for speed (fsync off).",
+    json=_JSON,
+)
+def dev_up(
+    speak: Any,
+    server: str = "",
+    services: str = "",
+    no_services: bool = False,
+    unsafe: bool = False,
+    json: bool = False,
+) -> Any:
+    """Start server and services; migrate the database."""
+    return commands.server.up(
+        commands.targets.on(config.load(), server, speak),
+        unsafe=unsafe,
+        services=services,
+        no_services=no_services,
+        speak=speak,
+    )
 
 
-@task(json=_JSON)
-def dev_down(speak: Any, json: bool = False) -> Any:
-    """Stop the development server; keep its data."""
-    return commands.server.down(config.load(), speak=speak)
+@task(server=_SERVER, json=_JSON)
+def dev_down(speak: Any, server: str = "", json: bool = False) -> Any:
+    """Stop services and server; keep the data."""
+    return commands.server.down(commands.targets.on(config.load(), server, speak), speak=speak)
 
 
 @task(
-    yes="Do not ask (an external server only).",
+    server=_SERVER,
+    yes="Do not ask (where the server is not this project's own).",
     production="The database's name, where it looks like production.",
     json=_JSON,
 )
-def dev_down_clean(speak: Any, yes: bool = False, production: str = "", json: bool = False) -> Any:
-    """Stop the development server; delete its data."""
-    return commands.server.clean(config.load(), yes=yes, production=production, speak=speak)
+def dev_down_clean(speak: Any, server: str = "", yes: bool = False, production: str = "", json: bool = False) -> Any:
+    """Stop services and server; delete the data."""
+    return commands.server.clean(
+        commands.targets.on(config.load(), server, speak), yes=yes, production=production, speak=speak
+    )
 
 
 @task(
@@ -260,16 +318,33 @@ def psql(speak: Any, url: str | None = None, command: str = "", file: str = "") 
     return commands.server.psql(config.load(), url=url or "", command=command, file=file)
 
 
-@task(follow="Go on printing as lines are written.", lines="How many lines to begin with.")
-def logs(speak: Any, follow: bool = False, lines: str = "50") -> Any:
-    """Print the development server's log."""
-    return commands.server.logs(config.load(), follow=follow, lines=_count(lines, "--lines"))
+@task(
+    of=_WithOptional,
+    service="One of the project's services (default: the server).",
+    server=_SERVER,
+    follow="Go on printing as lines are written.",
+    lines="How many lines to begin with.",
+)
+def logs(speak: Any, service: str | None = None, server: str = "", follow: bool = False, lines: str = "50") -> Any:
+    """Print the log of a service, or of the server."""
+    return commands.server.logs(
+        commands.targets.on(config.load(), server, speak),
+        service or "",
+        follow=follow,
+        lines=_count(lines, "--lines"),
+    )
 
 
 @task(check="Only tell whether the manifest is up to date (exit 1 if not).", json=_JSON)
 def seal(speak: Any, check: bool = False, json: bool = False) -> Any:
     """Write migrations/manifest for an image."""
     return commands.sources.seal(config.load(), check=check)
+
+
+@task(url=_URL, check="Only tell whether the client is up to date (exit 1 if not).", json=_JSON)
+def generate(speak: Any, url: str | None = None, check: bool = False, json: bool = False) -> Any:
+    """Write the typed client from the database."""
+    return commands.clients.generate(config.load(), url=url or "", check=check, speak=speak)
 
 
 @task(json=_JSON)
@@ -293,5 +368,6 @@ namespace = collection.Collection(
     psql,
     logs,
     seal,
+    generate,
     doctor,
 )

@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,23 @@ class Process:
 
     pid: int
     name: str
+
+
+class Child:
+    """A process that we started and that may outlive us."""
+
+    def __init__(self, popen: "subprocess.Popen[bytes]") -> None:
+        self._popen = popen
+        self.pid: int = popen.pid
+
+    def code(self) -> int | None:
+        """Return how it ended: its exit code, or the negative number of the signal; None while it runs."""
+        return self._popen.poll()
+
+    def release(self) -> None:
+        """Leave it to itself: without this, Popen warns when it is collected."""
+        if self._popen.poll() is None:
+            self._popen.returncode = 0
 
 
 def run(
@@ -79,6 +97,21 @@ def detach(
 
     Its output is appended to `log`, which we open: the program's user needs no right to it.
     """
+    # Its working folder: ours may be out of reach for the account, and must not be kept busy for ever.
+    child = start(command, log=log, account=account, env=env, cwd=Path("/"))
+    child.release()  # exited() reaps it
+    return child.pid
+
+
+def start(
+    command: Sequence[str | Path],
+    *,
+    log: Path | None,
+    cwd: Path,
+    account: accounts.Account | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Child:
+    """Start a program as `detach` does, in the folder `cwd`, and return it, so that its end can be told."""
     output = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     try:
         child = subprocess.Popen(
@@ -87,7 +120,7 @@ def detach(
             stdout=output,
             stderr=output,
             env=env,
-            cwd="/",  # ours may be out of reach for the account, and must not be kept busy for ever
+            cwd=cwd,
             start_new_session=True,
             **_lent(account),
         )
@@ -95,10 +128,53 @@ def detach(
         raise _not_started(command, account, error) from error
     finally:
         os.close(output)
-    # Not ours to wait for: without this, Popen warns when it is collected. exited() reaps it.
-    child.returncode = 0
-    pid: int = child.pid
-    return pid
+    return Child(child)
+
+
+def birth(pid: int) -> str:
+    """Return what tells a process from all others that ever have its number; empty when it is over.
+
+    Of Linux it is the boot and the tick in which it began, of other systems the time. A zombie is over.
+    """
+    if sys.platform != "linux":
+        return _time_of_birth(pid)
+    # By hand: every `dev-up` asks this of every service, and psutil costs more than the question.
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read().strip()
+    except OSError:
+        return ""
+    return "" if fields[0] in (b"Z", b"X") else f"{boot}.{int(fields[19])}"
+
+
+def words_of(pid: int) -> tuple[str, ...]:
+    """Return the command line of a process; nothing when it is over or not ours to ask."""
+    import psutil  # see the module
+
+    try:
+        return tuple(psutil.Process(pid).cmdline())
+    except (psutil.Error, OSError):
+        return ()
+
+
+def marked(variable: str) -> list[tuple[Process, str]]:
+    """Return the processes that were started with an environment variable, and its value in each.
+
+    Those of other users cannot be asked. We and whoever started us are left out.
+    """
+    import psutil  # see the module
+
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid not in own and process.status() != psutil.STATUS_ZOMBIE:
+                value = process.environ().get(variable)
+                if value is not None:
+                    found.append((Process(process.pid, process.name()), value))
+    return found
 
 
 def exited(pid: int) -> bool:
@@ -161,21 +237,29 @@ def user_of_port(port: int) -> str:
     """Return who listens on a TCP port of this machine, in words for a message."""
     import psutil  # see the module
 
-    try:
-        listening = [
-            connection
-            for connection in psutil.net_connections(kind="tcp")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
-        ]
-    except (psutil.Error, OSError):  # macOS tells root only
-        return "another process"
-    for connection in listening:
-        if connection.pid is not None:
+    listening = listeners(port)
+    for pid in listening:
+        if pid is not None:
             with contextlib.suppress(psutil.Error, OSError):
-                process = psutil.Process(connection.pid)
-                return f"{process.name()} (pid {connection.pid}, user {process.username()})"
-            return f"pid {connection.pid}"
+                process = psutil.Process(pid)
+                return f"{process.name()} (pid {pid}, user {process.username()})"
+            return f"pid {pid}"
     return "a process of another user" if listening else "another process"
+
+
+def listeners(port: int) -> list[int | None]:
+    """Return the pids of those who listen on a TCP port of this machine; None for one that is hidden from us."""
+    import psutil  # see the module
+
+    try:
+        found = psutil.net_connections(kind="tcp")
+    except (psutil.Error, OSError):  # macOS tells root only
+        return []
+    return [
+        connection.pid
+        for connection in found
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+    ]
 
 
 def may_enter(path: Path, account: accounts.Account | None) -> bool:
@@ -195,6 +279,16 @@ def _is_postgres_in(process: object, directory: Path) -> bool:
     if not process.name().startswith(("postgres", "postmaster")) or process.status() == psutil.STATUS_ZOMBIE:
         return False
     return os.path.samefile(process.cwd(), directory)
+
+
+def _time_of_birth(pid: int) -> str:
+    import psutil  # see the module
+
+    try:
+        process = psutil.Process(pid)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
+    except (psutil.Error, OSError):
+        return ""
 
 
 def _is_zombie(pid: int) -> bool:

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from schemata import config, errors
+from schemata import commands, config, errors
 from schemata.adapters import embedded, libpq
 from schemata.commands import sources, statuses
 from schemata.core import outcome, voice
@@ -29,8 +29,10 @@ def examine(speak: voice.Voice = voice.SILENT) -> outcome.Table:
         found = settings
         rows += [_migrations(found), _binaries(found), _server(found), _disk(found)]
         rows.append(_guarded("database", lambda: _database(found)))
+        if found.services:
+            rows.append(_guarded("services", lambda: _services(found)))
     rows += [
-        _program("docker", "optional"),
+        _docker(settings),
         _program("uv", "optional: runs `uv run inv dev-up`"),
     ]
     bad = [row for row in rows if row[1] == "FAILED"]
@@ -82,7 +84,7 @@ def _binaries(settings: config.Config) -> Row:
     try:
         found = binaries.find(major, os.environ.get("SCHEMATA_PG_BIN"), settings.home)
     except errors.NotAvailable as error:
-        state = "missing" if settings.server.kind == "external" else "FAILED"
+        state = "FAILED" if settings.server.kind == "embedded" else "missing"
         return ("PostgreSQL", state, error.message.partition("\n")[0], error.hint)
     return ("PostgreSQL", "ok", f"{found.version} from {found.source} ({found.directory})", "")
 
@@ -90,6 +92,8 @@ def _binaries(settings: config.Config) -> Row:
 def _server(settings: config.Config) -> Row:
     if settings.server.kind == "external":
         return ("dev server", "-", "external: DATABASE_URL says where it is", "")
+    if settings.server.kind == "docker":
+        return ("dev server", "-", f"docker: {settings.compose.file} describes it", "")
     running = embedded.find_running(settings.home)
     if running is None:
         return ("dev server", "stopped", str(settings.home), "inv dev-up")
@@ -104,6 +108,29 @@ def _database(settings: config.Config) -> Row:
     if problems:
         return ("database", "FAILED", text, "inv migrate-status")
     return ("database", "ok", text, "inv migrate" if waiting else "")
+
+
+def _services(settings: config.Config) -> Row:
+    if settings.server.kind == "docker":
+        return ("services", "-", f"containers: docker compose --file {settings.compose.file} ps", "")
+    running = commands.services.running(settings)
+    names = [item.name for item in settings.services]
+    if len(running) == len(names):
+        return ("services", "ok", f"all {len(names)} run", "")
+    stopped = ", ".join(name for name in names if name not in running)
+    return ("services", "stopped", f"{len(running)} of {len(names)} run, not {stopped}", "inv dev-up")
+
+
+def _docker(settings: config.Config | None) -> Row:
+    needed = settings is not None and settings.server.kind == "docker"
+    use = 'needed: the server is "docker"' if needed else "not needed: the server is not docker"
+    if not needed and shutil.which("docker") is None:
+        return ("Docker", "missing", f"no program docker on PATH ({use})", "")
+    try:
+        return ("Docker", "ok", f"{commands.composed.engine_version()} ({use})", "")
+    except errors.NotAvailable as error:
+        found = error.message.partition("\n")[0]
+        return ("Docker", "FAILED", found, error.hint) if needed else ("Docker", "missing", f"{found} ({use})", "")
 
 
 def _disk(settings: config.Config) -> Row:

@@ -1,18 +1,20 @@
-"""The development server: start it and migrate it, stop it, look inside.
+"""The development server and what runs on it: start and migrate it, stop it, look inside.
 
 `inv dev-up` with nothing to do goes through here without psycopg, psutil or the SQL parser.
 """
 
+import collections
+import contextlib
+import dataclasses
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from schemata import commands, config, errors
-from schemata.adapters import asking, embedded, files, libpq, lookfirst
+from schemata.adapters import asking, embedded, files, libpq, lookfirst, signals, supervised
 from schemata.commands import targets
 from schemata.core import outcome, urls, voice
 
@@ -23,13 +25,66 @@ _WAS = {"new": "made and started", "stopped": "started", "running": "was running
 _FOLLOW_PAUSE = 0.2  # seconds between two looks at a log
 
 
-def up(settings: config.Config, *, unsafe: bool = False, speak: voice.Voice = voice.SILENT) -> outcome.Table:
-    """Start the project's server where it is not running, and migrate its database to the files.
+@dataclasses.dataclass(frozen=True)
+class _Up:
+    """A server that answers, and the database on it at these files' revision."""
 
-    Twice in a row changes nothing. A failed migration leaves the server running. With an external server
-    nothing is started; it is waited for and migrated.
+    choice: targets.Choice
+    was: str
+    version: str
+    revision: str
+    applied: int
+    build: str
+
+
+def up(
+    settings: config.Config,
+    *,
+    unsafe: bool = False,
+    services: str = "",
+    no_services: bool = False,
+    speak: voice.Voice = voice.SILENT,
+) -> outcome.Table:
+    """Start the project's server where it is not running, migrate its database to the files, start the services.
+
+    Twice in a row changes nothing. A failed migration leaves the server running, and no service is started. With an
+    external server nothing is started but the services; it is waited for and migrated.
+
+    :param services: only these, separated by commas; the others are left as they are.
     """
     began = time.monotonic()
+    if services and no_services:
+        raise errors.ConfigError("--services and --no-services exclude each other", "Give one of them.")
+    if settings.server.kind == "docker":
+        if services or no_services:
+            raise errors.ConfigError(
+                'the server is "docker", where Compose starts all that its file declares',
+                f"For less: docker compose up --detach {services.replace(',', ' ') or settings.compose.database}",
+            )
+        return _up_docker(settings, began, speak)
+    wanted: tuple[config.Service, ...] = ()
+    if settings.services and not no_services:
+        wanted = commands.services.chosen(settings, services)
+        commands.services.require_ports(settings, wanted)
+    elif services:
+        raise commands.services.NoSuchService(services, ())
+    done = _server(settings, unsafe, speak)
+    seconds = time.monotonic() - began
+    states = commands.services.Report() if settings.services else None
+    if wanted or (not no_services and supervised.names(settings.home)):
+        states = commands.services.up(
+            settings,
+            wanted,
+            done.choice.url,
+            done.build,
+            own_server=done.choice.is_dev,
+            everything=not services,
+            speak=speak,
+        )
+    return _table(settings, done, seconds, states)
+
+
+def _server(settings: config.Config, unsafe: bool, speak: voice.Voice) -> _Up:
     if settings.server.kind == "embedded":
         server = embedded.start(
             settings.home,
@@ -40,36 +95,103 @@ def up(settings: config.Config, *, unsafe: bool = False, speak: voice.Voice = vo
             unsafe=unsafe or settings.server.unsafe,
             say=speak.say,
         )
-        url, version = server.url, server.version
-        was = _WAS[server.was]
-        choice = targets.Choice(url, "dev server", is_dev=True)
-    else:
-        choice = targets.choose(settings)
-        url, was, version = choice.url, "not ours", ""
-    revision = _revision_if_up_to_date(settings, url)
-    applied = 0
-    if revision is None:
-        clock = files.clock()
-        result = commands.migrations.migrate(settings, url="" if choice.is_dev else choice.url, speak=speak)
-        found = files.read(settings.migrations, settings.schemas)
-        commands.boots.remember(settings, clock, found)
-        revision, applied = result.revision, len(result.done)
-    facts = {"url": url, "server": was, "version": version, "revision": revision, "applied": applied}
+        choice = targets.Choice(server.url, "dev server", is_dev=True)
+        return _migrated(settings, choice, _WAS[server.was], server.version, speak)
+    return _migrated(settings, targets.choose(settings), "not ours", "", speak)
+
+
+def _up_docker(settings: config.Config, began: float, speak: voice.Voice) -> outcome.Table:
+    try:
+        states = commands.composed.up(settings, speak=speak)
+    except signals.Terminated as error:
+        hint = "What this call started was taken down again."
+        raise errors.Interrupted("stopped by SIGTERM", hint, errors.TERMINATED) from error
+    choice = targets.choose(settings)
+    # The services' entrypoints have migrated it already, unless there are none.
+    done = _migrated(settings, choice, "ready", commands.composed.version(settings), speak)
+    code = errors.DONE if all(state.ok for state in states) else errors.NOT_AVAILABLE
+    complaints = tuple(f"{state.name}: {state.detail}" for state in states if not state.ok)
+    report = commands.services.Report(states, complaints, code) if settings.services else None
+    return _table(settings, done, time.monotonic() - began if report is None else None, report)
+
+
+def _migrated(settings: config.Config, choice: targets.Choice, was: str, version: str, speak: voice.Voice) -> _Up:
+    known = _up_to_date(settings, choice.url)
+    if known is not None:
+        return _Up(choice, was, version, known[0], 0, known[1])
+    clock = files.clock()
+    own = settings.server.kind == "embedded"
+    result = commands.migrations.migrate(settings, url="" if own else choice.url, speak=speak)
+    found = files.read(settings.migrations, settings.schemas)
+    commands.boots.remember(settings, clock, found)
+    # Imported here: an up-to-date database needs no file read and no digest of it.
+    from schemata.core import digest
+
+    build = digest.of([(item.id, item.checksum) for item in found])
+    return _Up(choice, was, version, result.revision, len(result.done), build)
+
+
+def _table(
+    settings: config.Config, done: _Up, seconds: float | None, services: "commands.services.Report | None"
+) -> outcome.Table:
+    url, kind = done.choice.url, settings.server.kind
+    facts = {
+        "url": url,
+        "server": done.was,
+        "version": done.version,
+        "revision": done.revision,
+        "applied": done.applied,
+        "kind": kind,
+    }
+    shown = f"URL: {url if done.choice.is_dev else urls.redact(url)}"
+    following = "Next: inv migrate-status, inv smoke, inv psql"
+    took = "-" if seconds is None else f"{seconds:.2f} s"
+    if services is None:
+        return outcome.Table(
+            "",
+            ("server", "state", "PostgreSQL", "applied now", "revision", "ready after"),
+            ((kind, done.was, done.version, done.applied, done.revision or "-", took),),
+            notes=("", shown, following),
+            facts=facts,
+        )
+    rows = [(_database_name(done), done.was, _place(url), done.revision or "-", took)]
+    for state in services.states:
+        word = "was running" if state.ok and state.was_running else state.state
+        after = "-" if state.ready_after is None else f"{state.ready_after:.2f} s"
+        rows.append((state.name, word, state.url or "-", state.revision or "-", after))
+    notes = ["", *(f"{text}\n" for text in services.complaints)]
+    notes += [f"{kind}: {done.applied} migrations applied now; the database is at {done.revision or 'no revision'}."]
+    notes += [shown, f"{following}, inv logs SERVICE"]
     return outcome.Table(
         "",
-        ("server", "state", "PostgreSQL", "applied now", "revision", "ready after"),
-        ((settings.server.kind, was, version, applied, revision or "-", f"{time.monotonic() - began:.2f} s"),),
-        notes=(
-            "",
-            f"URL: {url if choice.is_dev else urls.redact(url)}",
-            "Next: inv migrate-status, inv smoke, inv psql",
-        ),
-        facts=facts,
+        ("service", "state", "URL", "revision", "ready after"),
+        tuple(rows),
+        notes=tuple(notes),
+        ok=services.exit_code == errors.DONE,
+        exit_code=services.exit_code,
+        facts={
+            **facts,
+            "services": [dataclasses.asdict(state) for state in services.states],
+            "complaints": list(services.complaints),
+        },
     )
 
 
-def _revision_if_up_to_date(settings: config.Config, url: str) -> str | None:
-    """Return the database's revision if the stat cache proves that there is nothing to do."""
+def _database_name(done: _Up) -> str:
+    return f"PostgreSQL {done.version}".rstrip()
+
+
+def _place(url: str) -> str:
+    """Return where a database is, without user, password and name: a column is narrow.
+
+    >>> _place("postgresql://me:secret@127.0.0.1:21000/app?sslmode=disable")
+    '127.0.0.1:21000'
+    """
+    return url.partition("://")[2].rpartition("@")[2].partition("/")[0].partition("?")[0] or "-"
+
+
+def _up_to_date(settings: config.Config, url: str) -> tuple[str, str] | None:
+    """Return the database's revision and this build's digest if the stat cache proves that there is nothing to do."""
     build = lookfirst.build(str(settings.root))
     if build is None or build.sealed:
         return None
@@ -78,7 +200,7 @@ def _revision_if_up_to_date(settings: config.Config, url: str) -> str | None:
             answer = lookfirst.ask(connection, settings.history_schema)
     except (libpq.ConnectFailed, libpq.ConnectionLost, libpq.QueryFailed):
         return None
-    return answer.last if answer is not None and lookfirst.up_to_date(answer, build) else None
+    return (answer.last, build.digest) if answer is not None and lookfirst.up_to_date(answer, build) else None
 
 
 def _binaries(settings: config.Config) -> "binaries.Binaries":
@@ -96,24 +218,42 @@ def _binaries(settings: config.Config) -> "binaries.Binaries":
 
 
 def down(settings: config.Config, *, speak: voice.Voice = voice.SILENT) -> outcome.Said:
-    """Stop the project's server; its data stay."""
-    _own(settings)
+    """Stop the project's services and its server; the data and the logs stay."""
+    if settings.server.kind == "docker":
+        return outcome.Said(commands.composed.down(settings, speak=speak))
+    services = _stopped(commands.services.down(settings, speak=speak))
+    if settings.server.kind == "external":
+        if not services:
+            _own(settings)
+        return outcome.Said(f"{services}The server is external: it goes on running.")
     stopped = embedded.stop(settings.home, say=speak.say)
-    return outcome.Said("The server is stopped; its data stay." if stopped else "The server was not running.")
+    return outcome.Said(
+        services + ("The server is stopped; its data stay." if stopped else "The server was not running.")
+    )
+
+
+def _stopped(names: tuple[str, ...]) -> str:
+    return f"Stopped {', '.join(names)}. " if names else ""
 
 
 def clean(
     settings: config.Config, *, yes: bool = False, production: str = "", speak: voice.Voice = voice.SILENT
 ) -> outcome.Said:
-    """Stop the project's server and delete its data; on an external server, drop the project's schemas.
+    """Stop the project's services and server and delete its data; on an external server, drop the project's schemas.
 
     The latter prints the target and asks for --yes, or for the database's name where it looks like production.
     """
+    if settings.server.kind == "docker":
+        removed = commands.composed.clean(settings, yes=yes, speak=speak)
+        _tidy(settings)
+        text = "Removed " + ", ".join(removed) + "." if removed else "There was nothing to delete."
+        return outcome.Said(text, facts={"removed": list(removed)})
     if settings.server.kind == "embedded":
-        removed = embedded.remove(settings.home, say=speak.say)
+        services = _stopped(commands.services.clean(settings, speak=speak))
+        found = embedded.remove(settings.home, say=speak.say)
         shutil.rmtree(settings.home, ignore_errors=True)
         return outcome.Said(
-            "The server is stopped and its data are deleted." if removed else "There was nothing to delete."
+            services + ("The server is stopped and its data are deleted." if found else "There was nothing to delete.")
         )
     choice = targets.choose(settings)
     names = [*settings.schemas, settings.history_schema]
@@ -122,11 +262,20 @@ def clean(
         if targets.guard(choice, target, connection, yes=yes, word=production):
             shown = f"Target: {target.describe()}\n  drop the schemas {', '.join(names)}"
             targets.ask(shown, "Drop them?", "If you mean it, add --yes.")
+        services = _stopped(commands.services.clean(settings, speak=speak))
         drops = "; ".join(f'DROP SCHEMA IF EXISTS "{name}" CASCADE' for name in names)
         connection.query(
             f"SET client_min_messages = warning; BEGIN; {drops}; CREATE SCHEMA IF NOT EXISTS public; COMMIT"
         )
-    return outcome.Said(f"Dropped {', '.join(names)} in {target.describe()}.")
+    _tidy(settings)
+    return outcome.Said(f"{services}Dropped {', '.join(names)} in {target.describe()}.")
+
+
+def _tidy(settings: config.Config) -> None:
+    """Remove the project's `.schemata/` unless it holds something lasting, such as an embedded server's data."""
+    with contextlib.suppress(FileNotFoundError):
+        if {path.name for path in settings.home.iterdir()} <= {commands.boots.CACHE, ".gitignore"}:
+            shutil.rmtree(settings.home, ignore_errors=True)
 
 
 def _own(settings: config.Config) -> None:
@@ -167,33 +316,42 @@ def _psql(settings: config.Config) -> str:
     return found
 
 
-def logs(settings: config.Config, *, follow: bool = False, lines: int = 50) -> None:
-    """Print the end of the development server's log; with `follow` go on until Ctrl-C."""
-    _own(settings)
-    path = embedded.log_of(settings.home)
-    if not path.exists():
-        raise errors.NotAvailable(f"there is no log at {path}: the server was never started", "Start it: inv dev-up")
+def logs(settings: config.Config, service: str = "", *, follow: bool = False, lines: int = 50) -> None:
+    """Print the end of the log of a service, or of the server; with `follow` go on until Ctrl-C."""
     if lines < 0:
         raise errors.ConfigError(f"--lines {lines} is negative", "Say how many lines to begin with.")
-    for text in _tail(path, lines):
-        print(text, end="")
-    sys.stdout.flush()
-    if follow:
-        for text in _written(path):
+    if settings.server.kind == "docker":
+        for text in commands.composed.logs(settings, service, follow=follow, lines=lines):
+            print(text.rstrip("\n"), flush=True)
+        return
+    if service:
+        path = commands.services.log_of(settings, service)
+    else:
+        _own(settings)
+        path = embedded.log_of(settings.home)
+        if not path.exists():
+            raise errors.NotAvailable(
+                f"there is no log at {path}: the server was never started", "Start it: inv dev-up"
+            )
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for text in collections.deque(file, maxlen=lines):
+            print(text, end="")
+        sys.stdout.flush()
+        if follow:
+            _follow(path, file)
+
+
+def _follow(path: Path, file: TextIO) -> None:
+    """Print what is written to a log from here on, also after it was cut or put aside."""
+    while True:
+        if text := file.read():
             print(text, end="", flush=True)
-
-
-def _tail(path: Path, count: int) -> list[str]:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.readlines()[-count:] if count else []
-
-
-def _written(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        file.seek(0, os.SEEK_END)
-        while True:
-            text = file.read()
-            if text:
-                yield text
-            else:
-                time.sleep(_FOLLOW_PAUSE)
+            continue
+        time.sleep(_FOLLOW_PAUSE)
+        with contextlib.suppress(FileNotFoundError):
+            there = path.stat()
+            if there.st_ino != os.fstat(file.fileno()).st_ino:
+                with path.open(encoding="utf-8", errors="replace") as anew:
+                    return _follow(path, anew)
+            if there.st_size < file.tell():
+                file.seek(0)

@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 
-from schemata import config, errors
+from schemata import commands, config, errors
 from schemata.adapters import catalog, embedded, libpq, waiting
-from schemata.core import outcome, urls
+from schemata.core import outcome, urls, voice
 
 _LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
@@ -23,13 +23,34 @@ class Choice:
     is_dev: bool = False
 
 
+def on(
+    settings: config.Config,
+    kind: str,
+    speak: voice.Voice,
+    environ: Mapping[str, str] = os.environ,
+) -> config.Config:
+    """Return the settings with the server that the flag names, if it names one; say which server it is and why."""
+    by = "SCHEMATA_SERVER_KIND" if environ.get("SCHEMATA_SERVER_KIND") else "settings"
+    if kind:
+        chosen = config.values.one_of("embedded", "docker", "external")(kind, "--server")
+        # The flag is this command's alone: the next one would look elsewhere.
+        lasting = "" if chosen == settings.server.kind else f"; for every command: export SCHEMATA_SERVER_KIND={chosen}"
+        by = f"--server{lasting}"
+        settings = dataclasses.replace(settings, server=dataclasses.replace(settings.server, kind=chosen))
+    speak.say(f"Server: {settings.server.kind} ({by})")
+    return settings
+
+
 def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = os.environ) -> Choice:
     """Return the database: --url, else the project's running dev server, else DATABASE_URL.
 
-    With [tool.schemata.server] kind = "external" the dev server is left out.
+    With [tool.schemata.server] kind = "external" the dev server is left out; with "docker" the database of the
+    Compose project is the one, whatever DATABASE_URL says.
     """
     if url:
         return _choice(url, "--url")
+    if settings.server.kind == "docker":
+        return Choice(commands.composed.url(settings), "docker", is_dev=True)
     if settings.server.kind == "embedded":
         running = embedded.find_running(settings.home)
         if running is not None:

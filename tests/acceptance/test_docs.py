@@ -1,8 +1,8 @@
 """The documents hold: every block in them runs, every command, flag, setting, error and finding is there and exists.
 
 How a document is read. `console` blocks run in order, in a scratch copy of the platform: each `$ ` line is a command
-that must succeed, the lines below it are in its output (`…` stands for anything). `sql`, `toml`, `python` and
-`dockerfile` blocks are checked as what they are. A comment before a block says what else it is for:
+that must succeed, the lines below it are in its output (`…` stands for anything). `sql`, `toml`, `python`, `json`,
+`yaml`, `sh` and `dockerfile` blocks are checked as what they are. A comment before a block says what else it is for:
 `<!-- append: GLOB -->` and `<!-- write: PATH -->` put it into a file, `<!-- project: new -->` leaves the platform for
 an empty folder.
 """
@@ -23,12 +23,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from invoke import collection
 
 import schemata
 from schemata import boot, config, errors, tasks
 from schemata.adapters import embedded
+from schemata.commands import services
 from schemata.core import checks, migration
+from tests.acceptance.test_services import free_ports
 from tests.conftest import REPOSITORY, Project
 
 DOCUMENTS = sorted(
@@ -36,6 +39,12 @@ DOCUMENTS = sorted(
 )
 # These start from nothing, take a minute and run this very file: tests/acceptance/test_scripts.py runs them.
 ELSEWHERE = ("./scripts/onboard", "./scripts/test")
+
+# Those of the last line are for the reader only.
+LANGUAGES = (
+    "console", "sql", "toml", "python", "dockerfile", "json", "yaml", "sh",
+    "text", "http", "mermaid",
+)  # fmt: skip
 
 _PIECE = re.compile(r"<!-- (?P<word>\w+): (?P<value>.*?) -->|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 
@@ -115,6 +124,13 @@ def used(project: Project, block: Block) -> None:
             assert config.parse(tomllib.loads(block.text)["tool"]["schemata"], project.root, {})
         case "python":
             compile(block.text, "block", "exec")
+        case "json":
+            json.loads(block.text)
+        case "yaml":
+            assert list(yaml.safe_load_all(block.text))
+        case "sh":
+            checked = project.run(["bash", "-n", "-c", block.text])
+            assert checked.returncode == 0, checked.stderr
         case "dockerfile":
             words = [word for line in block.text.splitlines() for word in json.loads(line.partition(" ")[2])]
             assert words[:3] == ["python", "-m", "schemata.boot"]
@@ -127,10 +143,16 @@ def scratch(tmp_path: Path) -> Iterator[Project]:
     project = Project(tmp_path / "platform")
     project.root.mkdir()
     shutil.copytree(REPOSITORY / "migrations", project.root / "migrations", ignore=shutil.ignore_patterns("manifest"))
+    shutil.copytree(REPOSITORY / "services", project.root / "services", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "tasks.py"):
         shutil.copy(REPOSITORY / name, project.root / name)
+    # Beside a developer's own system and other tests.
+    names = [item.name for item in config.load(REPOSITORY, {}).services]
+    for name, port in zip(names, free_ports(len(names)), strict=True):
+        project.environment[services.variable(name)] = str(port)
     yield project
     for home in tmp_path.glob("*/.schemata"):
+        services.clean(config.load(home.parent, {}))
         embedded.remove(home)
 
 
@@ -139,7 +161,7 @@ def test_every_block_of_a_document_runs(document: str, scratch: Project) -> None
     """What a reader copies from a document works, in the order in which it stands there."""
     project = scratch
     for block in blocks(document):
-        assert block.language in ("console", "sql", "toml", "python", "dockerfile", "text"), block
+        assert block.language in LANGUAGES, block
         if block.notes.get("project") == "new":
             project = Project(scratch.root.with_name("new"))
             project.root.mkdir()
@@ -248,7 +270,7 @@ def test_the_guide_lists_every_environment_variable() -> None:
     for path in (REPOSITORY / "schemata").rglob("*.py"):
         read |= set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', path.read_text(encoding="utf-8")))
     text = (REPOSITORY / "docs/database-migrations.md").read_text(encoding="utf-8")
-    not_ours = {"SUDO_UID", "TERM", "XDG_CACHE_HOME", "PGDATABASE"}
+    not_ours = {"SUDO_UID", "TERM", "XDG_CACHE_HOME", "PGDATABASE", "PYTHONPATH"}
     of_settings = {f"SCHEMATA_{key.upper().replace('.', '_')}" for key, _ in _settings(config.Config)}
     assert [name for name in sorted(read - not_ours - of_settings) if f"`{name}`" not in text] == []
 

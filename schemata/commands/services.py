@@ -1,0 +1,328 @@
+"""The project's services as processes of this machine: start what is not as it should be, wait, say how each is."""
+
+import dataclasses
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from schemata import config, errors
+from schemata.adapters import processes, signals, supervised
+from schemata.commands import starts
+from schemata.core import service, urls, voice
+
+STOP_PATIENCE = 5.0  # seconds from SIGTERM to SIGKILL
+_LOCK_PATIENCE = 30.0  # seconds beyond what the services themselves may take
+
+
+class PortInUse(errors.NotAvailable):
+    """A service's port is taken; nothing was started."""
+
+    def __init__(self, name: str, port: int, owner: str) -> None:
+        self.service, self.port, self.owner = name, port, owner
+        super().__init__(
+            f"port {port}, which {name} is to have, is used by {owner}, so nothing was started",
+            f"Stop that program, or set {variable(name)} to another port.",
+        )
+
+
+class NoSuchService(errors.ConfigError):
+    """A name is not one of the project's services."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.service = name
+        hint = config.values.suggest(name, known) if known else "Declare it: [tool.schemata.services.NAME]"
+        super().__init__(f"there is no service {name!r} in [tool.schemata.services]", hint)
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What became of the services.
+
+    :param complaints: for each that is not ready why, and the end of its log.
+    """
+
+    states: tuple[service.State, ...] = ()
+    complaints: tuple[str, ...] = ()
+    exit_code: int = errors.DONE
+
+
+def variable(name: str) -> str:
+    """Return the environment variable that says a service's port.
+
+    >>> variable("financial-svc")
+    'FINANCIAL_SVC_PORT'
+    """
+    return f"{name.upper().replace('-', '_')}_PORT"
+
+
+def chosen(
+    settings: config.Config, only: str = "", environ: Mapping[str, str] = os.environ
+) -> tuple[config.Service, ...]:
+    """Return the project's services, or those that `only` names (separated by commas), with their ports.
+
+    <NAME>_PORT in the environment wins over the setting. Raises ConfigError for a name or a port that is none.
+    """
+    known = [item.name for item in settings.services]
+    wanted = [name.strip() for name in only.split(",") if name.strip()] or known
+    for name in wanted:
+        if name not in known:
+            raise NoSuchService(name, known)
+    result: list[config.Service] = []
+    for item in settings.services:
+        text = environ.get(variable(item.name)) if item.port else None
+        if text:
+            port = config.values.count(1, 65535)(text, variable(item.name))
+            item = dataclasses.replace(item, port=port)
+        taken = [other.name for other in result if other.port == item.port != 0]
+        if taken:
+            where = variable(item.name)
+            raise config.values.InvalidSetting(where, f"{item.port} is the port of {taken[0]} too")
+        result.append(item)
+    return tuple(item for item in result if item.name in wanted)
+
+
+def require_ports(settings: config.Config, wanted: Sequence[config.Service]) -> None:
+    """Refuse, before anything is started, a port that somebody else has. Raises PortInUse. Changes nothing."""
+    ours: set[int] | None = None
+    for item in wanted:
+        running = supervised.find(settings.home, item.name)
+        if not item.port or (running is not None and running.port == item.port):
+            continue
+        # Imported here: where all services run, no port is looked at.
+        from schemata.adapters import postmaster
+
+        if postmaster.is_free(item.port):
+            continue
+        if ours is None:
+            ours = set(supervised.strays(settings.home))  # those whose file was lost too; they are stopped first
+        users = processes.listeners(item.port)
+        if not users or not all(pid in ours for pid in users):
+            raise PortInUse(item.name, item.port, processes.user_of_port(item.port))
+
+
+def up(
+    settings: config.Config,
+    wanted: Sequence[config.Service],
+    url: str,
+    build: str,
+    *,
+    own_server: bool,
+    everything: bool = True,
+    speak: voice.Voice = voice.SILENT,
+) -> Report:
+    """Start each service that does not run as it should, wait until all are ready, and say how each is.
+
+    One that runs already with the same command, port, database and migrations is left alone. One that ends or does
+    not become ready in time leaves the others as they are. On Ctrl-C and SIGTERM what this call started is stopped.
+
+    :param url: the database; its password reaches the services through their environment only.
+    :param build: the digest of the migrations; with other ones a service has another build.
+    :param own_server: the server is ours, and nothing that the caller's environment says of another one is passed on.
+    :param everything: services that run and are declared no more are stopped.
+    """
+    prints = {item.name: _fingerprint(settings, item, url, build) for item in wanted}
+    as_they_are = _all_ready(settings, wanted, prints, everything=everything)
+    if as_they_are is not None:
+        return Report(as_they_are)
+    patience = sum(item.patience for item in wanted) + _LOCK_PATIENCE
+    # Imported here: with nothing to do there is nothing to explain about a disk.
+    from schemata.adapters import homes
+
+    begun: list[str] = []
+    with signals.raised():
+        try:
+            with homes.plainly(settings.home), supervised.sole(settings.home, patience):
+                return _up(settings, wanted, url, prints, begun, speak, own_server=own_server, everything=everything)
+        except KeyboardInterrupt as error:
+            terminated = isinstance(error, signals.Terminated)
+            raise errors.Interrupted(
+                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; "
+                + (f"stopped again: {', '.join(begun)}" if begun else "no service was started"),
+                "The server and what ran before go on running: `inv dev-up` starts the rest, `inv dev-down` stops all.",
+                errors.TERMINATED if terminated else errors.INTERRUPTED,
+            ) from error
+
+
+def _up(
+    settings: config.Config,
+    wanted: Sequence[config.Service],
+    url: str,
+    prints: Mapping[str, str],
+    begun: list[str],
+    speak: voice.Voice,
+    *,
+    own_server: bool,
+    everything: bool,
+) -> Report:
+    """Do what `up` does, with the lock held; `begun` gets the names of what is started, before it is."""
+    watched: list[starts.Start] = []
+    try:
+        _make_way(settings, wanted, prints, speak, everything=everything)
+        for item in wanted:
+            found = supervised.find(settings.home, item.name)
+            if found is None:
+                begun.append(item.name)
+                watched.append(_started(settings, item, url, prints[item.name], own_server=own_server))
+            else:
+                state = service.State(item.name, service.STARTING, starts.url_of(item), was_running=True)
+                watched.append(starts.Start(item, found, None, time.monotonic(), 0, state))
+        starts.wait(watched, speak)
+    except KeyboardInterrupt:
+        with signals.held():
+            supervised.stop(settings.home, begun, STOP_PATIENCE, speak.say)
+        raise
+    finally:
+        for one in watched:
+            if one.child is not None:
+                one.child.release()
+    for one in watched:
+        if one.state.ok and not one.running.confirmed:
+            supervised.confirm(settings.home, one.running)
+    # As the server knows the password, and as it stands in the URL.
+    secrets = (urls.without_password(url)[1], url.partition("://")[2].rpartition("@")[0].partition(":")[2])
+    return Report(
+        tuple(one.state for one in watched),
+        tuple(starts.complaint(settings.home, one, secrets) for one in watched if not one.state.ok),
+        errors.worst([one.exit_code for one in watched]),
+    )
+
+
+def down(settings: config.Config, *, speak: voice.Voice = voice.SILENT) -> tuple[str, ...]:
+    """Stop every service of this project that runs, also one that its file was lost of; return their names."""
+    if not supervised.folder_of(settings.home).is_dir() and not supervised.strays(settings.home):
+        return ()
+    with supervised.sole(settings.home, _LOCK_PATIENCE):
+        return supervised.stop(settings.home, None, STOP_PATIENCE, speak.say)
+
+
+def clean(settings: config.Config, *, speak: voice.Voice = voice.SILENT) -> tuple[str, ...]:
+    """Stop every service of this project and delete their files and logs; return the names of those that ran."""
+    stopped = down(settings, speak=speak)
+    supervised.remove(settings.home)
+    return stopped
+
+
+def log_of(settings: config.Config, name: str) -> Path:
+    """Return a service's log. Raises NoSuchService, or NotAvailable when it was never started."""
+    known = [item.name for item in settings.services]
+    if name not in known:
+        raise NoSuchService(name, known)
+    path = supervised.log_of(settings.home, name)
+    if not path.exists():
+        raise errors.NotAvailable(f"there is no log at {path}: {name} was never started", "Start it: inv dev-up")
+    return path
+
+
+def running(settings: config.Config) -> tuple[str, ...]:
+    """Return the names of the declared services that run. Changes nothing."""
+    return tuple(item.name for item in settings.services if supervised.find(settings.home, item.name) is not None)
+
+
+def _all_ready(
+    settings: config.Config, wanted: Sequence[config.Service], prints: Mapping[str, str], *, everything: bool
+) -> tuple[service.State, ...] | None:
+    """Return how the services are when there is nothing to do; None when there is something. Takes no lock."""
+    if everything and set(supervised.names(settings.home)) - set(prints):
+        return None
+    states = []
+    for item in wanted:
+        found = supervised.find(settings.home, item.name)
+        if found is None or found.fingerprint != prints[item.name] or not found.confirmed:
+            return None
+        supervised.bound(settings.home, item.name)
+        revision = starts.revision(item)
+        if revision is None:
+            return None
+        states.append(service.State(item.name, service.READY, starts.url_of(item), revision, was_running=True))
+    return tuple(states)
+
+
+def _make_way(
+    settings: config.Config,
+    wanted: Sequence[config.Service],
+    prints: Mapping[str, str],
+    speak: voice.Voice,
+    *,
+    everything: bool,
+) -> None:
+    """Stop what runs otherwise than it should, or is declared no more."""
+    keep = set()
+    for item in wanted:
+        found = supervised.find(settings.home, item.name)
+        if found is None:
+            continue
+        if found.fingerprint != prints[item.name]:
+            speak.say(f"{item.name} is started anew: its settings, the database or the migrations changed.")
+        elif not found.confirmed and starts.revision(item) is None:
+            speak.say(f"{item.name} is started anew: it runs, but never became ready.")
+        else:
+            keep.add(item.name)
+    # Those that bear our mark may have lost their file, and would keep their port.
+    there = {*supervised.names(settings.home), *supervised.strays(settings.home).values()}
+    declared = {item.name for item in settings.services}
+    doomed = {name for name in there if name in prints or (everything and name not in declared)} - keep
+    if doomed:
+        stopped = supervised.stop(settings.home, doomed, STOP_PATIENCE, speak.say)
+        if gone := [name for name in stopped if name not in declared]:
+            speak.say(f"Stopped, because no settings declare it any more: {', '.join(gone)}")
+
+
+def _started(
+    settings: config.Config, item: config.Service, url: str, fingerprint: str, *, own_server: bool
+) -> starts.Start:
+    supervised.bound(settings.home, item.name)
+    log = supervised.log_of(settings.home, item.name)
+    log_from = log.stat().st_size if log.exists() else 0
+    order = supervised.Order(
+        item.name,
+        _command(item),
+        _environment(settings, item, url, os.environ, own_server=own_server),
+        settings.root,
+        item.port,
+        fingerprint,
+    )
+    began = time.monotonic()
+    made, child = supervised.start(settings.home, order)
+    return starts.Start(
+        item, made, child, began, log_from, service.State(item.name, service.STARTING, starts.url_of(item))
+    )
+
+
+def _command(item: config.Service) -> list[str]:
+    words = list(item.command)
+    if words[0] in ("python", "python3"):
+        words[0] = sys.executable
+    return [sys.executable, "-m", "schemata.boot", item.name, "--", *words]
+
+
+def _environment(
+    settings: config.Config, item: config.Service, url: str, environ: Mapping[str, str], *, own_server: bool
+) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name != "PORT" and not (own_server and name.startswith("PG") and name[2:].isupper())
+    }
+    places = [str(settings.root)]
+    if settings.client.package:
+        places.append(str(settings.root / settings.client.folder))
+    return {
+        **kept,
+        "DATABASE_URL": url,
+        "HOST": starts.HOST,
+        **({"PORT": str(item.port)} if item.port else {}),
+        "SCHEMATA_ROOT": str(settings.root),
+        "PYTHONPATH": os.pathsep.join(filter(None, [*places, kept.get("PYTHONPATH", "")])),
+        # A log that is read while the service runs.
+        "PYTHONUNBUFFERED": kept.get("PYTHONUNBUFFERED", "1"),
+    }
+
+
+def _fingerprint(settings: config.Config, item: config.Service, url: str, build: str) -> str:
+    # The environment's folder, not sys.executable: that is `python` or `python3`, by the way one came.
+    facts = [sys.prefix, *item.command, str(item.port), item.ready, str(item.client), str(settings.root), url, build]
+    facts += [settings.client.package, settings.client.folder, settings.accepts]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
