@@ -1,0 +1,64 @@
+"""Copies of the repository in which commands may run, and ports that are free."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from schemata import config
+from schemata.adapters import embedded
+from tests.conftest import REPOSITORY
+
+
+def until(wanted: Callable[[], bool], seconds: float, tell: Callable[[], str]) -> None:
+    """Ask until it is so; fail after `seconds`, with what `tell` says."""
+    deadline = time.monotonic() + seconds
+    while not wanted():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not so after {seconds:.0f} s:\n{tell()}")
+        # A pause between two questions, not a guess at how long something takes.
+        time.sleep(0.3)
+
+
+def copy(root: Path) -> Path:
+    """Copy what commands of the platform need; return its folder."""
+    root.mkdir(parents=True)
+    left_out = shutil.ignore_patterns("manifest", "__pycache__")
+    for name in ("migrations", "services"):
+        shutil.copytree(REPOSITORY / name, root / name, ignore=left_out)
+    for name in ("pyproject.toml", "tasks.py", "compose.yaml"):
+        shutil.copy(REPOSITORY / name, root / name)
+    return root
+
+
+def free_ports() -> dict[str, str]:
+    """Return a variable for the port of each service, as dev-up and Compose read them, with a port that is free now."""
+    found = {}
+    with contextlib.ExitStack() as held:
+        for service in config.load(REPOSITORY, {}).services:
+            # Held until all are known: else one could be found twice.
+            listener = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+            found[f"{service.name.upper().replace('-', '_')}_PORT"] = str(listener.getsockname()[1])
+    return found
+
+
+def stop(root: Path, environment: dict[str, str]) -> None:
+    """Stop what the commands in a copy have left running."""
+    subprocess.run(
+        [sys.executable, "-m", "invoke", "dev-down"],
+        cwd=root,
+        env={**environment, "PATH": environment.get("PATH", os.environ["PATH"])},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    if (root / ".schemata").exists():
+        embedded.remove(root / ".schemata")
