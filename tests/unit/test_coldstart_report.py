@@ -131,6 +131,15 @@ def test_a_narrowed_column_has_no_gaps(tmp_path: Path, capsys: pytest.CaptureFix
     assert "pg17: only some states were asked for" in capsys.readouterr().out
 
 
+def test_what_an_earlier_run_left_has_no_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A column that is not among those that are expected is left out, red as it may be."""
+    _folder(tmp_path, _column("pg14", current=cells.RED), _column("pg17"))
+    (tmp_path / "junit-pg14.xml").write_text('<testsuite><testcase name="x"><error/></testcase></testsuite>')
+    assert report.main([str(tmp_path), "--expect", "pg17"]) == 0
+    assert "pg14" not in capsys.readouterr().out
+    assert report.main([str(tmp_path)]) == 1
+
+
 def test_the_terminal_grid_is_at_most_100_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All six columns, missing ones and long reasons too, fit a terminal; no reason is cut off."""
     reason = "x" * 500

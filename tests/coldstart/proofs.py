@@ -1,0 +1,133 @@
+"""What must be so at the end of a cell: asked from another connection and from pg_dump."""
+
+import difflib
+import re
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from schemata import config
+from schemata.adapters import binaries, files, history
+from schemata.commands import checks
+from schemata.core import urls
+from tests import conftest
+from tests.conftest import REPOSITORY
+
+SETTINGS = config.load(REPOSITORY, {})
+MIGRATIONS = files.read(SETTINGS.migrations, SETTINGS.schemas)
+SERVICES = tuple(service.name for service in SETTINGS.services)
+#: The one migration that the next release has.
+NEWER = "financial.20990101000000.add_clients_last_seen_at"
+
+# Committed, and not made from the migrations: a reference that is made from the same files as what is compared to it
+# shows nothing of an index that is gone from them.
+_EXPECTED = Path(__file__).with_name("structure.txt")
+# Rows that a migration writes carry the time at which it did.
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d(?::\d\d)?")
+_STRUCTURE = """
+    SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname = ANY(%(schemas)s)
+    UNION ALL
+    SELECT CASE WHEN relkind IN ('r', 'p') THEN 'table ' ELSE 'index ' END
+        || relnamespace::regnamespace || '.' || relname
+    FROM pg_class WHERE relkind IN ('r', 'p', 'i', 'I') AND relnamespace::regnamespace::text = ANY(%(schemas)s)
+    UNION ALL
+    SELECT 'constraint ' || connamespace::regnamespace || '.' || conname FROM pg_constraint
+    -- Only PostgreSQL 18 and later has a row for NOT NULL.
+    WHERE contype <> 'n' AND connamespace::regnamespace::text = ANY(%(schemas)s)
+    UNION ALL
+    SELECT 'trigger ' || tgrelid::regclass || '.' || tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
+    WHERE NOT tgisinternal AND c.relnamespace::regnamespace::text = ANY(%(schemas)s)
+"""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a database is that nothing disturbed on its way to the current schema."""
+
+    dump: str
+    revision: str
+
+
+def fresh_head(server: str, admin: psycopg.Connection, programs: binaries.Binaries) -> Head:
+    """Bring a database of its own to the current schema by psql alone, and return what it is; it is dropped.
+
+    The engine has no part in this, but for the text that makes its history's tables.
+    """
+    name = f"head_{uuid.uuid4().hex[:8]}"
+    admin.execute(f'CREATE DATABASE "{name}"')
+    try:
+        url = urls.with_database(server, name)
+        schemas = "; ".join(f'CREATE SCHEMA IF NOT EXISTS "{schema}"' for schema in SETTINGS.schemas)
+        _psql(programs, url, f"{schemas}; {history.History(SETTINGS.history_schema).create()}")
+        for item in MIGRATIONS:
+            whole = ["--single-transaction"] if item.transactional else []
+            _psql(programs, url, f'SET search_path = "{item.schema}", pg_catalog;\n{item.sql}', *whole)
+        return Head(comparable(conftest.pg_dump(programs, url)), MIGRATIONS[-1].id)
+    finally:
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _psql(programs: binaries.Binaries, url: str, sql: str, *options: str) -> None:
+    command = [str(programs.program("psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, f"--dbname={url}"]
+    done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def comparable(dump: str) -> str:
+    """Return a dump without the times in its rows."""
+    return _TIME.sub("<time>", dump)
+
+
+def whole_dump(programs: binaries.Binaries, url: str) -> str:
+    """Return everything that a database holds, the history's rows too: for what must leave no trace at all."""
+    command = [str(programs.program("pg_dump")), "--restrict-key=x", f"--dbname={url}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def assert_same(found: str, wanted: str, what: str) -> None:
+    """Fail with the difference, which pytest would bury in two whole dumps."""
+    if found != wanted:
+        lines = difflib.unified_diff(wanted.splitlines(), found.splitlines(), "wanted", "found", lineterm="", n=1)
+        raise AssertionError(f"{what}:\n" + "\n".join(list(lines)[:60]))
+
+
+def assert_smoke(url: str, settings: config.Config = SETTINGS) -> None:
+    """Every question of the smoke list has the right answer."""
+    result = checks.smoke(settings, url=url)
+    assert result.ok, "smoke: " + "\n".join(note for note in result.notes if note)
+
+
+def assert_structure(url: str) -> None:
+    """Schemas, tables, indexes, constraints and triggers are those of the committed list."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(_STRUCTURE, {"schemas": list(SETTINGS.schemas)}).fetchall()
+        invalid = connection.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid").fetchall()
+    assert invalid == [], f"INVALID: {invalid}"
+    found = "\n".join(sorted(str(row[0]) for row in rows)) + "\n"
+    assert_same(found, _EXPECTED.read_text(encoding="utf-8"), f"the structure is not that of {_EXPECTED.name}")
+
+
+def assert_recorded_once(url: str) -> None:
+    """The history has each migration exactly once, applied once."""
+    with psycopg.connect(url) as connection:
+        recorded = connection.execute("SELECT migration_id FROM schemata._yoyo_migration").fetchall()
+        # A migration that was rolled back since is applied once more.
+        applied = connection.execute(
+            """SELECT migration_id FROM schemata.attempts a WHERE direction = 'apply' AND state = 'applied'
+            AND NOT EXISTS (SELECT FROM schemata.attempts later WHERE later.migration_id = a.migration_id
+                AND later.direction = 'rollback' AND later.attempt > a.attempt)"""
+        ).fetchall()
+    wanted = sorted(item.id for item in MIGRATIONS)
+    assert sorted(row[0] for row in recorded) == wanted
+    assert sorted(row[0] for row in applied) == wanted
+
+
+def assert_current(url: str, head: Head, programs: binaries.Binaries) -> None:
+    """The database is at the current schema: all of smoke, pg_dump, the committed list and the history say so."""
+    assert_smoke(url)
+    assert_structure(url)
+    assert_same(comparable(conftest.pg_dump(programs, url)), head.dump, "pg_dump differs from that of a fresh head")
+    assert_recorded_once(url)
