@@ -37,10 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Say which server programs are used, so that a log can be read without asking."""
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which server programs are used and what is left out, so that a log can be read without asking."""
     found = _programs(config.getoption("--postgres"))
-    return f"PostgreSQL {found.version} ({found.source})"
+    lines = [f"PostgreSQL {found.version} ({found.source})"]
+    if not any("coldstart" in str(argument) for argument in config.args):
+        lines.append("left out: tests/coldstart (nox -s coldstart, or name the folder)")
+    return lines
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
