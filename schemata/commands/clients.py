@@ -39,8 +39,6 @@ class GeneratorNotFound(errors.NotAvailable):
 class NotMigrated(errors.Error):
     """The database is not what this build's migrations make, so a client of it would be another build's."""
 
-    exit_code = errors.PENDING
-
     def __init__(self, pending: int, first: str) -> None:
         super().__init__(
             f"{pending} migration{'s are' if pending > 1 else ' is'} pending ({first}), "
