@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -225,10 +225,18 @@ def _described(facts: Mapping[str, Any]) -> Container:
     )
 
 
-def _ready_after(started: str, checks: "list[Mapping[str, Any]] | tuple[()]") -> float | None:
+def _ready_after(started: str, checks: "Sequence[Mapping[str, Any]]") -> float | None:
+    """Return the seconds until the first check that passed.
+
+    >>> ended = {"01": 0, "05": 1, "06": 0}
+    >>> checks = [{"End": f"2026-01-01T00:00:{second}Z", "ExitCode": code} for second, code in ended.items()]
+    >>> _ready_after("2026-01-01T00:00:04Z", checks)  # the first one is of the run before
+    2.0
+    """
+    own = [check for check in checks if _moment(check["End"]) >= _moment(started)]
     # Docker keeps the last five checks. If the oldest of them passed already, nobody knows which was the first.
-    if checks and (len(checks) < 5 or checks[0]["ExitCode"] != 0):
-        for check in checks:
+    if own and (len(own) < 5 or own[0]["ExitCode"] != 0):
+        for check in own:
             if check["ExitCode"] == 0:
                 return (_moment(check["End"]) - _moment(started)).total_seconds()
     return None
