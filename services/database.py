@@ -12,6 +12,11 @@ from schemata.core import urls
 #: Seconds that a try to connect may take, and a request's statement.
 CONNECT_TIMEOUT: Final = 2
 STATEMENT_TIMEOUT: Final = 3.0
+#: Seconds that a transaction may stand still: who is frozen in one, or without power, holds its locks no longer.
+IDLE_IN_TRANSACTION: Final = 10.0
+#: After how many seconds of silence the other end of a connection is asked whether it lives, how often, how many times.
+_KEEPALIVE: Final = (10, 5, 3)
+_DEAD_AFTER: Final = 25_000  # milliseconds
 
 #: The server is away, stops, starts, is full, is read-only, or has not the tables yet: all of it passes.
 _AWAY = ("08", "57P", "53", "25006", "42P01", "3F000", "42703", "3D000", "28", "42501", "58")
@@ -38,7 +43,12 @@ def settings(service: str) -> dict[str, Any]:
             f"DATABASE_URL cannot be read: {urls.conceal(str(error).strip(), known)}",
             "Write it as postgresql://USER:PASSWORD@HOST/DATABASE, with special characters percent-encoded.",
         ) from error
+    idle, interval, count = _KEEPALIVE
     return {
+        "keepalives_idle": idle,
+        "keepalives_interval": interval,
+        "keepalives_count": count,
+        "tcp_user_timeout": _DEAD_AFTER,
         **read,
         "application_name": service,
         "connect_timeout": CONNECT_TIMEOUT,
@@ -48,9 +58,22 @@ def settings(service: str) -> dict[str, Any]:
     }
 
 
-def session(statement_timeout: float = STATEMENT_TIMEOUT) -> str:
-    """Return the SQL that each new connection begins with; as startup options a pooler would refuse them."""
-    return f"SET statement_timeout = {round(statement_timeout * 1000)}; SET timezone = 'UTC'"
+def session(statement_timeout: float = STATEMENT_TIMEOUT, lock_timeout: float = 0) -> str:
+    """Return the SQL that each new connection begins with; as startup options a pooler would refuse them.
+
+    Seconds; 0 is no limit. The keepalives are the server's, which finds out with them that this end is gone.
+    """
+    idle, interval, count = _KEEPALIVE
+    settings = {
+        "statement_timeout": round(statement_timeout * 1000),
+        "lock_timeout": round(lock_timeout * 1000),
+        "idle_in_transaction_session_timeout": round(IDLE_IN_TRANSACTION * 1000),
+        "tcp_keepalives_idle": idle,
+        "tcp_keepalives_interval": interval,
+        "tcp_keepalives_count": count,
+        "tcp_user_timeout": _DEAD_AFTER,
+    }
+    return "; ".join([*(f"SET {name} = {value}" for name, value in settings.items()), "SET timezone = 'UTC'"])
 
 
 def is_away(error: psycopg.Error) -> bool:
@@ -75,6 +98,8 @@ def in_words(error: psycopg.Error) -> str:
         return "the account may not read the history of migrations"
     if state in ("42P01", "42703", "3F000"):
         return "the database is not at a revision that this build knows"
+    if state == "55P03":
+        return "another transaction is in the way"
     if state == "57014":
         return "the database does not answer in time"
     return "the database cannot be reached" if not state else f"the database answers with an error ({state})"

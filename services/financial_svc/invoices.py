@@ -10,7 +10,11 @@ _LIMIT: Final = decimal.Decimal(10) ** 16
 
 
 class OutOfRange(Exception):
-    """A sum is negative or beyond what an invoice can hold."""
+    """A sum is negative or beyond what an invoice can hold; `line` (from 0): already the amount of that one is."""
+
+    def __init__(self, line: int | None = None) -> None:
+        super().__init__(line)
+        self.line = line
 
 
 def totals(lines: Sequence[Mapping[str, Any]]) -> tuple[decimal.Decimal, decimal.Decimal]:
@@ -23,12 +27,12 @@ def totals(lines: Sequence[Mapping[str, Any]]) -> tuple[decimal.Decimal, decimal
     """
     with decimal.localcontext(prec=80):
         subtotal = tax = decimal.Decimal("0.0000")
-        for line in lines:
+        for at, line in enumerate(lines):
             amount = _rounded(line.get("quantity", decimal.Decimal(1)) * line["unit_price"])
             subtotal += amount
             tax += _rounded(amount * line.get("tax_rate", decimal.Decimal(0)))
             if abs(amount) >= _LIMIT:
-                raise OutOfRange
+                raise OutOfRange(at)
         if subtotal < 0 or tax < 0 or subtotal + tax >= _LIMIT:
             raise OutOfRange
         return subtotal, tax

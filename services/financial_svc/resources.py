@@ -89,9 +89,9 @@ ACCOUNTS: Final = resources.Resource(
 LINES: Final = (
     kinds.Field("line_number", kinds.whole(), "Its place, from 1.", "never"),
     kinds.Field("description", kinds.text(1_000, "Consulting"), "What was done."),
-    kinds.Field("quantity", kinds.number(20, 6, "2", positive=True), "How much; 1 when not given.", "optional"),
+    kinds.Field("quantity", kinds.number(20, 6, "2", above_zero=True), "How much; 1 when not given.", "optional"),
     kinds.Field("unit_price", kinds.number(20, 4, "50.00"), "Negative for a discount."),
-    kinds.Field("tax_rate", kinds.number(7, 6, "0.19", positive=True), "A share: 0.19 is 19 %.", "optional"),
+    kinds.Field("tax_rate", kinds.number(7, 6, "0.19", positive=True, most=1), "A share: 0.19 is 19 %.", "optional"),
     kinds.Field("amount", _MONEY, "quantity times unit_price, without tax.", "never"),
 )
 INVOICES: Final = resources.Resource(

@@ -171,9 +171,12 @@ def _made(resource: resources.Resource, values: Mapping[str, Any]) -> Any:
     lines = values["lines"]
     try:
         subtotal, tax = invoices.totals(lines)
-    except invoices.OutOfRange:
-        text = "lines must not come to a negative sum, nor to one beyond 16 digits"
-        raise problems.Problem(422, f"{text}.", [problems.Fault(text, "/lines")]) from None
+    except invoices.OutOfRange as error:
+        if error.line is None:
+            place, text = "lines", "must not come to a negative sum, nor to one beyond 16 digits"
+        else:
+            place, text = f"lines/{error.line}", "must not come to an amount beyond 16 digits"
+        raise problems.Problem(422, f"{place} {text}.", [problems.Fault(f"{place} {text}", f"/{place}")]) from None
     head = {name: value for name, value in values.items() if name != "lines"}
     return financial.Invoices(
         **head,

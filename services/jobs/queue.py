@@ -84,7 +84,20 @@ SET state = CASE WHEN %(hopeless)s OR attempts >= max_attempts THEN 'failed' ELS
     run_at = now() + make_interval(secs => %(delay)s),
     last_error = %(error)s, locked_by = NULL, locked_at = NULL, heartbeat_at = NULL
 WHERE {_MINE}
-RETURNING state
+RETURNING id, kind, payload, attempts AS attempt, state
+"""
+
+#: Somebody else's lock is in the way: queue the job again as if it had not been claimed, for later. The attempt does
+#: not count, for it is not the job's fault; so the pause grows with the job's age.
+DEFER: Final = f"""
+UPDATE public.jobs
+SET state = 'queued', attempts = attempts - 1, last_error = %(error)s,
+    run_at = now() + (0.8 + 0.4 * random()) * make_interval(
+        secs => least(%(cap)s, greatest(1, extract(epoch FROM now() - created_at)::float8 / 2))
+    ),
+    locked_by = NULL, locked_at = NULL, heartbeat_at = NULL
+WHERE {_MINE}
+RETURNING id
 """
 
 #: The worker stops: queue the job again as if it had not been claimed.
@@ -95,30 +108,41 @@ WHERE {_MINE}
 RETURNING id
 """
 
-#: Queue again what nobody works at any more: its heartbeat stopped, or (`worker` given) it was this worker's before it
-#: lost its connection. A lost attempt counts, so that a job that kills its worker ends some day.
+#: Queue again one job that nobody works at any more: its heartbeat stopped, or (`worker` given) it was this worker's
+#: before it lost its connection. A lost attempt counts, so that a job that kills its worker ends some day; that of a
+#: kind which this build does not know is failed by one that does, and knows what else has to be done then.
+#: `skipped`: ids that were tried already. One at a time, so that one that somebody has locked holds up no other.
 SWEEP: Final = """
 UPDATE public.jobs
 SET state = CASE WHEN attempts >= max_attempts THEN 'failed' ELSE 'queued' END,
     finished_at = CASE WHEN attempts >= max_attempts THEN now() END,
     last_error = 'lost: no sign of life from ' || locked_by || ' since ' || heartbeat_at,
     locked_by = NULL, locked_at = NULL, heartbeat_at = NULL
-WHERE id IN (
+WHERE id = (
     SELECT id FROM public.jobs
     WHERE queue = %(queue)s AND state = 'running'
         AND (heartbeat_at < now() - make_interval(secs => %(lost_after)s) OR locked_by = %(worker)s)
+        AND (attempts < max_attempts OR kind = ANY(%(kinds)s)) AND id <> ALL(%(skipped)s)
     ORDER BY id
     FOR UPDATE SKIP LOCKED
+    LIMIT 1
 )
-RETURNING id, state
+RETURNING id, kind, payload, attempts AS attempt, state
 """
 
-#: A job that somebody queued with all its attempts used up would be claimed never, and wait for ever.
+#: A job that somebody queued with all its attempts used up would be claimed never, and wait for ever. One, like SWEEP.
 FAIL_SPENT: Final = """
 UPDATE public.jobs
 SET state = 'failed', finished_at = now(), last_error = coalesce(last_error, 'queued without an attempt left')
-WHERE queue = %(queue)s AND state = 'queued' AND attempts >= max_attempts
-RETURNING id
+WHERE id = (
+    SELECT id FROM public.jobs
+    WHERE queue = %(queue)s AND state = 'queued' AND attempts >= max_attempts
+        AND kind = ANY(%(kinds)s) AND id <> ALL(%(skipped)s)
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+    LIMIT 1
+)
+RETURNING id, kind, payload, attempts AS attempt, state
 """
 
 #: Forget finished jobs after their time, some at once.

@@ -13,16 +13,22 @@ from services.jobs import worker
 from services.web import application, readiness
 
 
-def main(name: str, queue: str, handlers: Mapping[str, worker.Handler]) -> int:
+def main(name: str, queue: str, handlers: Mapping[str, worker.Handler], given_up: Mapping[str, worker.GivenUp]) -> int:
     """Work through a queue until a signal comes; return the exit code."""
     stopping = asyncio.Event()
-    return serving.main(name, lambda: _make(name, queue, handlers, stopping), stopping)
+    return serving.main(name, lambda: _make(name, queue, handlers, given_up, stopping), stopping)
 
 
-def _make(name: str, queue: str, handlers: Mapping[str, worker.Handler], stopping: asyncio.Event) -> ASGIApp:
+def _make(
+    name: str,
+    queue: str,
+    handlers: Mapping[str, worker.Handler],
+    given_up: Mapping[str, worker.GivenUp],
+    stopping: asyncio.Event,
+) -> ASGIApp:
     settings = database.settings(name)
     ready = readiness.Readiness(judging.build(), settings)
-    works = worker.Worker(queue, handlers, settings, ready, stopping)
+    works = worker.Worker(queue, handlers, given_up, settings, ready, stopping)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:

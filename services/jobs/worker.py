@@ -1,7 +1,8 @@
 """The loop of a worker: claim a job, keep it alive, do it, say how it ended.
 
 A job is done once, whatever dies: its work and its success are one transaction, and the success is only recorded
-while the job is still this worker's own. A worker that was taken for dead and comes back rolls back.
+while the job is still this worker's own. A worker that was taken for dead and comes back rolls back; one that stays
+frozen in a transaction is put out of it by the server, and nobody waits for its locks longer than LOCK_TIMEOUT.
 """
 
 import asyncio
@@ -29,10 +30,18 @@ GRACE: Final = 3.0
 #: Seconds before the second attempt; doubled with each, up to the cap.
 BACKOFF: Final = 1.0
 BACKOFF_CAP: Final = 300.0
+#: Seconds that a job waits for somebody else's lock before it goes back to the queue, and the longest pause then;
+#: that the sweep waits, which can come again; and the least that a job's transaction may stand still.
+LOCK_TIMEOUT: Final = 5.0
+DEFER_CAP: Final = 60.0
+SWEEP_LOCK_TIMEOUT: Final = 0.2
+LEAST_IDLE: Final = 3.0
 
 Connection = psycopg.AsyncConnection[psycopg.rows.DictRow]
 #: Does the work of one kind in the transaction of the connection.
 Handler = Callable[[Connection, Mapping[str, Any]], Awaitable[None]]
+#: Says of what a job is about that it will not be done, in the transaction that fails the job; the text is for people.
+GivenUp = Callable[[Connection, Mapping[str, Any], str], Awaitable[None]]
 
 
 class Hopeless(Exception):
@@ -50,12 +59,14 @@ class Worker:
         self,
         name: str,
         handlers: Mapping[str, Handler],
+        given_up: Mapping[str, GivenUp],
         settings: dict[str, Any],
         ready: readiness.Readiness,
         stopping: asyncio.Event,
     ) -> None:
         self._queue = name
         self._handlers = handlers
+        self._given_up = given_up
         self._arguments = {**settings, "row_factory": psycopg.rows.dict_row}
         self._ready = ready
         self._stopping = stopping
@@ -81,8 +92,8 @@ class Worker:
     async def _connect(self) -> AsyncIterator[Connection]:
         connection: Connection = await psycopg.AsyncConnection.connect(**self._arguments)
         try:
-            # No limit for a statement: a job may wait for a lock as long as its heart beats.
-            await connection.execute(database.session(0).encode())
+            # No limit for a statement: a job may take as long as its heart beats.
+            await connection.execute(database.session(0, LOCK_TIMEOUT).encode())
             yield connection
         finally:
             await connection.close()
@@ -114,12 +125,65 @@ class Worker:
         self._settings = system_settings.read([(row["key"], row["value"]) for row in await cursor.fetchall()])
 
     async def _sweep(self, control: Connection) -> None:
-        lost_after = self._settings["jobs.lost_after_seconds"]
-        arguments = {"queue": self._queue, "worker": self._me, "lost_after": lost_after}
-        for row in await (await control.execute(queue.SWEEP, arguments)).fetchall():
-            logs.LOG.warning("job %s was lost; now it is %s", row["id"], row["state"])
-        for row in await (await control.execute(queue.FAIL_SPENT, arguments)).fetchall():
-            logs.LOG.warning("job %s had no attempt left; now it is failed", row["id"])
+        for statement, text in ((queue.SWEEP, "was lost"), (queue.FAIL_SPENT, "had no attempt left")):
+            skipped: list[int] = []
+            while not self._stopping.is_set():
+                row = await self._swept(control, statement, skipped)
+                if row is None:
+                    break
+                # What it is about may be locked by whoever was lost: the next sweep sees whether it still is.
+                state = "left for the next look" if row["id"] in skipped else row["state"]
+                logs.LOG.warning("job %s %s; now it is %s", row["id"], text, state)
+
+    async def _swept(self, control: Connection, statement: str, skipped: list[int]) -> psycopg.rows.DictRow | None:
+        arguments = {
+            "queue": self._queue,
+            "worker": self._me,
+            "lost_after": self._settings["jobs.lost_after_seconds"],
+            "kinds": list(self._handlers),
+            "skipped": skipped,
+        }
+        row = None
+        try:
+            async with self._transaction(control, SWEEP_LOCK_TIMEOUT):
+                row = await (await control.execute(statement.encode(), arguments)).fetchone()
+                if row is not None and row["state"] == "failed":
+                    await self._give_up(control, row)
+        except psycopg.errors.LockNotAvailable:
+            if row is None:
+                raise
+            skipped.append(row["id"])
+        return row
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, connection: Connection, lock_timeout: float) -> AsyncIterator[None]:
+        """Begin a transaction that the server ends when this process stands still, so that its locks go."""
+        idle = max(LEAST_IDLE, self._settings["jobs.lost_after_seconds"])
+        async with connection.transaction():
+            await connection.execute(
+                "SELECT set_config('idle_in_transaction_session_timeout', %s, true),"
+                " set_config('lock_timeout', %s, true)",
+                (f"{idle * 1000:.0f}", f"{lock_timeout * 1000:.0f}"),
+            )
+            yield
+
+    async def _give_up(self, control: Connection, row: Mapping[str, Any]) -> None:
+        """Tell what the job is about, in the transaction that fails the job. Raises LockNotAvailable."""
+        tell = self._given_up.get(row["kind"])
+        if tell is None:
+            return
+        try:
+            async with control.transaction():
+                times = "once" if row["attempt"] == 1 else f"{row['attempt']} times"
+                reason = f"the platform tried it {times} and could not do it; job {row['id']} has the error"
+                await tell(control, row["payload"], reason)
+        except psycopg.errors.LockNotAvailable:
+            raise
+        except (psycopg.Error, Hopeless) as error:
+            if control.closed:
+                raise
+            # The job has failed all the same; else it would be tried for ever.
+            logs.LOG.warning("what job %s is about was not told: %s", row["id"], " ".join(str(error).split()))
 
     async def _claim(self, control: Connection) -> queue.Claimed | None:
         arguments = {"queue": self._queue, "worker": self._me, "kinds": list(self._handlers)}
@@ -157,7 +221,7 @@ class Worker:
             await self._failed(control, job, broken, facts)
 
     async def _do(self, work: Connection, job: queue.Claimed) -> None:
-        async with work.transaction():
+        async with self._transaction(work, LOCK_TIMEOUT):
             await self._handlers[job.kind](work, job.payload)
             if await (await work.execute(queue.SUCCEED, self._mine(job))).fetchone() is None:
                 raise _Lost
@@ -165,8 +229,10 @@ class Worker:
     async def _beat(self, control: Connection, job: queue.Claimed) -> None:
         while True:
             await asyncio.sleep(self._settings["jobs.heartbeat_seconds"])
-            if await (await control.execute(queue.HEARTBEAT, self._mine(job))).fetchone() is None:
-                raise _Lost
+            # A beat that waits for a lock is left out; the job goes on.
+            with contextlib.suppress(psycopg.errors.LockNotAvailable):
+                if await (await control.execute(queue.HEARTBEAT, self._mine(job))).fetchone() is None:
+                    raise _Lost
 
     async def _failed(
         self, control: Connection, job: queue.Claimed, error: BaseException, facts: Mapping[str, Any]
@@ -176,7 +242,17 @@ class Worker:
         delay = min(BACKOFF_CAP, BACKOFF * 2 ** (job.attempt - 1)) * random.uniform(0.8, 1.2)
         text = f"{type(error).__name__}: {error}".replace("\x00", "")[:2_000]
         arguments = {**self._mine(job), "hopeless": hopeless, "delay": delay, "error": text}
-        row = await (await control.execute(queue.FAIL, arguments)).fetchone()
+        try:
+            if isinstance(error, psycopg.errors.LockNotAvailable):
+                raise error
+            async with self._transaction(control, LOCK_TIMEOUT):
+                row = await (await control.execute(queue.FAIL, arguments)).fetchone()
+                if row is not None and row["state"] == "failed":
+                    await self._give_up(control, row)
+        except psycopg.errors.LockNotAvailable:
+            await control.execute(queue.DEFER, {**self._mine(job), "cap": DEFER_CAP, "error": text})
+            logs.LOG.warning("job waits for another's lock; queued for later", extra={"facts": facts})
+            return
         state = row["state"] if row else "another's"
         unexpected = None if isinstance(error, Hopeless | psycopg.Error) else error
         logs.LOG.warning("job failed: %s; now it is %s", text, state, extra={"facts": facts}, exc_info=unexpected)

@@ -13,6 +13,9 @@ _INSTRUMENT: Final = kinds.Field(
 )
 _CURRENCY: Final = kinds.Field("currency", kinds.text(3, "EUR", "^[A-Z]{3}$"), "ISO 4217; that of the account.")
 
+#: Bytes of JSON text.
+PARAMETERS_MOST: Final = 64 * 1024
+
 STRATEGIES: Final = resources.Resource(
     "/strategies",
     "trading.strategies",
@@ -21,11 +24,18 @@ STRATEGIES: Final = resources.Resource(
         _ID,
         kinds.Field("owner_id", kinds.whole(), "The user on whose behalf it trades."),
         kinds.Field("name", kinds.text(200, "Trend following"), "Unique for its owner."),
-        kinds.Field("description", kinds.text(10_000, "Buys what rises.", least=0), "For people.", "optional"),
+        kinds.Field("description", kinds.text(1_000, "Buys what rises.", least=0), "For people.", "optional"),
         kinds.Field(
             "status", kinds.choice("draft", "active", "paused", "archived"), "Only an active one trades.", "optional"
         ),
-        kinds.Field("parameters", kinds.anything({"window": 20}), "What the program reads.", "optional"),
+        kinds.Field(
+            "parameters",
+            kinds.anything({"window": 20}, PARAMETERS_MOST),
+            f"What the program reads: at most {PARAMETERS_MOST} bytes of JSON, 20 levels deep; its numbers are kept "
+            "exactly, each of at most 1000 digits written out. Lists leave it out.",
+            "optional",
+            listed=False,
+        ),
         _CREATED,
         _UPDATED,
     ),
@@ -48,13 +58,18 @@ ORDERS: Final = resources.Resource(
         kinds.Field("side", kinds.choice("buy", "sell"), "Its direction."),
         kinds.Field("order_type", kinds.choice("market", "limit", "stop", "stop_limit"), "Which prices it has."),
         kinds.Field("time_in_force", kinds.choice("day", "gtc", "ioc", "fok"), "How long it lives.", "optional"),
-        kinds.Field("quantity", kinds.number(28, 10, "10", positive=True), "How many are to be traded."),
+        kinds.Field(
+            "quantity",
+            # The column holds 18 digits before the point; the position, which is a sum of many, does too.
+            kinds.number(25, 10, "10", above_zero=True),
+            "How many are to be traded; more than 0. Times each of the order's prices it is below 10^16.",
+        ),
         kinds.Field("filled_quantity", kinds.number(28, 10, "0", positive=True), "How many were.", "never"),
         kinds.Field(
-            "limit_price", kinds.number(20, 8, "101.50", positive=True), "For limit and stop_limit.", "optional", True
+            "limit_price", kinds.number(20, 8, "101.50", above_zero=True), "For limit and stop_limit.", "optional", True
         ),
         kinds.Field(
-            "stop_price", kinds.number(20, 8, "99.00", positive=True), "For stop and stop_limit.", "optional", True
+            "stop_price", kinds.number(20, 8, "99.00", above_zero=True), "For stop and stop_limit.", "optional", True
         ),
         _CURRENCY,
         kinds.Field("status", kinds.choice("pending"), "From pending to filled, or how it ended.", "never"),

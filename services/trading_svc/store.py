@@ -1,8 +1,9 @@
 """Where trading-svc keeps its resources: SQL through a pool of psycopg."""
 
+import decimal
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 import psycopg.rows
@@ -12,12 +13,14 @@ from psycopg.types import json
 
 from services import database, system_settings
 from services.jobs import queue
-from services.web import problems, resources
+from services.web import kinds, problems, resources
 
 #: Seconds for which the operators' settings are remembered.
 _REMEMBERED = 5.0
 #: Seconds that a request waits for a connection.
 _PATIENCE = 2.0
+#: What a position's realized_profit, numeric(20, 4), holds less than.
+_WORTH: Final = decimal.Decimal(10) ** 16
 
 
 class Store:
@@ -67,7 +70,7 @@ class Store:
             conditions.append(than.format(sql.SQL(", ").join(keys), places))
         direction = sql.SQL(" DESC" if descends else " ASC")
         query = sql.SQL("SELECT {} FROM {}{} ORDER BY {} LIMIT %s").format(
-            _columns(resource),
+            sql.SQL(", ").join(map(sql.Identifier, resource.columns)),
             sql.Identifier(*resource.table.split(".")),
             sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL(""),
             sql.SQL(", ").join(key + direction for key in keys),
@@ -83,11 +86,15 @@ class Store:
             _columns(resource), sql.Identifier(*resource.table.split("."))
         )
         async with self._pool.connection() as connection:
-            return await (await connection.execute(query, (number,))).fetchone()
+            found = await (await connection.execute(query, (number,))).fetchone()
+        return None if found is None else _shown(resource, found)
 
     async def create(self, resource: resources.Resource, values: dict[str, Any]) -> Mapping[str, Any]:
         """Store a new one; with an order its job, in the same transaction."""
-        kept = {name: json.Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
+        kept = {
+            name: json.Jsonb(value, _text) if isinstance(value, kinds.Written) else value
+            for name, value in values.items()
+        }
         query = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING {}").format(
             sql.Identifier(*resource.table.split(".")),
             sql.SQL(", ").join(map(sql.Identifier, kept)),
@@ -103,7 +110,7 @@ class Store:
             if resource.noun == "order":
                 job = queue.Job("trading", "order.submit", {"order_id": made["id"]}, f"order-{made['id']}")
                 await connection.execute(queue.ENQUEUE, queue.arguments(job))
-            return made
+            return _shown(resource, made)
 
 
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
@@ -112,6 +119,10 @@ async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
 
 async def _check_order(connection: psycopg.AsyncConnection[Any], values: Mapping[str, Any]) -> None:
     """Refuse an order that the tables would take and no venue: see the comments on trading.strategies."""
+    with decimal.localcontext(prec=80):
+        for price in ("limit_price", "stop_price"):
+            if values["quantity"] * (values.get(price) or 0) >= _WORTH:
+                raise _fault("quantity", f"times {price} must be below 10^16")
     found = await connection.execute(
         "SELECT status, currency FROM financial.accounts WHERE id = %s FOR SHARE", (values["account_id"],)
     )
@@ -137,5 +148,18 @@ def _fault(field: str, text: str) -> problems.Problem:
     return problems.Problem(422, f"{field} {text}.", [problems.Fault(f"{field} {text}", f"/{field}")])
 
 
+def _text(value: kinds.Written) -> str:
+    return value.text
+
+
 def _columns(resource: resources.Resource) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, resource.columns))
+    """Return every column, also what lists leave out; JSON as its text, which no reader has rounded."""
+    return sql.SQL(", ").join(
+        sql.SQL("{0}::text AS {0}" if field.kind.written else "{0}").format(sql.Identifier(field.name))
+        for field in resource.fields
+    )
+
+
+def _shown(resource: resources.Resource, row: Mapping[str, Any]) -> dict[str, Any]:
+    written = {field.name for field in resource.fields if field.kind.written}
+    return {name: kinds.Written(value) if name in written else value for name, value in row.items()}

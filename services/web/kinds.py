@@ -2,9 +2,10 @@
 
 import datetime
 import decimal
+import json
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from services.web import problems
 #: The largest bigint.
 BIGGEST: Final = 2**63 - 1
 _DEPTH = 20
+#: Digits of a number in a JSON object, written out without an exponent, as jsonb does.
+_DIGITS = 1_000
 
 
 class Wrong(Exception):
@@ -24,6 +27,13 @@ class Wrong(Exception):
 
 
 @dataclass(frozen=True)
+class Written:
+    """A JSON value as its text, which goes to the database and into an answer as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of value.
 
@@ -31,6 +41,7 @@ class Kind:
     :param schema: of what is accepted; `shown` is that of what is answered.
     :param whole: whether it is a number in a query too; every other kind is text there.
     :param fields: of the objects, for a list of them.
+    :param written: whether its values are Written.
     """
 
     read: Callable[[Any], Any]
@@ -39,6 +50,7 @@ class Kind:
     example: Any
     whole: bool = False
     fields: tuple["Field", ...] = ()
+    written: bool = False
 
     def from_text(self, text: str) -> Any:
         """Return the value that a query parameter says, or raise Wrong."""
@@ -151,11 +163,16 @@ def whole(least: int = 1, most: int = BIGGEST, example: int = 1) -> Kind:
     return Kind(take, schema, {"type": "integer"}, example, whole=True)
 
 
-def number(digits: int, scale: int, example: str, *, positive: bool = False) -> Kind:
+def number(
+    digits: int, scale: int, example: str, *, positive: bool = False, above_zero: bool = False, most: int | None = None
+) -> Kind:
     """Return the kind of an exact number with `scale` of its `digits` after the point: text, or a JSON number.
 
     It is shown as text: a program that reads JSON numbers as floats would round an amount of money.
+
+    :param positive: whether it must not be negative; `above_zero`: nor zero. `most`: the largest.
     """
+    positive = positive or above_zero
     fraction = rf"(\.[0-9]{{1,{scale}}})?"
     pattern = rf"^{'' if positive else '-?'}[0-9]{{1,{digits - scale}}}{fraction}$"
 
@@ -176,12 +193,19 @@ def number(digits: int, scale: int, example: str, *, positive: bool = False) -> 
             raise Wrong(("", f"must have at most {scale} digits after the point"))
         if positive and amount < 0:
             raise Wrong(("", "must not be negative"))
+        if above_zero and not amount:
+            raise Wrong(("", "must be more than 0"))
+        if most is not None and amount > most:
+            raise Wrong(("", f"must be at most {most}"))
         # A zero of 1E+99999 is small as a number and long as text.
         return amount if amount else decimal.Decimal(0)
 
-    return Kind(
-        take, {"type": ["string", "number"], "pattern": pattern}, {"type": "string", "format": "decimal"}, example
-    )
+    schema: dict[str, Any] = {"type": ["string", "number"], "pattern": pattern}
+    if positive:
+        schema["exclusiveMinimum" if above_zero else "minimum"] = 0
+    if most is not None:
+        schema["maximum"] = most
+    return Kind(take, schema, {"type": "string", "format": "decimal"}, example)
 
 
 def date(example: str) -> Kind:
@@ -226,17 +250,23 @@ def identifier() -> Kind:
     return Kind(take, schema, schema, "6f1c0a52-3b7e-4d0c-9a55-0c8a4a3f7e11")
 
 
-def anything(example: Mapping[str, Any]) -> Kind:
-    """Return the kind of a JSON object that is stored as it is, up to 20 levels deep."""
+def anything(example: Mapping[str, Any], most: int) -> Kind:
+    """Return the kind of a JSON object of up to `most` bytes that is stored as it is, up to 20 levels deep."""
 
-    def take(value: Any) -> dict[str, Any]:
+    def take(value: Any) -> Written:
         if not isinstance(value, dict):
             raise Wrong(("", "must be an object"))
-        kept: dict[str, Any] = _plain(value, _DEPTH)
-        return kept
+        pieces, left = [], most
+        for piece in _pieces(value, _DEPTH):
+            # At once, and not when all is written: 1e999 is short in a body and long here.
+            left -= len(piece.encode())
+            if left < 0:
+                raise Wrong(("", f"must have at most {most} bytes as JSON, its numbers written out"))
+            pieces.append(piece)
+        return Written("".join(pieces))
 
     schema = {"type": "object"}
-    return Kind(take, schema, schema, dict(example))
+    return Kind(take, schema, schema, dict(example), written=True)
 
 
 def many(fields: Sequence[Field], most: int) -> Kind:
@@ -302,29 +332,35 @@ def _storable(value: str) -> None:
         raise Wrong(("", "must not contain half of a surrogate pair"))
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _pieces(value: Any, depth: int) -> Iterator[str]:
+    """Yield the JSON text of a value, its numbers exactly; json.dumps would have to make floats of them."""
     if depth < 0:
         raise Wrong(("", f"must be at most {_DEPTH} levels deep"))
     if isinstance(value, dict):
-        for key in value:
+        for at, (key, inner) in enumerate(value.items()):
             _storable(key)
-        return {key: _plain(inner, depth - 1) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner, depth - 1) for inner in value]
-    if isinstance(value, str):
-        _storable(value)
-    if isinstance(value, decimal.Decimal):
-        return _float(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > BIGGEST:
-        raise Wrong(("", "must not contain a number beyond 64 bits; write it as text"))
-    return value
+            yield f"{',' if at else '{'}{json.dumps(key, ensure_ascii=False)}:"
+            yield from _pieces(inner, depth - 1)
+        yield "}" if value else "{}"
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield "," if at else "["
+            yield from _pieces(inner, depth - 1)
+        yield "]" if value else "[]"
+    elif isinstance(value, int | decimal.Decimal) and not isinstance(value, bool):
+        yield _digits(decimal.Decimal(value))
+    else:
+        if isinstance(value, str):
+            _storable(value)
+        yield json.dumps(value, ensure_ascii=False)
 
 
-def _float(value: decimal.Decimal) -> float:
-    number_ = float(value)
-    if number_ in (float("inf"), float("-inf")):
-        raise Wrong(("", "must not contain a number beyond 64 bits; write it as text"))
-    return number_
+def _digits(value: decimal.Decimal) -> str:
+    _, figures, exponent = value.as_tuple()
+    assert isinstance(exponent, int), "JSON has no NaN"
+    if max(len(figures) + max(exponent, 0), -exponent) > _DIGITS:
+        raise Wrong(("", f"must not contain a number of more than {_DIGITS} digits; write it as text"))
+    return f"{value:f}"
 
 
 def _escaped(name: str) -> str:

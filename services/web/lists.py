@@ -110,6 +110,5 @@ def _limit(said: str | None, settings: Mapping[str, float]) -> int:
 
 
 def _bad(parameter: str, detail: str) -> problems.Problem:
-    sentence = detail[0].upper() + detail[1:]
-    fault = problems.Fault(sentence, parameter=parameter.encode("utf-8", "replace").decode())
-    return problems.Problem(400, sentence if sentence.endswith(".") else f"{sentence}.", [fault])
+    fault = problems.Fault(detail, parameter=parameter.encode("utf-8", "replace").decode())
+    return problems.Problem(400, detail if detail.endswith(".") else f"{detail}.", [fault])

@@ -10,7 +10,7 @@ NAME: Final = "worker-financial"
 
 def main() -> int:
     """Work until a signal comes; return the exit code."""
-    return serving.main(NAME, "financial", HANDLERS)
+    return serving.main(NAME, "financial", HANDLERS, GIVEN_UP)
 
 
 async def issue(connection: worker.Connection, payload: Mapping[str, Any]) -> None:
@@ -36,4 +36,14 @@ async def post(connection: worker.Connection, payload: Mapping[str, Any]) -> Non
         await connection.execute(update, (number,))
 
 
+async def fail(connection: worker.Connection, payload: Mapping[str, Any], _: str) -> None:
+    """Mark a pending transaction as failed: it will not be posted."""
+    number = worker.identifier(payload, "transaction_id")
+    await connection.execute(
+        "UPDATE financial.transactions SET status = 'failed' WHERE id = %s AND status = 'pending'", (number,)
+    )
+
+
 HANDLERS: Final[Mapping[str, worker.Handler]] = {"invoice.issue": issue, "transaction.post": post}
+#: An invoice has no word for it: it stays a draft.
+GIVEN_UP: Final[Mapping[str, worker.GivenUp]] = {"transaction.post": fail}

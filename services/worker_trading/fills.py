@@ -7,6 +7,8 @@ from typing import Final
 #: The places of numeric(20, 8) and numeric(20, 4).
 _PRICE: Final = decimal.Decimal("0.00000001")
 _MONEY: Final = decimal.Decimal("0.0001")
+#: Below these are what numeric(28, 10), numeric(20, 8) and numeric(20, 4) hold.
+_QUANTITIES, _PRICES, _PROFITS = (decimal.Decimal(10) ** digits for digits in (18, 12, 16))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +18,11 @@ class Position:
     quantity: decimal.Decimal = decimal.Decimal(0)
     price: decimal.Decimal = decimal.Decimal(0)
     profit: decimal.Decimal = decimal.Decimal(0)
+
+    @property
+    def storable(self) -> bool:
+        """Tell whether the columns of trading.positions hold it."""
+        return abs(self.quantity) < _QUANTITIES and self.price < _PRICES and abs(self.profit) < _PROFITS
 
 
 def filled(position: Position, change: decimal.Decimal, price: decimal.Decimal) -> Position:

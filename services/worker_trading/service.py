@@ -13,7 +13,7 @@ VENUE: Final = "simulated"
 
 def main() -> int:
     """Work until a signal comes; return the exit code."""
-    return serving.main(NAME, "trading", HANDLERS)
+    return serving.main(NAME, "trading", HANDLERS, GIVEN_UP)
 
 
 async def submit(connection: worker.Connection, payload: Mapping[str, Any]) -> None:
@@ -31,13 +31,32 @@ async def submit(connection: worker.Connection, payload: Mapping[str, Any]) -> N
     position = await _position(connection, order, made=order["order_type"] != "market")
     price = order["limit_price"] or order["stop_price"] or position.price
     if not price:
-        await connection.execute(
-            "UPDATE trading.orders SET status = 'rejected', closed_at = now(), submitted_at = now(),"
-            " status_reason = 'the venue knows no price for it' WHERE id = %s",
-            (number,),
-        )
+        await _reject(connection, number, "the venue knows no price for it")
         return
-    await _fill(connection, order, price, position)
+    change = order["quantity"] if order["side"] == "buy" else -order["quantity"]
+    after = fills.filled(position, change, price)
+    if after.storable:
+        await _fill(connection, order, price, after)
+    else:
+        await _reject(connection, number, "the position would be larger than can be kept")
+
+
+async def reject(connection: worker.Connection, payload: Mapping[str, Any], reason: str) -> None:
+    """Reject a pending order whose job has failed for good: it will not be filled."""
+    number = worker.identifier(payload, "order_id")
+    await connection.execute(
+        "UPDATE trading.orders SET status = 'rejected', closed_at = now(), status_reason = %s"
+        " WHERE id = %s AND status = 'pending'",
+        (reason, number),
+    )
+
+
+async def _reject(connection: worker.Connection, number: int, reason: str) -> None:
+    await connection.execute(
+        "UPDATE trading.orders SET status = 'rejected', closed_at = now(), submitted_at = now(),"
+        " status_reason = %s WHERE id = %s",
+        (reason, number),
+    )
 
 
 async def _position(connection: worker.Connection, order: Mapping[str, Any], *, made: bool) -> fills.Position:
@@ -63,15 +82,13 @@ async def _position(connection: worker.Connection, order: Mapping[str, Any], *, 
 
 
 async def _fill(
-    connection: worker.Connection, order: Mapping[str, Any], price: decimal.Decimal, position: fills.Position
+    connection: worker.Connection, order: Mapping[str, Any], price: decimal.Decimal, after: fills.Position
 ) -> None:
-    quantity = order["quantity"]
-    after = fills.filled(position, quantity if order["side"] == "buy" else -quantity, price)
     await connection.execute(
         "INSERT INTO trading.executions"
         " (order_id, venue, venue_execution_id, quantity, price, fee_currency, executed_at)"
         " VALUES (%s, %s, %s, %s, %s, %s, now())",
-        (order["id"], VENUE, f"order-{order['id']}", quantity, price, order["currency"]),
+        (order["id"], VENUE, f"order-{order['id']}", order["quantity"], price, order["currency"]),
     )
     await connection.execute(
         "UPDATE trading.orders SET status = 'filled', filled_quantity = quantity, submitted_at = now(),"
@@ -86,3 +103,4 @@ async def _fill(
 
 
 HANDLERS: Final[Mapping[str, worker.Handler]] = {"order.submit": submit}
+GIVEN_UP: Final[Mapping[str, worker.GivenUp]] = {"order.submit": reject}

@@ -1,13 +1,16 @@
 """Creating: what is stored, what is queued with it, and what is refused with which words."""
 
+import decimal
+import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.services.conftest import Answer, Basis, Service
+from tests.services.conftest import Answer, Basis, Service, make_basis, serving
 
 
 @pytest.fixture
@@ -136,9 +139,25 @@ def test_a_transaction_is_checked_and_queued(financial: Service, basis: Basis, d
         (lambda basis: invoice(basis, lines=[{"description": "x", "unit_price": "-1"}]), ["#/lines"]),
         (
             lambda basis: invoice(
-                basis, lines=[{"description": "x", "quantity": "9" * 14, "unit_price": "9" * 16}] * 2
+                basis,
+                lines=[
+                    {"description": "x", "unit_price": "1"},
+                    {"description": "x", "quantity": "9" * 14, "unit_price": "9" * 16},
+                ],
             ),
-            ["#/lines"],
+            ["#/lines/1"],
+        ),
+        (lambda basis: invoice(basis, lines=[{"description": "x", "unit_price": "9" * 16}] * 2), ["#/lines"]),
+        (
+            lambda basis: invoice(
+                basis,
+                lines=[
+                    {"description": "x", "unit_price": "1", "quantity": "0.000000"},
+                    {"description": "x", "unit_price": "1", "tax_rate": "1.000001"},
+                    {"description": " ", "unit_price": "1", "quantity": -1},
+                ],
+            ),
+            ["#/lines/0/quantity", "#/lines/1/tax_rate", "#/lines/2/description", "#/lines/2/quantity"],
         ),
         (lambda basis: invoice(basis, due_date="2026-02-30"), ["#/due_date"]),
         (lambda basis: invoice(basis, due_date="1999-01-01"), ["A rule is broken: due after issue."]),
@@ -182,6 +201,92 @@ def test_parameters_are_kept_as_they_are(trading: Service, basis: Basis) -> None
     value = {"a": [1, 2.5, None, True, {"ü": "\u2603"}], "": {}}
     made = trading.made("/strategies", owner_id=basis.user, name=uuid.uuid4().hex, parameters=value)
     assert trading.ask(f"/strategies/{made['id']}").json["parameters"] == value
+
+
+@pytest.mark.parametrize(
+    "number", ["0.12345678901234567890123", "1e-400", "-2.50", "1e308", "123456789012345678901234567890", "1E+999", "7"]
+)
+def test_numbers_of_parameters_are_kept_exactly(number: str, trading: Service, basis: Basis) -> None:
+    """A number in an object comes back as a number of exactly the same value, whatever its size."""
+    body = f'{{"owner_id": {basis.user}, "name": "{uuid.uuid4().hex}", "parameters": {{"a": [{number}]}}}}'
+    made = trading.ask("/strategies", "POST", body.encode(), content_type="application/json")
+    assert made.status == 201, made
+    one = trading.ask(made.headers["Location"])
+    assert one.body == made.body
+    (read,) = json.loads(one.body, parse_float=decimal.Decimal, parse_int=decimal.Decimal)["parameters"]["a"]
+    assert read == decimal.Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        json.dumps({"a": "x" * 65_600}),
+        json.dumps({"a": "\u2603" * 22_000}, ensure_ascii=False),
+        '{"a": [' + ", ".join(["1e999"] * 100) + "]}",
+        '{"a": 1e99999999}',
+        '{"a": 1e-99999999}',
+        '{"a": ' + "9" * 1_001 + "}",
+        '{"a": "\\u0000"}',
+        '{"\\ud800": 1}',
+        '{"a":' * 22 + "1" + "}" * 22,
+        "[]",
+        "1.5",
+    ],
+    ids=lambda value: value[:16],
+)
+def test_parameters_that_cannot_be_kept(value: str, trading: Service, basis: Basis) -> None:
+    """An object that is too large, too deep, or has a number or text that cannot be stored is refused by its name."""
+    body = f'{{"owner_id": {basis.user}, "name": "{uuid.uuid4().hex}", "parameters": {value}}}'
+    answer = trading.ask("/strategies", "POST", body.encode(), content_type="application/json")
+    assert refused(answer, 422) == ["#/parameters"]
+
+
+def test_a_page_of_the_largest_rows_is_small(platform: str, tmp_path: Path) -> None:
+    """The largest page of the largest strategies that can be created is below 10 MB: lists leave parameters out."""
+    with serving(tmp_path, "financial-svc", platform) as financial:
+        basis = make_basis(financial)
+    with serving(tmp_path, "trading-svc", platform) as trading:
+        large = {"name": "\x01" * 199, "description": "\x01" * 1_000, "parameters": {"a": "x" * 65_000}}
+        made = trading.made("/strategies", owner_id=basis.user, **large)
+        assert made["parameters"] == large["parameters"]
+        with psycopg.connect(platform, autocommit=True) as database:
+            database.execute(
+                "INSERT INTO trading.strategies (owner_id, name, description, parameters)"
+                " SELECT owner_id, name || n, description, parameters"
+                " FROM trading.strategies, generate_series(1, 999) n"
+            )
+            database.execute("UPDATE public.system_settings SET value = '1000' WHERE key = 'pagination.page_size_max'")
+        page = trading.ask("/strategies?limit=1000")
+    assert len(page.json["items"]) == 1_000
+    assert "parameters" not in page.json["items"][0]
+    assert len(page.body) < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ({"quantity": "999999999999999999.9999999999"}, "#/quantity"),
+        ({"quantity": "999999999999999", "limit_price": "11"}, "#/quantity"),
+        ({"quantity": 1e4, "limit_price": "999999999999.99999999", "order_type": "stop_limit", "stop_price": 1}, ""),
+        (
+            {"quantity": "10001", "limit_price": 1, "order_type": "stop_limit", "stop_price": "999999999999"},
+            "#/quantity",
+        ),
+        ({"quantity": "1" + "0" * 15}, "#/quantity"),
+        ({"quantity": "0"}, "#/quantity"),
+        ({"limit_price": "0.00000000"}, "#/limit_price"),
+        ({"limit_price": "1" + "0" * 12}, "#/limit_price"),
+    ],
+)
+def test_an_order_that_no_position_could_hold(
+    values: dict[str, Any], place: str, trading: Service, basis: Basis
+) -> None:
+    """A quantity or price, or their product, beyond what can be stored is refused by its name; just below it is not."""
+    answer = trading.post("/orders", order(basis, **values))
+    if place:
+        assert refused(answer, 422) == [place]
+    else:
+        assert answer.status == 201
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "1.0", "x", "9223372036854775808", "9" * 4_301, "%00", "١"])

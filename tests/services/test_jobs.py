@@ -85,6 +85,24 @@ def held(platform: str, invoice: int) -> Iterator[Database]:
         connection.rollback()
 
 
+def waits(database: Database) -> bool:
+    """Tell whether a worker waits for a lock."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'worker-financial' AND wait_event_type = 'Lock'"
+    )
+    return database.execute(query).fetchone() == (1,)
+
+
+def locked(database: Database, invoice: int) -> bool:
+    """Tell whether another session has locked an invoice."""
+    try:
+        database.execute("SELECT 1 FROM financial.invoices WHERE id = %s FOR UPDATE NOWAIT", (invoice,))
+    except psycopg.errors.LockNotAvailable:
+        return True
+    return False
+
+
 @pytest.fixture
 def worker(platform: str, tmp_path: Path, database: Database) -> Iterator[Service]:
     """Give a running worker-financial."""
@@ -142,15 +160,62 @@ def test_a_long_job_keeps_its_heart_beating(
     platform: str, database: Database, basis: Basis, worker: Service, tmp_path: Path
 ) -> None:
     """A job that takes longer than a lost one may is not taken away, because its heartbeat goes on."""
+    database.execute(
+        "CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " PERFORM pg_sleep(4); RETURN NEW; END $$;"
+        "CREATE TRIGGER dawdle BEFORE UPDATE ON financial.invoices FOR EACH ROW EXECUTE FUNCTION public.dawdle()"
+    )
     (invoice,) = drafts(database, basis)
-    with held(platform, invoice) as holder, serving(tmp_path, "worker-financial", platform):
+    with serving(tmp_path, "worker-financial", platform):
         number = enqueue(database, "invoice.issue", invoice_id=invoice)
         until(lambda: job(database, number)["state"] == "running")
         began = job(database, number)
         until(lambda: (job(database, number)["heartbeat_at"] - began["locked_at"]).total_seconds() > 3)
         assert job(database, number)["locked_by"] == began["locked_by"]
-        holder.rollback()
         until(lambda: job(database, number)["state"] == "succeeded")
+    assert job(database, number)["attempts"] == 1
+
+
+def test_a_frozen_worker_stops_nobody(platform: str, tmp_path: Path, database: Database, basis: Basis) -> None:
+    """A worker that stands still for ever in its transaction is put out of it; its job and all others are done once."""
+    database.execute(
+        "CREATE TABLE public.traces (invoice_id bigint);"
+        "CREATE FUNCTION public.trace() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO public.traces VALUES (NEW.id); RETURN NEW; END $$;"
+        "CREATE TRIGGER trace AFTER UPDATE ON financial.invoices FOR EACH ROW EXECUTE FUNCTION public.trace()"
+    )
+    invoices = drafts(database, basis, 5)
+    with serving(tmp_path, "worker-financial", platform) as frozen:
+        with held(platform, invoices[0]):
+            number = enqueue(database, "invoice.issue", invoice_id=invoices[0])
+            until(lambda: waits(database))
+            frozen.process.send_signal(signal.SIGSTOP)
+        until(lambda: locked(database, invoices[0]))
+        numbers = [number, *(enqueue(database, "invoice.issue", invoice_id=invoice) for invoice in invoices[1:])]
+        with serving(tmp_path, "worker-financial", platform):
+            until(lambda: all(job(database, one)["state"] == "succeeded" for one in numbers))
+            # It is still frozen; when it goes on, it finds out, and takes part again.
+            frozen.process.send_signal(signal.SIGCONT)
+            until(lambda: frozen.ask("/ready").status == 200)
+            until(lambda: "no work is taken" in frozen.said() or "given to another" in frozen.said())
+    traces = database.execute("SELECT invoice_id FROM public.traces ORDER BY invoice_id").fetchall()
+    assert traces == [(invoice,) for invoice in invoices]
+    assert "Traceback" not in frozen.said()
+
+
+def test_a_locked_job_goes_back_to_the_queue(platform: str, database: Database, basis: Basis, worker: Service) -> None:
+    """A job that waits for a lock for too long is queued for later, its attempt not counted; the others are done."""
+    locked, free = drafts(database, basis, 2)
+    with held(platform, locked):
+        number = enqueue(database, "invoice.issue", invoice_id=locked)
+        until(lambda: job(database, number)["state"] == "running")
+        other = enqueue(database, "invoice.issue", invoice_id=free)
+        until(lambda: job(database, other)["state"] == "succeeded")
+        found = job(database, number)
+        assert (found["attempts"], found["state"]) == (0, "queued")
+        assert "LockNotAvailable" in found["last_error"]
+        assert 1 < (found["run_at"] - found["updated_at"]).total_seconds() < 10
+    until(lambda: job(database, number)["state"] == "succeeded")
     assert job(database, number)["attempts"] == 1
 
 
