@@ -138,6 +138,7 @@ def _seconds(text: str, flag: str) -> float | None:
     server=_SERVER,
     services="Only these, separated by commas (default: all of them).",
     no_services="Only the database.",
+    restart="Start the services anew, for changed code.",
     unsafe="Trade safety of data for speed (fsync off).",
     json=_JSON,
 )
@@ -146,6 +147,7 @@ def dev_up(
     server: str = "",
     services: str = "",
     no_services: bool = False,
+    restart: bool = False,
     unsafe: bool = False,
     json: bool = False,
 ) -> Any:
@@ -155,6 +157,7 @@ def dev_up(
         unsafe=unsafe,
         services=services,
         no_services=no_services,
+        restart=restart,
         speak=speak,
     )
 

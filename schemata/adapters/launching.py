@@ -72,6 +72,10 @@ class _Launch:
     def new(self) -> embedded.Server:
         """Make a data directory, from a spare where there is one, and start on it."""
         data = homes.place_for_data(self._home, self._job.account) / "data"
+        if not self._order.passing and (left := processes.outliving(data)):
+            numbers = ", ".join(str(process.pid) for process in left)
+            self._say(f"A PostgreSQL server of this project still runs (pid {numbers}), but its data were deleted.")
+            self._say("A new server with an empty database is made; the old one ends by itself within two minutes.")
         store = self._order.spares or spares.directory(self._home)
         obtain = spares.copy if self._order.passing and self._order.unsafe else spares.take
         if not obtain(store, data, self._job):

@@ -223,6 +223,24 @@ def working_in(directory: Path) -> list[Process]:
     return found
 
 
+def outliving(directory: Path) -> list[Process]:
+    """Return the PostgreSQL servers whose data directory was deleted while they ran. `directory` must not exist now.
+
+    A server itself notices within a minute or so, and ends.
+    """
+    import psutil  # see the module
+
+    place = os.path.realpath(directory)
+    found = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            # Linux says "… (deleted)" of it, which psutil takes off.
+            if process.name().startswith(("postgres", "postmaster")) and process.cwd() == place:
+                found[process.pid] = (process.ppid(), process.name())
+    # A server's children have its name and work beside it.
+    return [Process(pid, name) for pid, (parent, name) in found.items() if parent not in found]
+
+
 def is_server(pid: int, directory: Path) -> bool:
     """Say whether a pid is alive, is PostgreSQL and works in `directory`; a recycled pid is not."""
     import psutil  # see the module

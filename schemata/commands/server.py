@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from schemata import commands, config, errors
 from schemata.adapters import asking, embedded, files, libpq, lookfirst, signals, supervised
 from schemata.commands import targets
-from schemata.core import outcome, urls, voice
+from schemata.core import outcome, stamps, urls, voice
 
 if TYPE_CHECKING:
     from schemata.adapters import binaries
@@ -43,6 +43,7 @@ def up(
     unsafe: bool = False,
     services: str = "",
     no_services: bool = False,
+    restart: bool = False,
     speak: voice.Voice = voice.SILENT,
 ) -> outcome.Table:
     """Start the project's server where it is not running, migrate its database to the files, start the services.
@@ -51,17 +52,25 @@ def up(
     external server nothing is started but the services; it is waited for and migrated.
 
     :param services: only these, separated by commas; the others are left as they are.
+    :param restart: start also those services anew that run as they should; changed code cannot be seen.
     """
     began = time.monotonic()
-    if services and no_services:
-        raise errors.ConfigError("--services and --no-services exclude each other", "Give one of them.")
+    if no_services and (services or restart):
+        flag = "--services" if services else "--restart"
+        raise errors.ConfigError(f"{flag} and --no-services exclude each other", "Give one of them.")
     if settings.server.kind == "docker":
         if services or no_services:
             raise errors.ConfigError(
                 'the server is "docker", where Compose starts all that its file declares',
                 f"For less: docker compose up --detach {services.replace(',', ' ') or settings.compose.database}",
             )
+        if restart:
+            raise errors.ConfigError(
+                'the server is "docker", where each dev-up builds the images and replaces what changed',
+                "Leave --restart out.",
+            )
         return _up_docker(settings, began, speak)
+    client = _client_stamp(settings)
     wanted: tuple[config.Service, ...] = ()
     if settings.services and not no_services:
         wanted = commands.services.chosen(settings, services)
@@ -79,9 +88,18 @@ def up(
             done.build,
             own_server=done.choice.is_dev,
             everything=not services,
+            restart=restart,
             speak=speak,
         )
-    return _table(settings, done, seconds, states)
+    return _table(settings, done, seconds, states, is_client_new=_client_stamp(settings) != client)
+
+
+def _client_stamp(settings: config.Config) -> str:
+    """Return what the project's own typed client says of itself: another text after a start generated it anew."""
+    if settings.client.package:
+        with contextlib.suppress(OSError):
+            return (settings.root / settings.client.folder / settings.client.package / stamps.FILE).read_text("utf-8")
+    return ""
 
 
 def _server(settings: config.Config, unsafe: bool, speak: voice.Voice) -> _Up:
@@ -132,9 +150,16 @@ def _migrated(settings: config.Config, choice: targets.Choice, was: str, version
 
 
 def _table(
-    settings: config.Config, done: _Up, seconds: float | None, services: "commands.services.Report | None"
+    settings: config.Config,
+    done: _Up,
+    seconds: float | None,
+    services: "commands.services.Report | None",
+    *,
+    is_client_new: bool = False,
 ) -> outcome.Table:
-    url, kind = done.choice.url, settings.server.kind
+    kind = settings.server.kind
+    # The password of our own server is made by us and opens nothing else; any other is a person's.
+    url = done.choice.url if kind == "embedded" else urls.redact(done.choice.url)
     facts = {
         "url": url,
         "server": done.was,
@@ -143,7 +168,7 @@ def _table(
         "applied": done.applied,
         "kind": kind,
     }
-    shown = f"URL: {url if done.choice.is_dev else urls.redact(url)}"
+    shown = f"URL: {url}"
     following = "Next: inv migrate-status, inv smoke, inv psql"
     took = "-" if seconds is None else f"{seconds:.2f} s"
     if services is None:
@@ -160,7 +185,13 @@ def _table(
         after = "-" if state.ready_after is None else f"{state.ready_after:.2f} s"
         rows.append((state.name, word, state.url or "-", state.revision or "-", after))
     notes = ["", *(f"{text}\n" for text in services.complaints)]
-    notes += [f"{kind}: {done.applied} migrations applied now; the database is at {done.revision or 'no revision'}."]
+    if is_client_new:
+        where = f"{settings.client.folder}/{settings.client.package}"
+        notes += [f"The typed client was written anew: {where}; commit it with the migration."]
+    count = f"{done.applied} migration{'' if done.applied == 1 else 's'} applied now"
+    # In containers the services' own entrypoints came first; what they applied, their logs say.
+    work = "the entrypoint of the services migrates" if kind == "docker" and not done.applied else count
+    notes += [f"{kind}: {work}; the database is at {done.revision or 'no revision'}."]
     notes += [shown, f"{following}, inv logs SERVICE"]
     return outcome.Table(
         "",

@@ -14,6 +14,13 @@ from schemata.commands import starts
 from schemata.core import service, urls, voice
 
 STOP_PATIENCE = 5.0  # seconds from SIGTERM to SIGKILL
+# What in the environment makes a service another one: the settings it reads, and all that begins with these, but not
+# where the project is, which programs serve the database, and how patiently one waits for it.
+_HEEDED = ("SCHEMATA_", "SERVICES_")
+_UNHEEDED = (
+    *("SCHEMATA_ROOT", "SCHEMATA_PG_BIN", "SCHEMATA_LIBPQ", "SCHEMATA_NO_LIBPQ", "SCHEMATA_TEST_PG_BIN"),
+    *("SCHEMATA_SERVER_", "SCHEMATA_COMPOSE_", "SCHEMATA_LOCKS_", "SCHEMATA_WAIT_", supervised.MARK),
+)
 _LOCK_PATIENCE = 30.0  # seconds beyond what the services themselves may take
 
 
@@ -111,20 +118,23 @@ def up(
     *,
     own_server: bool,
     everything: bool = True,
+    restart: bool = False,
     speak: voice.Voice = voice.SILENT,
 ) -> Report:
     """Start each service that does not run as it should, wait until all are ready, and say how each is.
 
-    One that runs already with the same command, port, database and migrations is left alone. One that ends or does
-    not become ready in time leaves the others as they are. On Ctrl-C and SIGTERM what this call started is stopped.
+    One that runs already with the same command, port, variables, database and migrations is left alone. One that ends
+    or does not become ready in time leaves the others as they are. On Ctrl-C and SIGTERM what this call started is
+    stopped.
 
     :param url: the database; its password reaches the services through their environment only.
     :param build: the digest of the migrations; with other ones a service has another build.
     :param own_server: the server is ours, and nothing that the caller's environment says of another one is passed on.
     :param everything: services that run and are declared no more are stopped.
+    :param restart: nothing is left alone.
     """
-    prints = {item.name: _fingerprint(settings, item, url, build) for item in wanted}
-    as_they_are = _all_ready(settings, wanted, prints, everything=everything)
+    prints = {item.name: _fingerprint(settings, item, url, build, os.environ) for item in wanted}
+    as_they_are = None if restart else _all_ready(settings, wanted, prints, everything=everything)
     if as_they_are is not None:
         return Report(as_they_are)
     patience = sum(item.patience for item in wanted) + _LOCK_PATIENCE
@@ -135,7 +145,8 @@ def up(
     with signals.raised():
         try:
             with homes.plainly(settings.home), supervised.sole(settings.home, patience):
-                return _up(settings, wanted, url, prints, begun, speak, own_server=own_server, everything=everything)
+                _make_way(settings, wanted, prints, speak, everything=everything, restart=restart)
+                return _up(settings, wanted, url, prints, begun, speak, own_server=own_server)
         except KeyboardInterrupt as error:
             terminated = isinstance(error, signals.Terminated)
             raise errors.Interrupted(
@@ -155,12 +166,10 @@ def _up(
     speak: voice.Voice,
     *,
     own_server: bool,
-    everything: bool,
 ) -> Report:
-    """Do what `up` does, with the lock held; `begun` gets the names of what is started, before it is."""
+    """Start what does not run and wait, with the lock held; `begun` gets the names of what is started, before it is."""
     watched: list[starts.Start] = []
     try:
-        _make_way(settings, wanted, prints, speak, everything=everything)
         for item in wanted:
             found = supervised.find(settings.home, item.name)
             if found is None:
@@ -247,21 +256,27 @@ def _make_way(
     speak: voice.Voice,
     *,
     everything: bool,
+    restart: bool,
 ) -> None:
     """Stop what runs otherwise than it should, or is declared no more."""
     keep = set()
+    # Those that bear our mark may have lost their file, and would keep their port.
+    marked = set(supervised.strays(settings.home).values())
     for item in wanted:
         found = supervised.find(settings.home, item.name)
         if found is None:
+            if item.name in marked:
+                speak.say(f"{item.name} is started anew: it runs, but what was known of it in {settings.home} is lost.")
             continue
-        if found.fingerprint != prints[item.name]:
-            speak.say(f"{item.name} is started anew: its settings, the database or the migrations changed.")
+        if restart:
+            speak.say(f"{item.name} is started anew, as asked.")
+        elif found.fingerprint != prints[item.name]:
+            speak.say(f"{item.name} is started anew: its settings, variables, database or migrations changed.")
         elif not found.confirmed and starts.revision(item) is None:
             speak.say(f"{item.name} is started anew: it runs, but never became ready.")
         else:
             keep.add(item.name)
-    # Those that bear our mark may have lost their file, and would keep their port.
-    there = {*supervised.names(settings.home), *supervised.strays(settings.home).values()}
+    there = {*supervised.names(settings.home), *marked}
     declared = {item.name for item in settings.services}
     doomed = {name for name in there if name in prints or (everything and name not in declared)} - keep
     if doomed:
@@ -321,8 +336,16 @@ def _environment(
     }
 
 
-def _fingerprint(settings: config.Config, item: config.Service, url: str, build: str) -> str:
+def _fingerprint(
+    settings: config.Config, item: config.Service, url: str, build: str, environ: Mapping[str, str]
+) -> str:
     # The environment's folder, not sys.executable: that is `python` or `python3`, by the way one came.
     facts = [sys.prefix, *item.command, str(item.port), item.ready, str(item.client), str(settings.root), url, build]
     facts += [settings.client.package, settings.client.folder, settings.accepts]
+    # A variable that is empty counts as none.
+    facts += [
+        f"{name}={value}"
+        for name, value in sorted(environ.items())
+        if value and name.startswith(_HEEDED) and not name.startswith(_UNHEEDED)
+    ]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()

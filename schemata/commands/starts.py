@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ _PROBE_SECONDS = 3.0
 _SETTLE_SECONDS = 0.5  # what serves nothing is ready when it has lived this long as itself
 _LOOK_PAUSES = (0.05, 0.25)  # seconds between two looks at a service: at first, at most
 _LAST_LINES = 12
+_LOOKS_SHOWN = 2
 _LAST_BYTES = 65536
 
 
@@ -78,9 +80,23 @@ def complaint(home: Path, one: Start, secrets: Sequence[str]) -> str:
         text = file.read().decode(errors="replace")
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
-    lines = [f"  {line}" for line in text.splitlines()[-_LAST_LINES:]] or ["  (it wrote nothing)"]
+    lines = [f"  {line}" for line in _worth_showing(text.splitlines(), one.item.ready)] or ["  (it wrote nothing)"]
     head = f"{one.item.name}: {one.state.detail}. The last lines of its log:"
     return "\n".join([head, *lines, f"More: inv logs {one.item.name}"])
+
+
+def _worth_showing(lines: Sequence[str], ready: str) -> list[str]:
+    """Return the last lines. Of those that mention the path `ready` the last two only: the others tell of our looks.
+
+    >>> _worth_showing(["no table x", *["GET /ready 503"] * 20, "GET /ready 404"], "/ready")
+    ['no table x', 'GET /ready 503', 'GET /ready 404']
+    """
+    if ready:
+        asked = re.compile(rf"(?<![\w/.]){re.escape(ready)}(?![\w/])")
+        numbers = [number for number, line in enumerate(lines) if asked.search(line)]
+        doomed = set(numbers[:-_LOOKS_SHOWN])
+        lines = [line for number, line in enumerate(lines) if number not in doomed]
+    return list(lines[-_LAST_LINES:])
 
 
 def _watch(one: Start, over: threading.Event) -> None:

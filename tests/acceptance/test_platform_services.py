@@ -22,6 +22,7 @@ from tests.conftest import REPOSITORY, Project
 from tests.services import paging
 
 NAMES = [item.name for item in config.load(REPOSITORY, {}).services]
+REGENERATED = "The typed client was written anew: services/client/platform_client; commit it with the migration."
 NOTE = "financial.20990101000000.add_note_to_clients"
 
 
@@ -142,8 +143,13 @@ def test_a_build_outside_the_databases_revision_stays_unready_and_says_why(platf
         assert head in reason
     assert platform_up.all_answer("/health", 200)
     pids = platform_up.pids()
-    assert {item["revision"] for item in platform_up.up()["services"]} == {NOTE}
+    facts = platform_up.up()
+    assert {item["revision"] for item in facts["services"]} == {NOTE}
     assert not platform_up.pids() & pids
+    assert REGENERATED in facts["notes"]
+    (models,) = (project.root / "services" / "client" / "platform_client").glob("financial.py")
+    assert "note" in models.read_text()
+    assert REGENERATED not in platform_up.up()["notes"]
 
     assert project.inv("rollback", "--yes").returncode == 0
     until(lambda: platform_up.all_answer("/ready", 503))

@@ -1,6 +1,7 @@
 """The development server of a project: up, down, clean, logs, psql; and the same commands on a server elsewhere."""
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -51,6 +52,7 @@ def test_the_life_of_a_development_server(local: Project) -> None:
     assert first.returncode == 0, first.stderr
     assert "made and started" in first.stdout
     url = _url(first.stdout)
+    assert json.loads(local.inv("dev-up", "--json").stdout)["url"] == url, "scripts take it from there"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("INSERT INTO app.one VALUES (1)")
 
@@ -206,6 +208,11 @@ def test_an_external_server_is_migrated_but_never_stopped(external: Project) -> 
     assert "external" in ended.stdout
     assert "not ours" in ended.stdout
     assert re.search(r"URL: postgresql://schemata:\*\*\*@", ended.stdout)
+    password = external.url.split(":")[2].split("@")[0]
+    for flags in ([], ["--no-services"]):
+        told = external.inv("dev-up", "--json", *flags)
+        assert json.loads(told.stdout)["url"] == external.url.replace(f":{password}@", ":***@")
+        assert password not in told.stdout + told.stderr
     assert _count(external.url) == 0
     for command in ("dev-down", "logs"):
         refused = external.inv(command)

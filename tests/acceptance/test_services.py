@@ -8,8 +8,10 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -158,6 +160,7 @@ def test_dev_up_ends_with_a_table_and_twice_changes_nothing(services: Services) 
         assert row[:4] == [name, "ready", f"http://127.0.0.1:{services.ports[name]}", "app.1.x"]
         assert re.fullmatch(r"\d+\.\d\d s", row[4])
     assert _row(text, "PostgreSQL")[1] == "not ours"
+    assert "external: 1 migration applied now; " in text
     before = services.pids()
     assert set(before) == set(NAMES)
     files = {name: services.file(name).read_bytes() for name in NAMES}
@@ -166,6 +169,7 @@ def test_dev_up_ends_with_a_table_and_twice_changes_nothing(services: Services) 
     facts = json.loads(done.stdout)
     assert facts["ok"]
     assert facts["revision"] == ONE
+    assert facts["url"].startswith("postgresql://schemata:***@")
     assert [(item["name"], item["state"], item["was_running"]) for item in facts["services"]] == [
         (name, "ready", True) for name in NAMES
     ]
@@ -173,6 +177,7 @@ def test_dev_up_ends_with_a_table_and_twice_changes_nothing(services: Services) 
     assert services.pids() == before
     assert {name: services.file(name).read_bytes() for name in NAMES} == files
     password = services.project.url.split(":")[2].split("@")[0]
+    assert password not in done.stdout + done.stderr
     assert password not in "".join(path.read_text() for path in services.file("first").parent.iterdir())
 
 
@@ -370,6 +375,57 @@ def test_only_what_changed_is_started_anew(services: Services) -> None:
     assert services.pids() == {}
 
 
+def test_what_a_service_heeds_in_the_environment_starts_it_anew(services: Services) -> None:
+    """A variable that the services or the entrypoint read does, once; one about the server or the waiting does not."""
+    services.up()
+    before = services.pids()
+    unheeded = {"SCHEMATA_SERVER_KIND": "external", "SCHEMATA_WAIT_ATTEMPTS": "7", "COLOUR": "red"}
+    services.up(SCHEMATA_CLIENT_DIR="", **unheeded)
+    assert services.pids() == before
+    for extra in ({"SCHEMATA_LOG_FORMAT": "json"}, {"SERVICES_CURSOR_KEY": "k" * 40}):
+        text = services.up(**extra)
+        assert "first is started anew: its settings, variables, database or migrations changed." in text
+        after = services.pids()
+        assert not set(before.values()) & set(after.values())
+        (name, value), *_ = extra.items()
+        assert psutil.Process(after["first"]).environ()[name] == value
+        assert "started anew" not in services.up(**extra)
+        assert services.pids() == after
+        before = after
+    assert "k" * 40 not in services.file("first").read_text()
+
+
+def test_changed_code_is_started_by_restart(services: Services) -> None:
+    """Without --restart the old code goes on; with it each that is asked for is another process; never on Docker."""
+    services.up()
+    before = services.pids()
+    program = services.project.root / "program.py"
+    program.write_text(PROGRAM.replace("app.1.x", "app.2.y"))
+    assert _row(services.up(), "first")[3] == "app.1.x"
+    text = services.up("--restart", "--services", "second")
+    assert "second is started anew, as asked." in text
+    assert f"http://127.0.0.1:{services.ports['second']}  app.2.y" in text
+    after = services.pids()
+    assert after["first"] == before["first"]
+    assert after["second"] != before["second"]
+    text = services.up("--restart")
+    assert text.count("  app.2.y  ") == 2
+    assert not set(services.pids().values()) & {*before.values(), *after.values()}
+    assert "--restart and --no-services exclude each other" in services.up("--restart", "--no-services", code=2)
+    assert "Leave --restart out." in services.up("--restart", "--server", "docker", code=2)
+
+
+def test_the_looks_at_a_service_do_not_hide_its_own_words(services: Services) -> None:
+    """Of the many lines about /ready two are shown, and what the service said before them is."""
+    services.configure(patience=6)
+    services.behave("first", "unready")
+    text = services.up("--services", "first", code=3)
+    log = supervised.log_of(services.project.root / ".schemata", "first").read_text()
+    assert log.count("asked /ready\n") > 12
+    assert text.count("  asked /ready\n") == 2
+    assert "  listening\n" in text
+
+
 def test_only_the_services_that_are_named_are_started(services: Services) -> None:
     """--services starts those, --no-services none and leaves what runs; a name that is none is exit code 2."""
     services.up("--services", "second")
@@ -513,6 +569,33 @@ def test_the_life_of_services_on_a_server_of_their_own(own: Services) -> None:
     assert working_in(own.project.root) == {}
     left = {path.relative_to(own.project.root) for path in own.project.root.rglob("*")}
     assert left == before
+
+
+def test_what_is_forgotten_but_runs_is_named(own: Services) -> None:
+    """With .schemata gone the old server and the old services are named; the services are stopped, new ones start."""
+    # Where the server's user cannot enter, the data lie elsewhere, and are found again.
+    for folder in own.project.root.parents:
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            folder.chmod(0o755)
+    text = own.up()
+    server = embedded.find_running(own.project.root / ".schemata")
+    assert server is not None
+    pid = int((server.data / "postmaster.pid").read_text().split()[0])
+    before = own.pids()
+    assert "still runs" not in text
+    shutil.rmtree(own.project.root / ".schemata")
+    try:
+        text = own.up()
+        assert f"A PostgreSQL server of this project still runs (pid {pid}), but its data were deleted." in text
+        for name in NAMES:
+            assert f"{name} is started anew: it runs, but what was known of it in " in text
+        assert not set(before.values()) & set(own.pids().values())
+    finally:
+        # By itself it ends a minute later.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGQUIT)
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    assert "still runs" not in own.up()
 
 
 def test_the_choice_of_the_server_is_said_and_the_flag_wins(services: Services) -> None:

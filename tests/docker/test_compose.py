@@ -1,5 +1,6 @@
 """The whole system in containers: `inv dev-up --server docker`, and `docker compose` by hand."""
 
+import json
 import re
 import secrets
 import select
@@ -67,7 +68,18 @@ def test_dev_up_twice_changes_nothing(system: System) -> None:
     assert done.returncode == 0, done.stderr
     assert '"was_running": true' in done.stdout
     assert '"was_running": false' not in done.stdout
+    assert password_of(system) not in done.stdout + done.stderr
     assert system.signature() == before
+
+
+def test_dev_up_starts_what_was_stopped(system: System) -> None:
+    """A container that somebody stopped runs again, its time counted from this start; the others are left alone."""
+    system.container("trading-svc").stop()
+    done = system.inv("dev-up", "--json", timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)["services"]}
+    assert {name for name, row in rows.items() if not row["was_running"]} == {"trading-svc"}
+    assert 0 < rows["trading-svc"]["ready_after"] < 60
 
 
 def test_a_container_may_do_little(system: System) -> None:

@@ -663,7 +663,8 @@ def test_a_temporary_server_is_fast_and_leaves_nothing(programs: binaries.Binari
     assert processes.exited(pid)
     assert not home.exists()
     assert not server.socket_directory.exists()
-    assert finished(store) == before
+    # Another maker may finish one more meanwhile.
+    assert set(before) <= set(finished(store))
 
 
 def test_temporary_servers_of_killed_processes_are_cleared_away(programs: binaries.Binaries, store: Path) -> None:
