@@ -126,6 +126,7 @@ class Start:
 
     def run(self) -> None:
         """Bring the database to this build, by the shortest way, and the client to the database."""
+        self._check_service()
         create = os.environ.get("SCHEMATA_CREATE_DATABASE") or self.build.settings.get("create", "")
         may_create = create.strip().lower() in ("1", "true", "yes", "on")
         scheme = self.raw_url.partition("://")[0].partition("+")[0]
@@ -142,6 +143,18 @@ class Start:
             if self.options.service in self.build.settings.get("client_services", "").split(","):
                 self._generate(door)
         self.journal.ready(self.answer.last if self.answer else "")
+
+    def _check_service(self) -> None:
+        """Refuse a slip: a service under another name would start on whatever client is there."""
+        if not (self.options.service and self.options.command):
+            return
+        if "services" not in self.build.settings and not self.build.sealed:
+            self.build = self.tree().build  # the cache is an older engine's
+        known = self.build.settings.get("services", "")
+        if known and self.options.service not in known.split(","):
+            from schemata.commands import boots  # late: most starts need none of it
+
+            boots.refuse(self.options.service, known.split(","))
 
     def _migrate(self, door: arrival.Door, may_create: bool) -> None:
         wait_only, until = self.options.wait_only, self.options.until
@@ -216,10 +229,11 @@ class Start:
             from schemata.commands import boots  # late: most starts need none of it
 
             began = time.time()
-            folder = places.target
             self.journal.say(f"generating the typed client in {folder}: {stale}")
             _in_c.clear()
-            boots.generate(self.root, folder, self.options.service, self.raw_url, self.journal.format, door)
+            folder = boots.generate(
+                self.root, places.targets, self.options.service, self.raw_url, self.journal.format, door
+            )
             _in_c.append(True)
             self.journal.phase("generate", began, "generated the typed client")
         stamped.first_on_path(folder)

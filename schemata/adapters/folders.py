@@ -1,5 +1,6 @@
 """Put a folder of files in place whole: whoever looks finds the old content or the new, never a part."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -13,37 +14,55 @@ _HERE, _EXCHANGE = -100, 2
 _ABANDONED = 600.0  # seconds after which what a killed writer left beside may go
 
 
-def read(folder: Path) -> dict[str, str]:
-    """Return the text of each file of a folder by name; nothing for a folder that is not there."""
-    found = {}
-    try:
-        for path in folder.iterdir():
-            if path.is_file():
-                found[path.name] = path.read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
+def entries(folder: Path) -> dict[str, str | None]:
+    """Return what lies in a folder by name: the text of a file, None for what is none (a folder, a link).
+
+    Nothing for a folder that is not there. What another process puts in its place meanwhile is read whole or
+    not at all. Raises PermissionError for one that may not be read.
+    """
+    found: dict[str, str | None] = {}
+    for _ in range(100):
+        before = _identity(folder)
+        found = {}
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for path in folder.iterdir():
+                plain = path.is_file() and not path.is_symlink()
+                found[path.name] = path.read_text(encoding="utf-8", errors="replace") if plain else None
+            if _identity(folder) == before:
+                return found
+        if before is None:
+            return {}
     return found
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        facts = folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def probe(folder: Path) -> None:
     """Raise the OSError that `replace` would raise where nothing can be written."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _make(folder.parent)
     _beside(folder).rmdir()
 
 
 def replace(folder: Path, files: Mapping[str, str]) -> None:
     """Make `folder` hold exactly these files. Several processes may do it at once: the last one wins.
 
-    A failure (OSError) or a kill leaves the old content; what was written beside it is removed by a later
-    call.
+    Whatever the umask is, everybody may read it. A failure (OSError) or a kill leaves the old content; what
+    was written beside it is removed by a later call.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _make(folder.parent)
     _sweep(folder)
     fresh = _beside(folder)
     try:
         for name, text in files.items():
             with (fresh / name).open("w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
+                _open_to_all(file.fileno(), 0o644)
                 file.flush()
                 os.fsync(file.fileno())
         _swap(fresh, folder)
@@ -55,7 +74,27 @@ def _beside(folder: Path) -> Path:
     # Not tempfile's: its folders are for one user only, and this one is for whoever shares the volume.
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.{time.time_ns()}.tmp")
     fresh.mkdir()
+    _open_to_all(fresh, 0o755)
     return fresh
+
+
+def _make(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make(folder.parent)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    else:
+        _open_to_all(folder, 0o755)
+
+
+def _open_to_all(path: Path | int, mode: int) -> None:
+    # Some network volumes have no modes of their own, and refuse.
+    with contextlib.suppress(OSError):
+        os.chmod(path, mode)
 
 
 def _swap(fresh: Path, folder: Path) -> None:

@@ -8,11 +8,18 @@ import os
 from schemata.adapters import lookfirst
 from schemata.core import stamps
 
+#: With this code the process that generates says that the client went into the second of its folders.
+BESIDE = 75
+
 
 class Places:
-    """The two folders that may hold the client: the build's own, and the one for what a start generates."""
+    """The folders that may hold the client: the build's own, and the one for what a start generates.
 
-    __slots__ = ("own", "package", "schemas", "spare")
+    The latter may be shared by replicas with different UIDs, in a sticky folder as /tmp is one: there nobody
+    can replace what another one left. So it may hold one more, of this UID's own: `beside`.
+    """
+
+    __slots__ = ("beside", "own", "package", "schemas", "spare")
 
     def __init__(self, root: str, settings: "dict[str, str]") -> None:
         def setting(name: str) -> str:
@@ -22,11 +29,12 @@ class Places:
         self.schemas = (setting("schemas") or settings["schemas"]).split(",")
         self.own = os.path.join(root, setting("folder"))
         self.spare = os.environ.get("SCHEMATA_CLIENT_DIR", "")
+        self.beside = os.path.join(os.path.abspath(self.spare), f"uid-{os.geteuid()}") if self.spare else ""
 
     @property
-    def target(self) -> str:
-        """Return the folder into which a start generates."""
-        return os.path.abspath(self.spare or self.own)
+    def targets(self) -> "list[str]":
+        """Return where a start generates: the folder, and another one for when somebody else's client is there."""
+        return [os.path.abspath(self.spare), self.beside] if self.spare else [os.path.abspath(self.own)]
 
     def choose(self, answer: lookfirst.Answer, build: lookfirst.Build, major: int) -> "tuple[str, str]":
         """Return the folder whose client is to be used and why it is stale; the reason is empty when it fits.
@@ -39,14 +47,14 @@ class Places:
             return self.own, ""
         structure = stamps.structure(answer.structure)
         why = ""
-        for folder in filter(None, (self.spare, self.own)):
+        for folder in filter(None, (self.beside, self.spare, self.own)):
             stamp = own if folder == self.own else self._stamp(folder)
             stale = stamps.stale(stamp, major, answer.digest, structure, self.schemas)
             if not stale:
                 return folder, ""
             if stamp is not None or not why:
                 why = stale
-        return self.target, why
+        return self.targets[0], why
 
     def _stamp(self, folder: str) -> "stamps.Stamp | None":
         try:

@@ -4,10 +4,12 @@ import dataclasses
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from schemata import commands, config, errors
-from schemata.adapters import arrival, children, files, history, journal, libpq, lookfirst, waiting
+from schemata.adapters import arrival, children, files, history, journal, libpq, lookfirst, stamped, waiting
 from schemata.commands import sources, statuses, targets
 from schemata.core import digest, migration, voice
 
@@ -56,23 +58,39 @@ def target(tree: Tree, url: str) -> tuple[str, bool]:
     return choice.url, choice.is_dev
 
 
-def generate(root: str, folder: str, service: str, url: str, log_format: str, door: arrival.Door) -> None:
-    """Have a child process generate the typed client into a folder, so that what it loads goes with it.
+def refuse(service: str, known: Sequence[str]) -> NoReturn:
+    """Refuse a name that the project does not declare: it would start without what its service needs."""
+    error = commands.services.NoSuchService(service, known)
+    error.hint += " A start of something else needs no name: python -m schemata.boot -- COMMAND"
+    raise error
 
-    It says itself what went wrong; then SystemExit carries its exit code. A signal ends the child first.
+
+def generate(root: str, folders: Sequence[str], service: str, url: str, log_format: str, door: arrival.Door) -> str:
+    """Have a child process generate the typed client, so that what it loads goes with it; return its folder.
+
+    That is the first of `folders`, or the second where the first holds another user's. The child says itself
+    what went wrong; then SystemExit carries its exit code. A signal ends the child first.
     """
-    command = [sys.executable, "-m", "schemata.commands.clients", root, folder, service]
+    command = [sys.executable, "-m", "schemata.commands.clients", root, service, *folders]
     # The URL may hold a password: not among the arguments, which everybody on the machine may read.
     environment = {**os.environ, "DATABASE_URL": url, "SCHEMATA_LOG_FORMAT": log_format, "SCHEMATA_ROOT": root}
-    while (code := children.run(command, environment)) == errors.BUSY and door.rest():
-        pass
+    try:
+        while (code := children.run(command, environment)) == errors.BUSY and door.rest():
+            pass
+    except OSError as error:
+        raise errors.NotAvailable(
+            f"{command[0]} cannot be run by UID {os.geteuid()} ({error.strerror or error}), so the typed client was"
+            " not generated",
+            "Let every user run that Python, or ship a client that fits: `inv generate` when the image is built.",
+        ) from error
     if code < 0:
         raise errors.Error(
             f"the typed client was not generated: signal {-code} ended the process that did it",
             "It needs about 100 MiB of memory; look at the container's limit.",
         )
-    if code:
+    if code not in (errors.DONE, stamped.BESIDE):
         raise SystemExit(code)
+    return folders[code == stamped.BESIDE]
 
 
 def survey(root: str) -> Tree:

@@ -1,5 +1,6 @@
 """Migrations against a database: what is so, and making it so."""
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 
@@ -18,9 +19,12 @@ class DeployRefused(errors.MigrationError):
 
     def __init__(self, findings: Sequence[status.Finding]) -> None:
         parts = []
-        for finding in findings:
-            detail = f"\n{finding.detail.rstrip()}" if finding.detail else ""
-            parts.append(f"{finding.subject}: {finding.text}{detail}\n  {finding.remedy}")
+        # A build that is behind by a hundred migrations is told once what to do.
+        for remedy, alike in itertools.groupby(findings, key=lambda finding: finding.remedy):
+            for finding in alike:
+                detail = f"\n{finding.detail.rstrip()}" if finding.detail else ""
+                parts.append(f"{finding.subject}: {finding.text}{detail}")
+            parts.append(f"  {remedy}")
         super().__init__("\n".join(parts), "Nothing was applied.")
         self.findings = tuple(findings)
 

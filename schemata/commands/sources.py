@@ -187,6 +187,7 @@ def boot_settings(settings: config.Config) -> dict[str, str]:
         "client_folder": settings.client.folder,
         "client_schemas": ",".join(settings.client.schemas),
         "client_services": ",".join(service.name for service in settings.services if service.client),
+        "services": ",".join(service.name for service in settings.services),
     }
 
 

@@ -182,7 +182,7 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     ),
     "client": (
         Client,
-        {"package": values.name_of, "folder": values.text_of, "schemas": values.list_of(values.name_of)},
+        {"package": values.package, "folder": values.folder_inside, "schemas": values.list_of(values.name_of)},
     ),
     "compose": (
         Compose,

@@ -4,8 +4,11 @@ What cannot be is an InvalidSetting that names the place; a word that is nearly 
 """
 
 import difflib
+import keyword
+import os
 import re
 import shlex
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +19,8 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h|)")
 # PostgreSQL keeps its timeouts as milliseconds in 32 bits: 24 days.
 _LONGEST = 2_147_483.0
 _TIMESTAMP = re.compile(r"[0-9]{14}")
+# What the client itself and its generation import: a package of that name, first on the path, would hide it.
+_IMPORTED = ("schemata", "sqlalchemy", "sqlacodegen", "psycopg")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 
@@ -158,6 +163,26 @@ def command(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(word, str) and word for word in value):
         raise InvalidSetting(where, f"{value!r} is not a command", 'Write ["python", "-m", "app"].')
     return tuple(value)
+
+
+def package(value: Any, where: str) -> str:
+    """Return a name for a Python package that hides no other one, or nothing."""
+    text = text_of(value, where)
+    if text and (not text.isidentifier() or keyword.iskeyword(text)):
+        raise InvalidSetting(where, f"{text!r} is not a name that Python can import", "Write one such as app_client.")
+    if text in sys.stdlib_module_names or text in _IMPORTED:
+        what = f"{text!r} is a module that programs import already, and the client would come before it"
+        raise InvalidSetting(where, what, f"Write another one, such as {text}_client.")
+    return text
+
+
+def folder_inside(value: Any, where: str) -> str:
+    """Return the path of a folder inside the project, relative to its root."""
+    text = text_of(value, where)
+    if os.path.isabs(text) or os.path.normpath(text).split(os.sep)[0] == os.pardir:
+        what = f"{text!r} leads out of the project"
+        raise InvalidSetting(where, what, "Write a folder of the project; SCHEMATA_CLIENT_DIR may be anywhere.")
+    return text
 
 
 def path(value: Any, where: str) -> str:

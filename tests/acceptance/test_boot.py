@@ -153,6 +153,37 @@ def test_help_is_printed(pending: Project) -> None:
     assert pending.boot("--", "printf", "%s", "--help").stdout == "--help"
 
 
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "working tree"])
+def test_a_slip_in_the_services_name(pending: Project, schemata: CommandLine, sealed: bool) -> None:
+    """Where services are declared, a command under another name is exit 2 with the nearest one, before anything else;
+    without a command or without a name it starts, and so does a service that is declared."""
+    pending.configure('[tool.schemata.services.finance-svc]\ncommand = ["true"]\n')
+    if sealed:
+        assert schemata("seal").returncode == 0
+    for url in ({}, {"DATABASE_URL": "postgresql://u@127.0.0.1:1/d"}):
+        refused = pending.boot("finacne-svc", "--", "echo", "started", **url)
+        assert (refused.returncode, refused.stdout) == (2, ""), refused.stderr
+        assert "NoSuchService: there is no service 'finacne-svc'" in refused.stderr
+        assert "Did you mean finance-svc? A start of something else needs no name" in refused.stderr
+        assert "Traceback" not in refused.stderr
+    assert _tables(pending.url) == set()
+    assert pending.boot("migrate").returncode == 0
+    assert _tables(pending.url) == {"one"}
+    for name in ([], ["finance-svc"]):
+        assert pending.boot(*name, "--", "echo", "started").stdout == "started\n"
+
+
+def test_a_name_is_looked_up_where_an_older_engine_remembered(pending: Project) -> None:
+    """A stat cache that knows no services is not trusted with them."""
+    pending.configure('[tool.schemata.services.svc]\ncommand = ["true"]\n')
+    assert pending.boot("svc", "--", "true").returncode == 0
+    cache = pending.root / ".schemata" / "stat-cache"
+    text = cache.read_text()
+    assert "services svc\n" in text
+    cache.write_text(text.replace("\nservices svc\n", "\n"))
+    assert pending.boot("svcs", "--", "true").returncode == 2
+
+
 def test_a_failing_migration_stops_the_start(pending: Project) -> None:
     """The command is not run, the failure is told with its place, and the exit code is 1."""
     pending.write(TWO, "SELECT nothing;\n")

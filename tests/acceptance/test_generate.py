@@ -262,6 +262,102 @@ def test_a_file_in_the_way_is_told(two: Project, schemata: CommandLine) -> None:
     schemata.refused("generate", code=2, says=("ClientNotWritable", "cannot be written", "SCHEMATA_CLIENT_DIR"))
 
 
+def _by_hand(package: Path) -> None:
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("answer = 42\n")
+
+
+def _by_hand_with_a_stamp(package: Path) -> None:
+    _by_hand(package)
+    (package / stamps.FILE).write_text(stamps.Stamp(18, "0", {"app": "0"}).text())
+
+
+def _generated_and_more(package: Path) -> None:
+    (package / "queries.py").write_text("# By hand.\n")
+
+
+def _generated_and_a_folder(package: Path) -> None:
+    (package / "sub").mkdir()
+    (package / "sub" / "kept.py").write_text("")
+
+
+def _generated_and_a_link(package: Path) -> None:
+    (package / "app.py").rename(package.parent / "elsewhere.py")
+    (package / "app.py").symlink_to("../elsewhere.py")
+
+
+def _without_a_stamp(package: Path) -> None:
+    (package / stamps.FILE).unlink()
+
+
+def _a_link(package: Path) -> None:
+    package.rename(package.with_name("elsewhere"))
+    package.symlink_to("elsewhere")
+
+
+def _a_file(package: Path) -> None:
+    package.parent.mkdir(parents=True)
+    package.write_text("in the way\n")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (_by_hand, "there is no STAMP of ours in it"),
+        (_by_hand_with_a_stamp, "__init__.py in it was not generated"),
+        (_generated_and_more, "queries.py in it was not generated"),
+        (_generated_and_a_folder, "sub in it was not generated"),
+        (_generated_and_a_link, "app.py in it was not generated"),
+        (_without_a_stamp, "there is no STAMP of ours in it"),
+        (_a_link, "it is not a folder"),
+        (_a_file, "it is not a folder"),
+    ],
+)
+def test_what_was_not_generated_is_never_replaced(
+    two: Project, schemata: CommandLine, tmp_path: Path, make: Callable[[Path], None], says: str
+) -> None:
+    """A folder of that name which is no client of ours, or has more in it, is exit 2 and stays, for a start too."""
+    two.configure(CLIENT + SERVICE)
+    package = two.root / "client" / "app_client"
+    if make not in (_by_hand, _by_hand_with_a_stamp, _a_file):
+        assert schemata("generate").returncode == 0
+    make(package)
+    two.write("app.20250101000003.three", "CREATE TABLE app.three ();\n")
+    assert schemata("migrate").returncode == 0
+    spare = tmp_path / "spare"
+    shutil.copytree(package.parent, spare, symlinks=True)
+    for folder in (package.parent, spare):
+        before = _everything(folder)
+        if folder == spare:
+            ended = two.boot("svc", "--", "echo", "started", SCHEMATA_CLIENT_DIR=str(spare))
+            assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+            assert f"NotOurClient: {spare}/app_client is not a generated client: {says}" in ended.stderr
+        else:
+            schemata.refused("generate", code=2, says=("NotOurClient", says, "Move it away"))
+        assert _everything(folder) == before
+
+
+def _everything(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): f"-> {path.readlink()}" if path.is_symlink() else path.read_text()
+        for path in folder.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def test_what_python_left_is_not_in_the_way(two: Project, schemata: CommandLine) -> None:
+    """A client that was imported has a __pycache__, and is replaced with it; an empty folder is filled."""
+    package = two.root / "client" / "app_client"
+    package.mkdir(parents=True)
+    assert schemata("generate").returncode == 0
+    _python(two, "import app_client")
+    (package / "__pycache__").mkdir(exist_ok=True)
+    two.write("app.20250101000003.three", "CREATE TABLE app.three ();\n")
+    assert schemata("migrate").returncode == 0
+    assert schemata("generate").returncode == 0
+    assert "three" in (package / "app.py").read_text()
+
+
 def test_the_platforms_client_is_fresh(platform: str) -> None:
     """services/client, as it is committed, is what the platform's migrations give."""
     ended = subprocess.run(

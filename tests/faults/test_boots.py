@@ -269,6 +269,133 @@ def test_replicas_generate_into_one_volume_at_once(pending: Project, tmp_path: P
     assert names == {"__init__.py", "_base.py", "app.py", "py.typed", "STAMP"}
 
 
+def test_the_umask_keeps_nobody_out(pending: Project, tmp_path: Path) -> None:
+    """What one replica generates the others can read, whatever its umask is."""
+    pending.configure(CLIENT)
+    shared = tmp_path / "new" / "shared"
+    ended = subprocess.run(
+        [sys.executable, "-m", "schemata.boot", "svc"],
+        cwd=pending.root,
+        env=pending.env(SCHEMATA_CLIENT_DIR=str(shared)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        umask=0o077,
+        timeout=deployers.PATIENCE * 2,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [shared.parent, shared, *shared.rglob("*")]}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o755}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o644}
+
+
+def test_a_python_that_may_not_be_run(pending: Project) -> None:
+    """Where no child can be started the boot says so, exit 3, and does not become the command."""
+    pending.configure(CLIENT)
+    python = pending.root / "python"
+    python.write_text("")
+    code = f"import sys; sys.executable = {str(python)!r}; from schemata import boot; sys.exit(boot.main(sys.argv[1:]))"
+    ended = pending.run([sys.executable, "-c", code, "svc", "--", "echo", "started"])
+    assert (ended.returncode, ended.stdout) == (3, ""), ended.stderr
+    assert f"NotAvailable: {python} cannot be run by UID {os.getuid()} (Permission denied)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+class Replicas:
+    """Starts of one service as several users, in a project that all can read, with one folder that all can write."""
+
+    def __init__(self, root: Path, database: str, python: str) -> None:
+        self.project = Project(root, database)
+        self.project.configure(CLIENT)
+        self.project.write(ONE, "-- One.\nCREATE TABLE app.one (id int PRIMARY KEY);\n")
+        self.python = python
+        self.spare = root / "spare"
+        self.spare.mkdir()
+        self.spare.chmod(0o1777)
+        root.chmod(0o755)
+
+    def start(self, uid: int, *, umask: int = 0o022) -> subprocess.Popen[str]:
+        """Start as a user; the command says where the client was found."""
+        paths = [str(REPOSITORY), *(path for path in sys.path if path.endswith("site-packages"))]
+        script = "import app_client; print(app_client.__file__, hasattr(app_client.app, 'Two'))"
+        return subprocess.Popen(
+            [self.python, "-m", "schemata.boot", "svc", "--", self.python, "-c", script],
+            cwd="/",
+            env={
+                "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": os.pathsep.join(paths),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "DATABASE_URL": self.project.url,
+                "SCHEMATA_ROOT": str(self.project.root),
+                "SCHEMATA_CLIENT_DIR": str(self.spare),
+            },
+            user=uid,
+            group=uid,
+            extra_groups=[],
+            umask=umask,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ready(self, *started: subprocess.Popen[str]) -> set[str]:
+        """Wait for starts, all of which must end well with the newest client; return where they had it from."""
+        said = [process.communicate(timeout=deployers.PATIENCE * 3) for process in started]
+        for process, (_, err) in zip(started, said, strict=True):
+            assert process.returncode == 0, err
+            assert "Traceback" not in err
+        places = {out.split()[0]: out.split()[1] for out, _ in said}
+        assert set(places.values()) == {"True"}, places
+        return {str(Path(place).parent.relative_to(self.spare)) for place in places}
+
+
+@pytest.fixture
+def replicas(database: str) -> Iterator[Replicas]:
+    """Give a project whose image has a stale client, for several users."""
+    python = _python_for_others()
+    if os.getuid() != 0 or python is None:
+        pytest.skip("only root may become another user, and a Python that others may run is needed")
+    # Not pytest's own folder, which is closed to others.
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        made = Replicas(Path(place), database, python)
+        assert made.project.boot("svc").returncode == 0
+        made.project.write("app.20250101000002.two", "-- Two.\nCREATE TABLE app.two (id int PRIMARY KEY);\n")
+        for path in made.project.root.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        made.spare.chmod(0o1777)
+        yield made
+
+
+def test_replicas_of_different_users_share_a_folder(replicas: Replicas) -> None:
+    """Three users start at once where nobody can replace what another one wrote: all are ready, and a later one too."""
+    assert replicas.ready(*(replicas.start(uid, umask=0o077) for uid in (54321, 54322, 54323))) == {"app_client"}
+    assert replicas.ready(replicas.start(54324)) == {"app_client"}
+    assert [path.name for path in replicas.spare.iterdir()] == ["app_client"]
+
+
+@pytest.mark.parametrize("sticky", [True, False], ids=["sticky", "not sticky"])
+def test_another_users_client_is_in_the_way(replicas: Replicas, sticky: bool) -> None:
+    """A stale or unreadable package of another user is left, and one is made beside it, which the next start finds."""
+    left = replicas.spare / "app_client"
+    shutil.copytree(replicas.project.root / "client" / "app_client", left)
+    for path in (left, *left.iterdir()):
+        os.chown(path, 54321, 54321)
+    if not sticky:
+        replicas.spare.chmod(0o777)
+        left.chmod(0o700)
+    text = (left / "app.py").read_text()
+    assert replicas.ready(replicas.start(54322, umask=0o077)) == {"uid-54322/app_client"}
+    made = (replicas.spare / "uid-54322" / "app_client").stat().st_mtime_ns
+    assert replicas.ready(replicas.start(54322)) == {"uid-54322/app_client"}
+    assert (replicas.spare / "uid-54322" / "app_client").stat().st_mtime_ns == made
+    assert (left / "app.py").read_text() == text
+    # The one whose it is replaces it; now it fits, and is readable, for everybody.
+    assert replicas.ready(replicas.start(54321)) == {"app_client"}
+    assert replicas.ready(replicas.start(54323)) == {"app_client"}
+
+
 def _python_for_others() -> str | None:
     """Return a Python of our version that a stranger may run."""
     ours = Path(os.path.realpath(sys.executable))
