@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
@@ -29,11 +28,10 @@ class Paint:
     """Colour for people: only on a terminal, never with NO_COLOR (no-color.org)."""
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
-        self.is_terminal = bool(hasattr(stream, "isatty") and stream.isatty())
         self.on = bool(
             not environ.get("NO_COLOR")
             and environ.get("TERM") != "dumb"
-            and (environ.get("FORCE_COLOR") or self.is_terminal)
+            and (environ.get("FORCE_COLOR") or (hasattr(stream, "isatty") and stream.isatty()))
         )
 
     def __call__(self, text: str, colour: str) -> str:
@@ -94,8 +92,8 @@ def error_as_json(error: errors.Error) -> str:
 
 
 def render(result: outcome.Result, paint: Paint) -> str:
-    """Return a result as text for people; what goes to a file or a pipe is not cut, somebody may look for a name."""
-    width = min(WIDTH, max(60, shutil.get_terminal_size((WIDTH, 24)).columns)) if paint.is_terminal else sys.maxsize
+    """Return a result as text for people."""
+    width = min(WIDTH, max(60, shutil.get_terminal_size((WIDTH, 24)).columns))
     if isinstance(result, outcome.Status):
         return _status(result, paint, width)
     if isinstance(result, outcome.Migrated):

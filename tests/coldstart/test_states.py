@@ -291,7 +291,7 @@ def _ends_current(
 def _kill_waiting(image: Image, admin: psycopg.Connection) -> None:
     """Boot until a migration waits for a lock, then kill the boot; the server notices, and gives up its session."""
     name = _database(image.url)
-    deployer = image.start("deployer", ["true"], **_HELD)
+    deployer = image.start(SERVICES[0], ["true"], **_HELD)
     backend = starts.until(lambda: _waiting(admin, name), lambda: f"a migration waits: {deployer.describe()}")
     deployer.kill()
     admin.execute("SELECT pg_terminate_backend(%s)", (backend,))

@@ -51,15 +51,6 @@ def test_a_table_fits_and_aligns() -> None:
     assert head.split() == ["id", "count", "ok"]
 
 
-def test_what_is_no_terminal_gets_whole_names() -> None:
-    """A name that does not fit is cut for eyes, and whole in a file or a pipe, where somebody may look for it."""
-    made = outcome.Table("", ("name", "state"), (("x" * 300, "ok"),))
-    assert "x" * 300 in report.render(made, PLAIN)
-    seen = report.render(made, report.Paint(Terminal(), {"NO_COLOR": "1"}))
-    assert "…" in seen
-    assert max(map(len, seen.splitlines())) <= 100
-
-
 def test_colour_takes_no_room() -> None:
     """The states are coloured, and without the codes the table is the same."""
     rows = [("a", "applied"), ("b", "FAILED")]
