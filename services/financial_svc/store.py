@@ -176,7 +176,7 @@ def _made(resource: resources.Resource, values: Mapping[str, Any]) -> Any:
             place, text = "lines", "must not come to a negative sum, nor to one beyond 16 digits"
         else:
             place, text = f"lines/{error.line}", "must not come to an amount beyond 16 digits"
-        raise problems.Problem(422, f"{place} {text}.", [problems.Fault(f"{place} {text}", f"/{place}")]) from None
+        raise problems.unprocessable(place, text) from None
     head = {name: value for name, value in values.items() if name != "lines"}
     return financial.Invoices(
         **head,
@@ -207,4 +207,4 @@ def _check_account(session: sqlalchemy.orm.Session, values: Mapping[str, Any]) -
     elif account.status == "closed":
         field, text = "account_id", "refers to an account that is closed"
     if field:
-        raise problems.Problem(422, f"{field} {text}.", [problems.Fault(f"{field} {text}", f"/{field}")])
+        raise problems.unprocessable(field, text)

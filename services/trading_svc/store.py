@@ -122,30 +122,27 @@ async def _check_order(connection: psycopg.AsyncConnection[Any], values: Mapping
     with decimal.localcontext(prec=80):
         for price in ("limit_price", "stop_price"):
             if values["quantity"] * (values.get(price) or 0) >= _WORTH:
-                raise _fault("quantity", f"times {price} must be below 10^16")
+                raise problems.unprocessable("quantity", f"times {price} must be below 10^16")
     found = await connection.execute(
         "SELECT status, currency FROM financial.accounts WHERE id = %s FOR SHARE", (values["account_id"],)
     )
     account = await found.fetchone()
     if account is None:
-        raise _fault("account_id", "refers to no account")
+        raise problems.unprocessable("account_id", "refers to no account")
     if account["status"] != "active":
-        raise _fault("account_id", f"refers to an account that is {account['status']}")
+        raise problems.unprocessable("account_id", f"refers to an account that is {account['status']}")
     if account["currency"] != values["currency"]:
-        raise _fault("currency", f"must be that of the account, {account['currency']}")
+        raise problems.unprocessable("currency", f"must be that of the account, {account['currency']}")
     if values.get("strategy_id") is not None:
         found = await connection.execute(
             "SELECT status FROM trading.strategies WHERE id = %s FOR SHARE", (values["strategy_id"],)
         )
         strategy = await found.fetchone()
         if strategy is None:
-            raise _fault("strategy_id", "refers to no strategy")
+            raise problems.unprocessable("strategy_id", "refers to no strategy")
         if strategy["status"] != "active":
-            raise _fault("strategy_id", f"refers to a strategy that is {strategy['status']}; only an active one trades")
-
-
-def _fault(field: str, text: str) -> problems.Problem:
-    return problems.Problem(422, f"{field} {text}.", [problems.Fault(f"{field} {text}", f"/{field}")])
+            text = f"refers to a strategy that is {strategy['status']}; only an active one trades"
+            raise problems.unprocessable("strategy_id", text)
 
 
 def _text(value: kinds.Written) -> str:

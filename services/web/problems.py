@@ -44,6 +44,11 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
+def unprocessable(place: str, text: str) -> Problem:
+    """Return the refusal of one member of a body; `place` is its name, or its path as in lines/1."""
+    return Problem(422, f"{place} {text}.", [Fault(f"{place} {text}", f"/{place}")])
+
+
 def response(problem: Problem, request_id: str) -> Response:
     """Return the problem as the answer to the request of this id, which is in the log too."""
     body: dict[str, Any] = {
