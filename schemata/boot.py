@@ -137,19 +137,15 @@ class Start:
             may_create = may_create or is_dev
         door = arrival.Door(urls.normalise(self.raw_url)[0], lookfirst.rests(self.build.settings), self.journal.say)
         self._migrate(door, may_create)
-        if self.options.service and not self.options.until:
-            if "client_services" not in self.build.settings and not self.build.sealed:
-                self.build = self.tree().build  # the cache is an older engine's
-            if self.options.service in self.build.settings.get("client_services", "").split(","):
-                self._generate(door)
+        with_client = self.build.settings.get("client_services", "").split(",")
+        if self.options.service and self.options.service in with_client and not self.options.until:
+            self._generate(door)
         self.journal.ready(self.answer.last if self.answer else "")
 
     def _check_service(self) -> None:
         """Refuse a slip: a service under another name would start on whatever client is there."""
         if not (self.options.service and self.options.command):
             return
-        if "services" not in self.build.settings and not self.build.sealed:
-            self.build = self.tree().build  # the cache is an older engine's
         known = self.build.settings.get("services", "")
         if known and self.options.service not in known.split(","):
             from schemata.commands import boots  # late: most starts need none of it

@@ -14,6 +14,7 @@ import os
 
 from schemata import boot, commands
 from schemata.adapters import lookfirst
+from schemata.core import revision as revisions
 from schemata.core import status
 
 NO_HISTORY = lookfirst.NO_HISTORY
@@ -64,16 +65,12 @@ def judge(build_: lookfirst.Build, row: "tuple[str | None, ...] | None") -> Verd
     if not answer.digest:
         return verdict("the history was changed by something else; `inv migrate-status` says more")
     accepts = os.environ.get("SCHEMATA_ACCEPTS") or build_.settings.get("accepts", "")
-    if _time(revision) > _time(build_.last):
+    there, own = revisions.time_of(revision), revisions.time_of(build_.last)
+    if there > own:
         if status.within(revision, accepts):
             return verdict()
         said = f"accepts {accepts}" if accepts else "accepts none but its own"
         return verdict(f"the database is at {revision}, after this build's {build_.last}, which {said}")
-    if _time(revision) < _time(build_.last):
+    if there < own:
         return verdict(f"the database is at {revision}; this build needs {build_.last}")
     return verdict(f"the migrations before {revision} are not the ones of this build; `inv migrate-status` says more")
-
-
-def _time(revision: str) -> str:
-    parts = revision.split(".")
-    return parts[1] if len(parts) == 3 else ""

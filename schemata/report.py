@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from schemata import errors
-from schemata.core import outcome, status
+from schemata.core import outcome, revision, status
 
 WIDTH = 100
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
@@ -120,7 +120,7 @@ def _status(result: outcome.Status, paint: Paint, width: int) -> str:
         applied = [row for row in of_schema if row.applied_at]
         pending = [item for item in compared.pending if item.schema == schema]
         problems = [f for f in compared.findings if f.schema == schema and f.exit_code in (1, 2, 3, 5)]
-        last = max(applied, key=lambda row: row.id.split(".")[1] if row.id.count(".") == 2 else "", default=None)
+        last = max(applied, key=lambda row: revision.time_of(row.id), default=None)
         rows.append((schema, len(applied), len(pending), len(problems), last.id.partition(".")[2] if last else "-"))
     lines.append(table(("schema", "applied", "pending", "problems", "last applied"), rows, paint, width))
     shown = [row for row in compared.rows if row.state != "applied"]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from schemata import errors
+from schemata.adapters import lookfirst
 from schemata.core import digest, migration
 
 MANIFEST = "manifest"
@@ -209,7 +210,7 @@ def remember(
     A cache that cannot be written (a read-only file system) is no error: the next run reads the files.
     """
     members = [(item.id, item.checksum) for item in items]
-    lines = ["schemata stat cache 1", f"digest {digest.of(members)}", f"last {members[-1][0] if members else '-'}"]
+    lines = [lookfirst.STAT_CACHE, f"digest {digest.of(members)}", f"last {members[-1][0] if members else '-'}"]
     lines += [f"{key} {value}" for key, value in settings.items()]
     lines.append("")
     try:

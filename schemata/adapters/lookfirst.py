@@ -37,6 +37,11 @@ _KEPT = (
 NO_HISTORY = ("42P01", "3F000")
 
 
+# The first line of the stat cache. Its number goes up with the settings that a boot keeps: a cache that an older
+# engine wrote is none, and the files are read anew.
+STAT_CACHE = "schemata stat cache 2"
+
+
 class Build:
     """What this build has: the digest of its migrations, the last id, and the settings a boot needs."""
 
@@ -77,7 +82,7 @@ def build(root: str) -> "Build | None":
 
 def _working_tree(root: str) -> "Build | None":
     found = _read(os.path.join(root, ".schemata", "stat-cache"))
-    settings = _head(found, "schemata stat cache 1") if found else None
+    settings = _head(found, STAT_CACHE) if found else None
     if not found or not settings or settings.get("settings_stamp") != settings_stamp(root):
         return None
     stamps = {}

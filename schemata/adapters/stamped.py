@@ -6,7 +6,7 @@ Light: every start of a service with a client reads its stamp.
 import os
 
 from schemata.adapters import lookfirst
-from schemata.core import stamps
+from schemata.core import revision, stamps
 
 #: With this code the process that generates says that the client went into the second of its folders.
 BESIDE = 75
@@ -43,7 +43,7 @@ class Places:
         one, and says by `accepts` that it can work with the newer structure.
         """
         own = self._stamp(self.own)
-        if own is not None and _time(answer.last) > _time(build.last):
+        if own is not None and revision.time_of(answer.last) > revision.time_of(build.last):
             return self.own, ""
         structure = stamps.structure(answer.structure)
         why = ""
@@ -69,8 +69,3 @@ def first_on_path(folder: str) -> None:
     folder = os.path.abspath(folder)
     others = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part and part != folder]
     os.environ["PYTHONPATH"] = os.pathsep.join([folder, *others])
-
-
-def _time(revision: str) -> str:
-    parts = revision.split(".")
-    return parts[1] if len(parts) == 3 else ""

@@ -10,7 +10,7 @@ from urllib import parse
 
 from schemata import config, errors
 from schemata.adapters import asking, compose, libpq, probing, signals
-from schemata.commands import composition
+from schemata.commands import composition, services
 from schemata.core import service, voice
 
 if TYPE_CHECKING:
@@ -253,12 +253,12 @@ def logs(settings: config.Config, name: str = "", *, follow: bool = False, lines
         yield from engine.logs(found, lines, follow=follow)
 
 
-def version(settings: config.Config) -> str:
-    """Return the version of PostgreSQL that the project's database runs; empty where it does not answer."""
+def version(database_url: str) -> str:
+    """Return the version of PostgreSQL that a database runs on; empty where it does not answer."""
     try:
-        with asking.connect(url(settings), timeout=_PROBE_SECONDS, application_name="schemata") as connection:
+        with asking.connect(database_url, timeout=_PROBE_SECONDS, application_name="schemata") as connection:
             found = connection.query("SHOW server_version", timeout=_PROBE_SECONDS)
-    except (errors.NotAvailable, libpq.ConnectFailed, libpq.ConnectionLost, libpq.QueryFailed):
+    except (libpq.ConnectFailed, libpq.ConnectionLost, libpq.QueryFailed):
         return ""
     return str(found[0][0]).partition(" ")[0]
 
@@ -292,7 +292,7 @@ def _variable(place: composition.Composition, port: int) -> str:
         for published in facts.get("ports") or ():
             first, _, last = str(published.get("published") or "0").partition("-")
             if first.isdecimal() and int(first) <= port <= int(last or first):
-                return f"{name.upper().replace('-', '_')}_PORT"
+                return services.variable(name)
     return ""
 
 

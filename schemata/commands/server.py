@@ -126,7 +126,7 @@ def _up_docker(settings: config.Config, began: float, speak: voice.Voice) -> out
         raise errors.Interrupted("stopped by SIGTERM", hint, errors.TERMINATED) from error
     choice = targets.choose(settings)
     # The services' entrypoints have migrated it already, unless there are none.
-    done = _migrated(settings, choice, "ready", commands.composed.version(settings), speak)
+    done = _migrated(settings, choice, "ready", commands.composed.version(choice.url), speak)
     code = errors.DONE if all(state.ok for state in states) else errors.NOT_AVAILABLE
     complaints = tuple(f"{state.name}: {state.detail}" for state in states if not state.ok)
     report = commands.services.Report(states, complaints, code) if settings.services else None

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 
-from schemata.core import digest
+from schemata.core import digest, revision
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,8 +26,7 @@ class Record:
     @property
     def timestamp(self) -> str:
         """Return the time in the id, or the empty text when the id is of a foreign form."""
-        parts = self.id.split(".")
-        return parts[1] if len(parts) == 3 else ""
+        return revision.time_of(self.id)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -131,4 +130,4 @@ def last_id(ids: Iterable[str]) -> str:
     >>> last_id(["b.20250101000000.x", "a.20250102000000.y"])
     'a.20250102000000.y'
     """
-    return max(ids, key=lambda id_: (id_.split(".")[1] if id_.count(".") == 2 else "", id_), default="")
+    return max(ids, key=lambda id_: (revision.time_of(id_), id_), default="")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from schemata import errors
 from schemata.core import locks, migration, recorded
+from schemata.core import revision as revisions
 
 Fingerprint = Callable[[str], str]
 
@@ -199,10 +200,10 @@ def within(revision: str, accepts: str) -> bool:
     >>> within("app.20250814221815.x", "..20250901000000"), within("app.20250814221815.x", "")
     (True, False)
     """
-    if not accepts or revision.count(".") != 2:
+    timestamp = revisions.time_of(revision)
+    if not accepts or not timestamp:
         return False
     low, _, high = accepts.partition("..")
-    timestamp = revision.split(".")[1]
     return (not low or low <= timestamp) and (not high or timestamp <= high)
 
 
