@@ -80,9 +80,10 @@ class _Launch:
         obtain = spares.copy if self._order.passing and self._order.unsafe else spares.take
         if not obtain(store, data, self._job):
             clusters.initialise(data, self._job, spare=False, lasting=not self._order.unsafe)
-        server = self._run(data, "new")
-        spares.prepare(store, self._job)
-        return server
+        try:
+            return self._run(data, "new")
+        finally:
+            spares.prepare(store, self._job)
 
     def again(self, data: Path, server: postmaster.Postmaster | None) -> embedded.Server:
         """Start on existing data, or wait for the server that is already starting on it."""

@@ -15,7 +15,9 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import schemata
 from schemata import errors
@@ -25,6 +27,7 @@ from schemata.adapters import accounts, binaries, clusters, processes
 LAYOUT = 2
 _NEEDED_BYTES = 256 * 1024 * 1024
 _FORGOTTEN_SECONDS = 30 * 24 * 3600
+_PATIENCE_SECONDS = 60.0
 
 
 def directory(home: Path) -> Path:
@@ -64,8 +67,10 @@ def take(store: Path, destination: Path, job: clusters.Job) -> bool:
     try:
         _copy(taken, destination, job.account)
         clusters.sync(destination)
-    finally:
-        shutil.rmtree(taken, ignore_errors=True)
+    except BaseException:
+        _put_back(taken, spare)
+        raise
+    shutil.rmtree(taken, ignore_errors=True)
     return True
 
 
@@ -113,18 +118,32 @@ def main() -> None:
 
 
 def make(store: Path, job: clusters.Job) -> bool:
-    """Make a spare, unless there is one, somebody else makes it, or the disk is nearly full."""
+    """Make a spare, unless there is one, or the disk is nearly full; waits for another that makes it.
+
+    Another's spare may be taken before its maker has ended: then there is none, and it is ours to make.
+    """
     spare = store / _key(job)
     with (store / f"{spare.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(lock, unless=lambda: _usable(spare, job)):
             return False
         _sweep(store)
         if _usable(spare, job) or shutil.disk_usage(store).free < _NEEDED_BYTES:
             return False
         clusters.initialise(spare, job, spare=True)
     return True
+
+
+def _lock(file: TextIO, unless: Callable[[], bool]) -> bool:
+    """Wait for a file's lock; False once it is needless, or when its holder seems to hang."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if unless() or time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
 
 
 def _key(job: clusters.Job) -> str:
@@ -163,6 +182,14 @@ def _copy(source: Path, destination: Path, account: accounts.Account | None) -> 
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
+
+
+def _put_back(taken: Path, spare: Path) -> None:
+    """Return a spare that could not be used to its place, or delete it where there is a new one."""
+    try:
+        taken.rename(spare)
+    except OSError:
+        shutil.rmtree(taken, ignore_errors=True)
 
 
 def _raise(error: OSError) -> None:

@@ -4,6 +4,7 @@ The servers are real. What is asserted is asked of another connection, of the op
 """
 
 import contextlib
+import fcntl
 import json
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +226,25 @@ def test_a_spare_is_used_once_and_made_again(home: Home, make_home: Callable[[Pa
     assert ask(first.url, asked) != ask(second.url, asked)
     assert first.password != second.password
     eventually(lambda: finished(home.store))
+
+
+def test_a_spare_taken_before_its_maker_ended_is_made_again(programs: binaries.Binaries) -> None:
+    """A maker that finds another at work waits for it, and makes one when that one's was taken at once."""
+    with open_directory("schemata-spares-") as store:
+        account = accounts.choose(store)
+        job = clusters.Job(binaries.within_reach(programs, account), account)
+        assert spares.make(store, job)
+        (place, _), *_ = finished(store)
+        with (store / f"{place.name}.lock").open("w") as other, futures.ThreadPoolExecutor() as pool:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            assert not spares.make(store, job)  # there is one: nothing to wait for
+            place.rename(store / "used")
+            second = pool.submit(spares.make, store, job)
+            time.sleep(0.3)
+            assert not second.done()
+            fcntl.flock(other, fcntl.LOCK_UN)
+            assert second.result(60)
+        assert [path for path, _ in finished(store) if path != store / "used"] == [place]
 
 
 def test_the_way_of_a_running_server_is_light() -> None:
@@ -611,12 +632,14 @@ def test_a_full_disk_is_said_plainly(make_home: Callable[[Path], Home], mount: C
     disk = mount("size=24m,mode=755")
     home = make_home(disk / ".schemata")
     eventually(lambda: finished(home.store))
+    kept = finished(home.store)
     for store in (home.store, disk / "no-spares"):
         home.store = store
         with pytest.raises(errors.NotAvailable, match=r"The disk is too full .*: \d+ bytes are free at") as caught:
             home.start()
         assert str(disk) in caught.value.message
         assert not list(home.path.glob("data*"))
+        assert set(kept) <= set(finished(kept[0][0].parent))
 
 
 def test_a_disk_that_fills_up_is_said_plainly(make_home: Callable[[Path], Home], mount: Callable[[str], Path]) -> None:
