@@ -205,6 +205,15 @@ class Project:
         )
 
 
+def shell_code(code: int) -> int:
+    """Return a process's exit code as a shell shows it.
+
+    `python -m …` may be ended by SIGINT itself instead of by exit(130): CPython decides so when the interrupt came
+    inside of an eval() or exec() of a text, such as an import of dataclasses does, although it was caught further out.
+    """
+    return code if code >= 0 else 128 - code
+
+
 @pytest.fixture
 def project(tmp_path: Path, database: str) -> Project:
     """Give a project of one schema, `app`, whose DATABASE_URL is an empty database."""

@@ -17,8 +17,9 @@ import pytest
 
 from schemata import config
 from schemata.adapters import embedded
-from tests.acceptance.test_services import free_ports, until, working_in
+from tests.acceptance.test_services import free_ports, working_in
 from tests.conftest import REPOSITORY, Project
+from tests.patience import until
 from tests.services import paging
 
 NAMES = [item.name for item in config.load(REPOSITORY, {}).services]

@@ -17,6 +17,7 @@ import pytest
 from schemata.core import urls
 from tests.coldstart import cells, proofs, starts
 from tests.conftest import REPOSITORY
+from tests.patience import until
 
 _PATIENCE = 240.0  # seconds for a command; a first build installs packages
 # Taken where they are, so that a machine without a registry needs no settings; the environment wins.
@@ -188,7 +189,7 @@ def _published(publishers: Sequence[dict[str, object]]) -> int:
 
 def revisions(found: Sequence[Container]) -> set[str]:
     """Wait until each of them is ready; return the revisions that they are ready at."""
-    starts.until(
+    until(
         lambda: not [one for one in found if not one.is_ready()],
         lambda: "ready: " + "\n".join(f"{one.name}:\n{one.said()[-2000:]}" for one in found if not one.ready_at),
     )

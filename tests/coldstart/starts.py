@@ -9,26 +9,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemata import config
 from tests.coldstart import cells
 from tests.conftest import REPOSITORY
+from tests.patience import PATIENCE, until
 
-PATIENCE = 90.0  # seconds before a test says that something will never happen
 _STOP = 5.0  # seconds that a service has to end after SIGTERM
 _SHOWN = 4000  # characters of a log in a failure
-
-
-def until(happened: Callable[[], object], what: str | Callable[[], str], patience: float = PATIENCE) -> object:
-    """Ask again and again until the answer is true, and return it; fail with `what` after `patience` seconds."""
-    deadline = time.monotonic() + patience
-    while not (answer := happened()):
-        assert time.monotonic() < deadline, f"never happened: {what if isinstance(what, str) else what()}"
-        time.sleep(0.02)
-    return answer
 
 
 def free_port() -> int:

@@ -21,6 +21,7 @@ from tests.coldstart.conftest import Noted
 from tests.coldstart.proofs import MIGRATIONS, SERVICES, SETTINGS
 from tests.coldstart.starts import Image
 from tests.conftest import pg_dump
+from tests.patience import until
 
 _LAST = MIGRATIONS[-1].id
 _LATE = 5.0  # seconds that the services are there before the server
@@ -232,7 +233,7 @@ def test_restarted(
         blocker.execute(_BLOCK)
         start = image.start(SERVICES[0], **_HELD)
         with psycopg.connect(urls.with_database(own_server.url, "postgres"), autocommit=True) as observer:
-            starts.until(lambda: _waiting(observer, own_server.database), lambda: f"waits: {start.describe()}")
+            until(lambda: _waiting(observer, own_server.database), lambda: f"waits: {start.describe()}")
         embedded.stop(own_server.log.parent)
     assert start.process.poll() is None, start.describe()
     restart(own_server)
@@ -292,11 +293,11 @@ def _kill_waiting(image: Image, admin: psycopg.Connection) -> None:
     """Boot until a migration waits for a lock, then kill the boot; the server notices, and gives up its session."""
     name = _database(image.url)
     deployer = image.start(SERVICES[0], ["true"], **_HELD)
-    backend = starts.until(lambda: _waiting(admin, name), lambda: f"a migration waits: {deployer.describe()}")
+    backend = until(lambda: _waiting(admin, name), lambda: f"a migration waits: {deployer.describe()}")
     deployer.kill()
     admin.execute("SELECT pg_terminate_backend(%s)", (backend,))
     gone = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
-    starts.until(lambda: admin.execute(gone, (backend,)).fetchone() is None, "the killed deployer's session ends")
+    until(lambda: admin.execute(gone, (backend,)).fetchone() is None, "the killed deployer's session ends")
 
 
 def _refused(image: Image, tmp_path: Path, noted: Noted) -> starts.Start:

@@ -12,7 +12,8 @@ import docker.errors
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.deploy import places, releases
+from tests.deploy import releases
+from tests.patience import until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,7 +37,7 @@ def _alone() -> Iterator[None]:
                 return False
             return True
 
-        places.until(taken, 600, lambda: f"another session of tests holds {lock.name}")
+        until(taken, f"the lock {lock.name} of another session of tests is released", 600)
         yield
 
 

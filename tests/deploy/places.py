@@ -6,25 +6,11 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from schemata import config
 from schemata.adapters import embedded
 from tests.conftest import REPOSITORY
-
-
-def until(wanted: Callable[[], bool], seconds: float, tell: Callable[[], str]) -> None:
-    """Ask until it is so; fail after `seconds`, with what `tell` says."""
-    deadline = time.monotonic() + seconds
-    while not wanted():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not so after {seconds:.0f} s:\n{tell()}")
-        # A pause between two questions, not a guess at how long something takes.
-        time.sleep(0.3)
 
 
 def copy(root: Path) -> Path:

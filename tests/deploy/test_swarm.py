@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from tests.conftest import REPOSITORY
-from tests.deploy import conftest, places, releases
+from tests.deploy import conftest, releases
+from tests.patience import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
 
@@ -142,13 +143,14 @@ class Stack:
         """Remove the stack, and wait until its containers, networks and volumes are gone."""
         label = {"label": f"com.docker.stack.namespace={self.name}"}
         subprocess.run(["docker", "stack", "rm", self.name], capture_output=True, timeout=60, check=False)
-        places.until(
+        until(
             lambda: (
                 not self.engine.containers.list(all=True, filters=label, ignore_removed=True)
                 and not self.engine.networks.list(filters=label)
             ),
-            90,
             lambda: str(self.engine.containers.list(all=True, filters=label, ignore_removed=True)),
+            90,
+            pause=0.3,
         )
         for volume in self.engine.volumes.list(filters=label):
             volume.remove()
@@ -195,7 +197,7 @@ def stack(
     )
     try:
         made.deploy(images.first)
-        places.until(lambda: made.settled(images.first), 240, made.describe)
+        until(lambda: made.settled(images.first), made.describe, 240, pause=0.3)
         yield made
     finally:
         made.remove()
@@ -232,7 +234,7 @@ def test_a_stack_starts_goes_on_goes_back_and_goes(stack: Stack, images: release
 
     with watched(stack, "financial-svc") as seen:
         stack.deploy(images.good)
-        places.until(lambda: stack.settled(images.good), 300, stack.describe)
+        until(lambda: stack.settled(images.good), stack.describe, 300, pause=0.3)
     assert {stack.update(name) for name in SERVICES} == {"completed"}
     assert stack.sql(f"SELECT count(*) FROM schemata.attempts WHERE migration_id = '{releases.GOOD}'") == "1"
     assert len(seen) > 5
@@ -242,8 +244,8 @@ def test_a_stack_starts_goes_on_goes_back_and_goes(stack: Stack, images: release
     with watched(stack, "financial-svc") as seen:
         stack.deploy(images.bad)
         gone_back = {"rollback_completed"}
-        places.until(lambda: {stack.update(name) for name in SERVICES} == gone_back, 300, stack.describe)
-        places.until(lambda: stack.settled(images.good), 120, stack.describe)
+        until(lambda: {stack.update(name) for name in SERVICES} == gone_back, stack.describe, 300, pause=0.3)
+        until(lambda: stack.settled(images.good), stack.describe, 120, pause=0.3)
     assert min(seen) >= 1, seen
     assert stack.dump() == before
     assert stack.sql(f"SELECT DISTINCT state FROM schemata.attempts WHERE migration_id = '{releases.BAD}'") == "failed"

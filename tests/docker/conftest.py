@@ -8,7 +8,6 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from schemata import errors
 from schemata.adapters import containers, probing
 from schemata.commands import composed
 from tests.conftest import REPOSITORY, Project
+from tests.patience import until
 
 SERVICES = ("financial-svc", "trading-svc", "worker-financial", "worker-trading")
 #: What services/Dockerfile and Compose need of the repository.
@@ -29,15 +29,6 @@ _PARTS = (
 )  # fmt: skip
 _STAND_INS = {"PYTHON_IMAGE": "localhost/standin-python:3.13", "POSTGRES_IMAGE": "localhost/standin-postgres:18"}
 _OUTSIDE = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """Return what `condition` gives once it is true; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import secrets
 import select
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib import parse
@@ -16,8 +15,9 @@ import pytest
 import yaml
 
 from schemata.adapters import probing
-from tests.conftest import REPOSITORY
-from tests.docker.conftest import SERVICES, System, command_of, password_of, port_of, until
+from tests.conftest import REPOSITORY, shell_code
+from tests.docker.conftest import SERVICES, System, command_of, password_of, port_of
+from tests.patience import until
 from tests.services import paging
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
@@ -141,7 +141,7 @@ def test_logs_follow(system: System) -> None:
         until(lambda: system.ask("trading-svc", wanted).status == 404 and _has(follower), "a line arrives")
     finally:
         follower.send_signal(signal.SIGINT)
-        assert follower.wait(timeout=20) == 130
+        assert shell_code(follower.wait(timeout=60)) == 130
 
 
 def _has(process: "subprocess.Popen[str]") -> bool:
@@ -263,7 +263,7 @@ def test_what_ran_before_survives_an_interrupt(another: System, belongings: Call
     until(lambda: len(another.containers()) > 1, "a service's container runs", 120)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert shell_code(process.returncode) == 130
     assert another.signature() == before
     assert f"{another.name}_postgres-data" in belongings(another.name)
 
@@ -285,9 +285,9 @@ def test_a_stopped_service_is_started_again(system: System) -> None:
     """dev-up starts what was stopped, and only that."""
     stopped = system.container("worker-trading")
     others = {row for row in system.signature() if row[0] != stopped.id}
-    began = time.monotonic()
     stopped.stop(timeout=5)
-    assert time.monotonic() - began < 5
+    stopped.reload()
+    assert stopped.attrs["State"]["ExitCode"] in (0, 143), "it was not killed"
     assert system.inv("dev-up", timeout=300).returncode == 0
     assert system.ask("worker-trading").ok
     assert others <= set(system.signature())

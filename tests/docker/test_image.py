@@ -8,7 +8,8 @@ from typing import Any
 import docker
 import pytest
 
-from tests.docker.conftest import SERVICES, System, command_of, until
+from tests.docker.conftest import SERVICES, System, command_of
+from tests.patience import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
 

@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.docker.conftest import SERVICES, System, command_of, until
+from tests.docker.conftest import SERVICES, System, command_of
+from tests.patience import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
 
 _SLEEPER = "tagging.20990101000000.sleep"
 
 
-def _stopped(container: Any) -> tuple[int, float]:
-    """Stop a container as Docker does, with five seconds of grace; return its exit code and the seconds it took."""
-    began = time.monotonic()
+def _stopped(container: Any) -> int:
+    """Stop a container as Docker does, with five seconds of grace; return its exit code, 137 if that was not enough."""
     container.stop(timeout=5)
-    taken = time.monotonic() - began
-    return container.wait(timeout=10)["StatusCode"], taken
+    return int(container.wait(timeout=10)["StatusCode"])
 
 
 def _is_ready(container: Any) -> bool:
@@ -33,9 +32,8 @@ def test_a_ready_service_stops(docker_run: Callable[..., Any], service: str, ini
     """A service that is ready ends within five seconds, by its own will, as process 1 too."""
     container = docker_run(*command_of(service), read_only=True, init=init)
     until(lambda: _is_ready(container), f"{service} is ready")
-    code, taken = _stopped(container)
+    code = _stopped(container)
     assert code in (0, 143), container.logs().decode()
-    assert taken < 5
 
 
 @pytest.mark.parametrize("init", [True, False], ids=["init", "process-1"])
@@ -46,9 +44,8 @@ def test_a_start_that_waits_stops(docker_run: Callable[..., Any], init: bool) ->
         environment={"DATABASE_URL": "postgresql://app@127.0.0.1:1/ai_service"},
     )  # fmt: skip
     until(lambda: b"127.0.0.1:1" in container.logs(), "it says that it waits")
-    code, taken = _stopped(container)
+    code = _stopped(container)
     assert code == 143, container.logs().decode()
-    assert taken < 5
 
 
 def test_a_start_in_a_migration_stops(system: System, docker_run: Callable[..., Any], tmp_path: Path) -> None:
@@ -65,9 +62,8 @@ def test_a_start_in_a_migration_stops(system: System, docker_run: Callable[..., 
     active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
     asleep = f"{active} AND query LIKE '%{statement}%'"
     until(lambda: system.query(asleep) == ["1"], "it sleeps in the migration")
-    code, taken = _stopped(container)
+    code = _stopped(container)
     assert code == 143, container.logs().decode()
-    assert taken < 5
     assert system.query(asleep) == ["0"]
     assert system.query("SELECT to_regclass('tagging.half') IS NULL") == ["t"]
     assert system.query(f"SELECT count(*) FROM schemata._yoyo_migration WHERE migration_id = '{_SLEEPER}'") == ["0"]
@@ -79,6 +75,5 @@ def test_a_stop_right_after_the_start_is_heard(docker_run: Callable[..., Any]) -
         container = docker_run(*command_of("financial-svc"), init=True, read_only=True)
         deadline = time.monotonic() + delay
         until(lambda deadline=deadline: time.monotonic() >= deadline, "a moment passes")
-        code, taken = _stopped(container)
+        code = _stopped(container)
         assert code in (0, 143), (delay, container.logs().decode())
-        assert taken < 5

@@ -11,32 +11,21 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 
 from schemata import __version__, cli, commands, tasks
 from schemata.core import locks
-from tests.conftest import Project
+from tests.conftest import Project, shell_code
+from tests.patience import PATIENCE, until
 
 # Loaded by name so that a forked deployer has them already.
 _LOADED = [commands.migrations, commands.boots, commands.statuses]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
-
-PATIENCE = 30.0  # seconds before a test says that something will never happen
-
-
-def until(happened: Callable[[], object], what: str, patience: float = PATIENCE, pause: float = 0.01) -> object:
-    """Ask again and again until the answer is true, and return it; fail with `what` after `patience` seconds."""
-    deadline = time.monotonic() + patience
-    while not (answer := happened()):
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(pause)
-    return answer
 
 
 class Deployer:
@@ -72,11 +61,6 @@ class Deployer:
         """Leave nothing running."""
         self.signal(signal.SIGKILL)
         self._process.join(PATIENCE)
-
-
-def shell_code(code: int) -> int:
-    """Return an exit code as a shell shows it."""
-    return code if code >= 0 else 128 - code
 
 
 def _main(arguments: tuple[str, ...], root: str, environment: dict[str, str], log: str) -> None:

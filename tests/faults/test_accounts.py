@@ -16,6 +16,7 @@ import pytest
 from schemata.core import locks
 from tests.conftest import Project
 from tests.faults import deployers, oracle
+from tests.patience import PATIENCE
 
 _UID = 54321
 
@@ -65,7 +66,7 @@ def _as_uid(project: Project, *arguments: str) -> subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         check=False,
-        timeout=deployers.PATIENCE,
+        timeout=PATIENCE,
     )
 
 

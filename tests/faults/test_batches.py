@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Project
 from tests.faults import deployers, oracle
+from tests.patience import until
 
 _ID = "app.20250101000001.backfill"
 _RERUN = f"{_ID} was interrupted, and this kind cannot heal itself"
@@ -80,7 +81,7 @@ def _stop_half_way(how: str, project: Project, observer: psycopg.Connection, log
             observer.execute("SELECT pg_terminate_backend(%s)", (backend,))
             assert first.wait() == 3
         # While the row is locked the block cannot go on by itself.
-        deployers.until(lambda: deployers.gone(observer, backend), "the backend ends")
+        until(lambda: deployers.gone(observer, backend), "the backend ends")
     assert _done(observer) == 10
 
 

@@ -20,6 +20,7 @@ from schemata.adapters import embedded, lookfirst
 from schemata.core import locks, urls
 from tests.conftest import REPOSITORY, Project
 from tests.faults import deployers
+from tests.patience import PATIENCE, PROMPT, until
 
 ONE = "app.20250101000001.one"
 CLIENT = """
@@ -29,8 +30,6 @@ package = "app_client"
 command = ["python", "-m", "svc"]
 client = true
 """
-# Without the time that a machine with other work needs for the start of a process: it was started long before.
-PROMPT = 1.0
 
 
 @pytest.fixture
@@ -64,14 +63,14 @@ def start(pending: Project) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=deployers.PATIENCE)
+        process.communicate(timeout=PATIENCE)
 
 
 def _stop(process: subprocess.Popen[str], project: Project) -> str:
     """Send SIGTERM; check that it ends soon, with 143 and without its command; return what it said."""
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    code = process.wait(deployers.PATIENCE)
+    code = process.wait(PATIENCE)
     seconds = time.monotonic() - began
     _, said = process.communicate()
     assert code == 143, said
@@ -93,7 +92,7 @@ def test_sigterm_while_a_server_does_not_answer(
     """A login that hangs, because the other side says nothing, is given up."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         process = start(*flags, "--url", f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/d")
-        silent.settimeout(deployers.PATIENCE)
+        silent.settimeout(PATIENCE)
         connection, _ = silent.accept()
         with connection:
             assert connection.recv(8)  # its first message: it waits for the answer from now on
@@ -142,9 +141,9 @@ def test_sigterm_while_it_waits_at_the_gate(
     waiting = _seen(
         observer, "application_name = 'schemata boot' AND query LIKE '%%advisory_lock%%' AND state = 'idle'"
     )
-    deployers.until(waiting, "it waits at the gate")
+    until(waiting, "it waits at the gate")
     _stop(process, pending)
-    deployers.until(lambda: not _seen(observer, "application_name LIKE 'schemata%%'")(), "its session ends")
+    until(lambda: not _seen(observer, "application_name LIKE 'schemata%%'")(), "its session ends")
 
 
 def test_sigterm_while_it_waits_for_the_deploy_lock(
@@ -166,7 +165,7 @@ def test_sigterm_during_a_statement(
     pending.write("app.20250101000002.two", f"{head}CREATE TABLE app.two ();\nSELECT pg_sleep(300);\n")
     process = start("svc", SCHEMATA_LOG_FORMAT="json")
     sleeping = _seen(observer, "wait_event = 'PgSleep'")
-    deployers.until(sleeping, "the statement runs")
+    until(sleeping, "the statement runs")
     said = _stop(process, pending)
     last = json.loads(said.splitlines()[-1])
     assert (last["error"], last["exit_code"], last["level"]) == ("Interrupted", 143, "error")
@@ -188,9 +187,9 @@ def test_sigterm_while_the_client_is_generated(
         blocker.execute("BEGIN; LOCK TABLE pg_catalog.pg_description IN ACCESS EXCLUSIVE MODE")
         process = start("svc")
         generating = _seen(observer, "application_name = 'schemata generate' AND wait_event_type = 'Lock'")
-        deployers.until(generating, "the child reads the structure")
+        until(generating, "the child reads the structure")
         _stop(process, pending)
-    deployers.until(lambda: not _seen(observer, "application_name LIKE 'schemata%%'")(), "its sessions end")
+    until(lambda: not _seen(observer, "application_name LIKE 'schemata%%'")(), "its sessions end")
     assert list((pending.root / "client").iterdir()) == []
 
 
@@ -204,7 +203,7 @@ def test_sigterm_between_the_migration_and_the_command(
     os.mkfifo(folder / "STAMP")  # whoever reads it waits until somebody writes
     process = start("svc")
     deployers.hears(process, "applied 1")
-    deployers.until(lambda: not _seen(observer, "application_name LIKE 'schemata%%'")(), "its sessions end")
+    until(lambda: not _seen(observer, "application_name LIKE 'schemata%%'")(), "its sessions end")
     _stop(process, pending)
     assert observer.execute("SELECT count(*) FROM schemata._yoyo_migration").fetchone() == (1,)
 
@@ -223,7 +222,7 @@ def _crowd(project: Project, count: int, *arguments: str, **extra: str) -> list[
         )
         for _ in range(count)
     ]
-    said = [process.communicate(timeout=4 * deployers.PATIENCE)[1] for process in processes]
+    said = [process.communicate(timeout=4 * PATIENCE)[1] for process in processes]
     return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
 
 
@@ -281,7 +280,7 @@ def test_the_umask_keeps_nobody_out(pending: Project, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         umask=0o077,
-        timeout=deployers.PATIENCE * 2,
+        timeout=PATIENCE * 2,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -342,7 +341,7 @@ class Replicas:
 
     def ready(self, *started: subprocess.Popen[str]) -> set[str]:
         """Wait for starts, all of which must end well with the newest client; return where they had it from."""
-        said = [process.communicate(timeout=deployers.PATIENCE * 3) for process in started]
+        said = [process.communicate(timeout=PATIENCE * 3) for process in started]
         for process, (_, err) in zip(started, said, strict=True):
             assert process.returncode == 0, err
             assert "Traceback" not in err
@@ -441,7 +440,7 @@ def test_an_arbitrary_user_without_a_home(database: str, server: embedded.Server
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=deployers.PATIENCE * 2,
+                timeout=PATIENCE * 2,
                 check=False,
             )
             assert ended.returncode == 0, ended.stderr
@@ -459,7 +458,7 @@ def test_an_arbitrary_user_without_a_home(database: str, server: embedded.Server
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=deployers.PATIENCE,
+            timeout=PATIENCE,
             check=False,
         )
         assert refused.returncode == 2, refused.stderr

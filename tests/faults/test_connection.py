@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import Project
 from tests.faults import deployers, oracle, proxy
+from tests.patience import PATIENCE
 
 _IDS = [f"app.2025010100000{number}.{slug}" for number, slug in enumerate(("one", "two", "three", "four"))]
 _LOST = "the connection to the server was lost"
@@ -103,7 +104,7 @@ def test_a_signal_between_the_commit_and_its_answer(
     with proxy.between(four.url) as line:
         line.hold_answer(_record_of(id_))
         first = deployers.Deployer(four, tmp_path / "log", "migrate", f"--url={line.url}")
-        assert line.acted.wait(deployers.PATIENCE)
+        assert line.acted.wait(PATIENCE)
         first.signal(signal.SIGTERM)
         line.release()
         assert first.wait() == 143, first.said()

@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import Project, shell_code
 from tests.faults import deployers, oracle
+from tests.patience import PATIENCE, until
 
 _BEFORE = """\
 -- Before.
@@ -133,7 +134,7 @@ def test_a_transactional_file_leaves_nothing(
         backend = deployers.freezes(observer, "ALTER TABLE")
         _die(how, first, observer, backend)
         # The blocker still holds its lock, so the statement can only have been given up.
-        deployers.until(lambda: deployers.gone(observer, backend), "the backend ends")
+        until(lambda: deployers.gone(observer, backend), "the backend ends")
         assert dump(frozen_project.url) == was
         assert observer.execute("SELECT migration_id FROM schemata._yoyo_migration").fetchall() == [
             ("app.20250101000000.before",)
@@ -173,12 +174,12 @@ def test_an_interrupt_while_the_report_is_written(frozen_project: Project, obser
         return bool(row and row[0]) and deployers.holder(observer) is None
 
     try:
-        deployers.until(is_over, "the deploy is over")
+        until(is_over, "the deploy is over")
         deployer.send_signal(signal.SIGINT)
-        _, said = deployer.communicate(timeout=deployers.PATIENCE)
+        _, said = deployer.communicate(timeout=PATIENCE)
     finally:
         deployer.kill()
         os.close(reading)
-    assert deployer.returncode == 130, said
+    assert shell_code(deployer.returncode) == 130, said
     assert "Traceback" not in said
     oracle.assert_settled(frozen_project, frozen_project.url)

@@ -12,6 +12,7 @@ import pytest
 from schemata.core import locks
 from tests.conftest import Project
 from tests.faults import deployers, oracle
+from tests.patience import until
 
 _WAITING = "waiting for the deploy lock"
 
@@ -109,7 +110,7 @@ def test_the_waiter_inherits_the_lock(how: str, blocked: Project, observer: psyc
         os.kill(holder.pid, signal.SIGKILL if how == "killed" else signal.SIGTERM)
         code, said = deployers.ended(holder)
         assert code == (137 if how == "killed" else 143), said
-        second = deployers.until(
+        second = until(
             lambda: (backend := deployers.holder(observer)) not in (None, first) and backend, "the waiter gets the lock"
         )
         assert str(waiter.pid) in _application(observer, int(str(second)))

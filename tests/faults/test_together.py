@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project
-from tests.faults import deployers, oracle, sample
+from tests.faults import oracle, sample
+from tests.patience import PATIENCE
 
 _PROCESSES = 20
 _COMMANDS = {"inv": ["-m", "invoke", "migrate"], "boot": ["-m", "schemata.boot"]}
@@ -41,7 +42,7 @@ def test_twenty_processes_apply_each_migration_once(
         )
         for _ in range(_PROCESSES)
     ]
-    ended = [process.communicate(timeout=2 * deployers.PATIENCE)[0] for process in processes]
+    ended = [process.communicate(timeout=2 * PATIENCE)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * _PROCESSES, "\n".join(ended)
 
     oracle.assert_settled(project, project.url)

@@ -28,6 +28,7 @@ import pytest
 from schemata import errors
 from schemata.adapters import accounts, binaries, clusters, embedded, homes, postmaster, processes, spares, throwaway
 from schemata.adapters import launching as launching  # before a child that gives up root: it cannot import it then
+from tests.patience import until
 
 ROOT = os.geteuid() == 0
 
@@ -86,14 +87,6 @@ def run(url: str, *statements: str) -> None:
             connection.execute(statement)
 
 
-def eventually(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until a condition holds that another process brings about."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
 def finished(store: Path) -> list[tuple[Path, int]]:
     """Return the spares that can be used, with what tells one from the next at the same place."""
     places = [path.parent for path in store.glob("*/PG_VERSION") if path.parent.suffix != ".making"]
@@ -107,7 +100,7 @@ def store(programs: binaries.Binaries) -> Iterator[Path]:
         account = accounts.choose(directory)
         assert spares.make(directory, clusters.Job(binaries.within_reach(programs, account), account))
         yield directory
-        eventually(lambda: not list(directory.glob("*.making")))
+        until(lambda: not list(directory.glob("*.making")))
 
 
 @contextlib.contextmanager
@@ -219,13 +212,13 @@ def test_remove_leaves_nothing_to_run_on(home: Home) -> None:
 def test_a_spare_is_used_once_and_made_again(home: Home, make_home: Callable[[Path], Home], project: Path) -> None:
     """Two new servers have system identifiers of their own, and the next spare is made behind their backs."""
     asked = "SELECT system_identifier::text FROM pg_control_system()"
-    eventually(lambda: finished(home.store))
+    until(lambda: finished(home.store))
     first = home.start()
-    eventually(lambda: finished(home.store))
+    until(lambda: finished(home.store))
     second = make_home(project / "other" / ".schemata").start()
     assert ask(first.url, asked) != ask(second.url, asked)
     assert first.password != second.password
-    eventually(lambda: finished(home.store))
+    until(lambda: finished(home.store))
 
 
 def test_a_spare_taken_before_its_maker_ended_is_made_again(programs: binaries.Binaries) -> None:
@@ -391,7 +384,7 @@ def test_what_a_killed_initdb_left_is_not_data(home: Home) -> None:
     home.store = home.path.parent / "no-spares"
     assert home.start().was == "new"
     assert not list(home.path.glob("data.*"))
-    eventually(lambda: finished(home.store))
+    until(lambda: finished(home.store))
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", '{"port": "x"}', "null"])
@@ -631,7 +624,7 @@ def test_a_full_disk_is_said_plainly(make_home: Callable[[Path], Home], mount: C
     """On a disk too small for a server the error tells the place and the free bytes; nothing half-made stays."""
     disk = mount("size=24m,mode=755")
     home = make_home(disk / ".schemata")
-    eventually(lambda: finished(home.store))
+    until(lambda: finished(home.store))
     kept = finished(home.store)
     for store in (home.store, disk / "no-spares"):
         home.store = store
@@ -677,7 +670,7 @@ def test_no_permission_is_said_plainly(home: Home) -> None:
 
 def test_a_temporary_server_is_fast_and_leaves_nothing(programs: binaries.Binaries, store: Path) -> None:
     """It is not durable by default, takes no spare away, and nothing of it is left."""
-    eventually(lambda: finished(store))
+    until(lambda: finished(store))
     before = finished(store)
     with embedded.temporary(programs, spares=store, settings={"work_mem": "7MB"}) as server:
         assert ask(server.url, "SELECT current_setting('fsync') || current_setting('work_mem')") == "off7MB"

@@ -7,10 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.parse
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ import pytest
 from schemata.adapters import embedded
 from schemata.core import urls
 from tests.conftest import REPOSITORY
+from tests.patience import PATIENCE, until
 
-PATIENCE = 30.0
 # How many sessions a service has; the other tests' services are on other databases of the same server.
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
 
@@ -94,15 +93,6 @@ class Service:
     def ends(self, within: float = PATIENCE) -> int:
         """Wait for the end of the process and return its exit code."""
         return self.process.wait(within)
-
-
-def until(true: Callable[[], object], within: float = PATIENCE, pause: float = 0.02) -> float:
-    """Wait for a condition; return the seconds that it took. Fails at the deadline."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < within, "it did not come true in time"
-        time.sleep(pause)
-    return time.monotonic() - began
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from psycopg.types import json
 
-from tests.services.conftest import Basis, make_basis, serving, until
+from tests.patience import until
+from tests.services.conftest import Basis, make_basis, serving
 
 Database = psycopg.Connection[Any]
 LOST = "now() - interval '1 hour'"

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from psycopg.types import json
 
-from tests.services.conftest import SESSIONS, Basis, Service, make_basis, serving, until
+from tests.patience import until
+from tests.services.conftest import SESSIONS, Basis, Service, make_basis, serving
 
 Database = psycopg.Connection[Any]
 

@@ -12,8 +12,9 @@ import pytest
 
 from schemata import config
 from tests.conftest import REPOSITORY
+from tests.patience import until
 from tests.services import paging
-from tests.services.conftest import Answer, Service, serving, until
+from tests.services.conftest import Answer, Service, serving
 
 ROWS = 10_000
 PAGES = config.load(REPOSITORY, {}).pages
