@@ -1,6 +1,7 @@
 """The operators' settings in public.system_settings that the services heed; a bad or missing one has its default."""
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 #: Setting -> its default, the least and the most that is accepted.
@@ -13,6 +14,8 @@ KNOWN: Final[Mapping[str, tuple[float, float, float]]] = {
 }
 DEFAULTS: Final[Mapping[str, float]] = {key: default for key, (default, _, _) in KNOWN.items()}
 QUERY: Final = "SELECT key, value FROM public.system_settings WHERE key = ANY(%s)"
+#: Seconds for which they are remembered.
+_REMEMBERED: Final = 5.0
 
 
 def read(rows: Iterable[tuple[str, Any]]) -> Mapping[str, float]:
@@ -29,3 +32,20 @@ def read(rows: Iterable[tuple[str, Any]]) -> Mapping[str, float]:
         if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most:
             found[key] = value
     return found
+
+
+class Remembered:
+    """The settings as they were some seconds ago at the most: not every request asks for them."""
+
+    def __init__(self, ask: Callable[[], Awaitable[Iterable[tuple[str, Any]]]]) -> None:
+        """Ask by `ask`, which returns the rows of `QUERY`."""
+        self._ask = ask
+        self._found = DEFAULTS
+        self._read_at = float("-inf")
+
+    async def get(self) -> Mapping[str, float]:
+        """Return them; raises what `ask` raises, and then asks again the next time."""
+        if time.monotonic() - self._read_at > _REMEMBERED:
+            self._found = read(await self._ask())
+            self._read_at = time.monotonic()
+        return self._found

@@ -28,6 +28,11 @@ class Answer:
         """Tell whether it is well."""
         return self.status == http.client.OK
 
+    @property
+    def revision(self) -> str:
+        """Return the revision that it is ready for; empty when it names none, or is not well."""
+        return str(self.body.get("revision") or "") if self.ok else ""
+
 
 def ask(url: str, timeout: float) -> Answer:
     """Return what a GET of an http:// URL is answered; nothing is raised.

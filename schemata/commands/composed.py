@@ -115,12 +115,12 @@ def _state(item: config.Service, found: "list[containers.Container]", old: dict[
     deadline = time.monotonic() + _ANSWER_SECONDS
     while True:
         answer = probing.ask(url + item.ready, _PROBE_SECONDS)
-        if answer.status == 200 or time.monotonic() > deadline:
+        if answer.ok or time.monotonic() > deadline:
             break
         time.sleep(0.1)
-    if answer.status != 200:
+    if not answer.ok:
         return dataclasses.replace(state, state=service.UNREADY, detail=answer.reason)
-    return dataclasses.replace(state, revision=str(answer.body.get("revision") or ""))
+    return dataclasses.replace(state, revision=answer.revision)
 
 
 def _not_healthy(

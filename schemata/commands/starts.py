@@ -51,7 +51,7 @@ def revision(item: config.Service) -> str | None:
     if not (item.port and item.ready):
         return ""
     answer = probing.ask(url_of(item) + item.ready, _PROBE_SECONDS)
-    return str(answer.body.get("revision") or "") if answer.ok else None
+    return answer.revision if answer.ok else None
 
 
 def wait(watched: Sequence[Start], speak: voice.Voice) -> None:
@@ -127,7 +127,7 @@ def _look(one: Start) -> tuple[bool, str, str]:
     """Return whether a service is ready, the revision that it reports, and why it is not."""
     if one.item.port and one.item.ready:
         answer = probing.ask(url_of(one.item) + one.item.ready, _PROBE_SECONDS)
-        return answer.ok, str(answer.body.get("revision") or "") if answer.ok else "", answer.reason
+        return answer.ok, answer.revision, answer.reason
     if "schemata.boot" in processes.words_of(one.running.pid):
         return False, "", "the entrypoint is still at work"
     if one.itself_since is None:

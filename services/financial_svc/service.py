@@ -1,23 +1,11 @@
-"""Put financial-svc together and serve it."""
+"""What financial-svc serves, and where that is kept."""
 
-from starlette.types import ASGIApp
-
-from schemata import readiness as judging
-from services import database, serving
-from services.financial_svc import resources as own
-from services.financial_svc import store
-from services.web import application, readiness, resources
+from services.financial_svc import resources, store
+from services.web import serving
 
 NAME = "financial-svc"
 
 
 def main() -> int:
     """Serve until a signal comes; return the exit code."""
-    return serving.main(NAME, make)
-
-
-def make() -> ASGIApp:
-    """Return the application. Raises errors.Error for settings that cannot be meant."""
-    settings = database.settings(NAME)
-    ready = readiness.Readiness(judging.build(), settings)
-    return application.build(NAME, resources.with_pages(own.ALL), store.Store(settings), ready)
+    return serving.main(NAME, resources.ALL, store.Store)

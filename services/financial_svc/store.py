@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -32,8 +31,6 @@ _MODELS: Final[Mapping[str, Any]] = {
 }
 #: What is queued when one is created.
 _JOBS: Final = {"invoice": "invoice.issue", "transaction": "transaction.post"}
-#: Seconds for which the operators' settings are remembered.
-_REMEMBERED: Final = 5.0
 _CONNECTIONS: Final = 8
 
 T = TypeVar("T")
@@ -58,8 +55,7 @@ class Store:
         sqlalchemy.event.listen(self._engine, "checkin", self._returned)
         self._sessions = sqlalchemy.orm.sessionmaker(self._engine, expire_on_commit=False)
         self._limiter = anyio.CapacityLimiter(2 * _CONNECTIONS)
-        self._settings: Mapping[str, float] = system_settings.DEFAULTS
-        self._read_at = float("-inf")
+        self._settings = system_settings.Remembered(lambda: self._run(_settings))
 
     async def open(self) -> None:
         """Connect with the first request, not before."""
@@ -73,10 +69,7 @@ class Store:
 
     async def settings(self) -> Mapping[str, float]:
         """Return the operators' settings, at most some seconds old."""
-        if time.monotonic() - self._read_at > _REMEMBERED:
-            self._settings = await self._run(_settings)
-            self._read_at = time.monotonic()
-        return self._settings
+        return await self._settings.get()
 
     async def page(self, resource: resources.Resource, asked: resources.Asked) -> Sequence[Mapping[str, Any]]:
         """Return the rows of a page: by row comparison, which the page's index answers at any depth."""
@@ -154,10 +147,10 @@ def _errors_of_the_driver() -> Iterator[None]:
         raise problems.unavailable("every connection of this service is at work") from None
 
 
-def _settings(session: sqlalchemy.orm.Session) -> Mapping[str, float]:
+def _settings(session: sqlalchemy.orm.Session) -> list[tuple[str, Any]]:
     setting = public.SystemSettings
     rows = session.execute(sqlalchemy.select(setting.key, setting.value).where(setting.key.in_(system_settings.KNOWN)))
-    return system_settings.read((key, value) for key, value in rows)
+    return [(key, value) for key, value in rows]
 
 
 def _bound(key: Any, value: Any) -> elements.BindParameter[Any]:

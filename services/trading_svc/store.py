@@ -1,7 +1,6 @@
 """Where trading-svc keeps its resources: SQL through a pool of psycopg."""
 
 import decimal
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,8 +14,6 @@ from services import database, system_settings
 from services.jobs import queue
 from services.web import kinds, problems, resources
 
-#: Seconds for which the operators' settings are remembered.
-_REMEMBERED = 5.0
 #: Seconds that a request waits for a connection.
 _PATIENCE = 2.0
 #: What a position's realized_profit, numeric(20, 4), holds less than.
@@ -38,8 +35,7 @@ class Store:
             check=psycopg_pool.AsyncConnectionPool.check_connection,
             open=False,
         )
-        self._settings: Mapping[str, float] = system_settings.DEFAULTS
-        self._read_at = float("-inf")
+        self._settings = system_settings.Remembered(self._operators)
 
     async def open(self) -> None:
         """Start to connect; does not wait for the database."""
@@ -51,13 +47,12 @@ class Store:
 
     async def settings(self) -> Mapping[str, float]:
         """Return the operators' settings, at most some seconds old."""
-        if time.monotonic() - self._read_at > _REMEMBERED:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(system_settings.QUERY, (list(system_settings.KNOWN),))
-                rows = await cursor.fetchall()
-            self._settings = system_settings.read((row["key"], row["value"]) for row in rows)
-            self._read_at = time.monotonic()
-        return self._settings
+        return await self._settings.get()
+
+    async def _operators(self) -> list[tuple[str, Any]]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(system_settings.QUERY, (list(system_settings.KNOWN),))
+            return [(row["key"], row["value"]) for row in await cursor.fetchall()]
 
     async def page(self, resource: resources.Resource, asked: resources.Asked) -> Sequence[Mapping[str, Any]]:
         """Return the rows of a page: by row comparison, which the page's index answers at any depth."""
