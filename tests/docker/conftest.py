@@ -170,11 +170,16 @@ def _remove(system: System, engine: containers.Engine) -> None:
 
 @pytest.fixture(scope="session")
 def started(make_system: Callable[..., System]) -> tuple[System, dict[str, Any]]:
-    """Build and start a system from nothing by `inv dev-up`; return it and what the command said."""
+    """Build and start a system from nothing by `inv dev-up`; return it and what the command said.
+
+    The URLs are looked at here: a container that is started again later has another port.
+    """
     system = make_system()
     done = system.inv("dev-up", "--json", timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    return system, json.loads(done.stdout)
+    said = json.loads(done.stdout)
+    assert {row["name"]: row["url"] for row in said["services"]} == {name: system.base(name) for name in SERVICES}
+    return system, said
 
 
 @pytest.fixture(scope="session")
