@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from schemata import config, errors
-from schemata.adapters import processes, signals, supervised
+from schemata.adapters import codefiles, processes, signals, supervised
 from schemata.commands import starts
 from schemata.core import service, urls, voice
 
@@ -123,9 +123,9 @@ def up(
 ) -> Report:
     """Start each service that does not run as it should, wait until all are ready, and say how each is.
 
-    One that runs already with the same command, port, variables, database and migrations is left alone. One that ends
-    or does not become ready in time leaves the others as they are. On Ctrl-C and SIGTERM what this call started is
-    stopped.
+    One that runs already with the same command, port, variables, code, database and migrations is left alone. One that
+    ends or does not become ready in time leaves the others as they are. On Ctrl-C and SIGTERM what this call started
+    is stopped.
 
     :param url: the database; its password reaches the services through their environment only.
     :param build: the digest of the migrations; with other ones a service has another build.
@@ -271,7 +271,7 @@ def _make_way(
         if restart:
             speak.say(f"{item.name} is started anew, as asked.")
         elif found.fingerprint != prints[item.name]:
-            speak.say(f"{item.name} is started anew: its settings, variables, database or migrations changed.")
+            speak.say(f"{item.name} is started anew: its settings, variables, code, database or migrations changed.")
         elif not found.confirmed and starts.revision(item) is None:
             speak.say(f"{item.name} is started anew: it runs, but never became ready.")
         else:
@@ -341,7 +341,7 @@ def _fingerprint(
 ) -> str:
     # The environment's folder, not sys.executable: that is `python` or `python3`, by the way one came.
     facts = [sys.prefix, *item.command, str(item.port), item.ready, str(item.client), str(settings.root), url, build]
-    facts += [settings.client.package, settings.client.folder, settings.accepts]
+    facts += [settings.client.package, settings.client.folder, settings.accepts, *_code(settings, item)]
     # A variable that is empty counts as none.
     facts += [
         f"{name}={value}"
@@ -349,3 +349,14 @@ def _fingerprint(
         if value and name.startswith(_HEEDED) and not name.startswith(_UNHEEDED)
     ]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+
+
+def _code(settings: config.Config, item: config.Service) -> list[str]:
+    """Return the facts of a service's code; not of the client, which follows the migrations and a start may write."""
+    client = settings.client
+    generated = settings.root / client.folder / client.package if client.package else None
+    try:
+        return codefiles.facts(settings.root, item.code, generated)
+    except OSError as error:
+        where = f"[tool.schemata.services.{item.name}] code"
+        raise config.values.InvalidSetting(where, f"{error.filename} cannot be read: {error.strerror}") from error

@@ -88,6 +88,7 @@ class Service:
     :param port: where it listens on this machine; 0: it serves nothing. <NAME>_PORT in the environment wins.
     :param ready: path of the URL that answers 200 when it is ready; empty: it is ready when it runs.
     :param client: whether it imports the typed client.
+    :param code: the files and folders it is made of, relative to the root: when they change it is started anew.
     :param patience: seconds from its start until it must be ready.
     """
 
@@ -96,6 +97,7 @@ class Service:
     port: int = 0
     ready: str = "/ready"
     client: bool = False
+    code: tuple[str, ...] = ()
     patience: float = 60.0
 
 
@@ -182,7 +184,11 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     ),
     "client": (
         Client,
-        {"package": values.package, "folder": values.folder_inside, "schemas": values.list_of(values.name_of)},
+        {
+            "package": values.package,
+            "folder": values.inside("Write a folder of the project; SCHEMATA_CLIENT_DIR may be anywhere."),
+            "schemas": values.list_of(values.name_of),
+        },
     ),
     "compose": (
         Compose,
@@ -194,6 +200,7 @@ _SERVICE: dict[str, values.Converter] = {
     "port": values.count(0, 65535),
     "ready": values.path,
     "client": values.flag,
+    "code": values.list_of(values.inside("Write a folder or a file of the project.")),
     "patience": values.seconds,
 }
 _PAGE: dict[str, values.Converter] = {

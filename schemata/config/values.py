@@ -176,13 +176,16 @@ def package(value: Any, where: str) -> str:
     return text
 
 
-def folder_inside(value: Any, where: str) -> str:
-    """Return the path of a folder inside the project, relative to its root."""
-    text = text_of(value, where)
-    if os.path.isabs(text) or os.path.normpath(text).split(os.sep)[0] == os.pardir:
-        what = f"{text!r} leads out of the project"
-        raise InvalidSetting(where, what, "Write a folder of the project; SCHEMATA_CLIENT_DIR may be anywhere.")
-    return text
+def inside(hint: str) -> Converter:
+    """Return a converter of the path of a folder or file inside the project, relative to its root."""
+
+    def convert(value: Any, where: str) -> str:
+        text = text_of(value, where)
+        if os.path.isabs(text) or os.path.normpath(text).split(os.sep)[0] == os.pardir:
+            raise InvalidSetting(where, f"{text!r} leads out of the project", hint)
+        return text
+
+    return convert
 
 
 def path(value: Any, where: str) -> str:

@@ -16,8 +16,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 import psycopg
@@ -96,12 +97,19 @@ class Services:
         # Python does not say so of its own accord, and byte code would be a file that is left.
         project.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 
-    def configure(self, kind: str = "external", patience: float = 30, names: tuple[str, ...] = NAMES) -> None:
+    def configure(
+        self,
+        kind: str = "external",
+        patience: float = 30,
+        names: tuple[str, ...] = NAMES,
+        code: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Declare the services."""
         text = f'[tool.schemata.server]\nkind = "{kind}"\n'
         for name in names:
             text += f'[tool.schemata.services.{name}]\ncommand = ["python", "program.py", "{name}"]\n'
             text += f"port = {self.ports[name]}\npatience = {patience}\n"
+            text += f'code = ["{code[name]}"]\n' if name in code else ""
         self.project.configure(text)
 
     def behave(self, name: str, mode: str) -> None:
@@ -377,7 +385,7 @@ def test_what_a_service_heeds_in_the_environment_starts_it_anew(services: Servic
     assert services.pids() == before
     for extra in ({"SCHEMATA_LOG_FORMAT": "json"}, {"SERVICES_CURSOR_KEY": "k" * 40}):
         text = services.up(**extra)
-        assert "first is started anew: its settings, variables, database or migrations changed." in text
+        assert "first is started anew: its settings, variables, code, database or migrations changed." in text
         after = services.pids()
         assert not set(before.values()) & set(after.values())
         (name, value), *_ = extra.items()
@@ -406,6 +414,28 @@ def test_changed_code_is_started_by_restart(services: Services) -> None:
     assert not set(services.pids().values()) & {*before.values(), *after.values()}
     assert "--restart and --no-services exclude each other" in services.up("--restart", "--no-services", code=2)
     assert "Leave --restart out." in services.up("--restart", "--server", "docker", code=2)
+
+
+def test_changed_code_that_is_declared_starts_a_service_anew(services: Services) -> None:
+    """With `code` an edit is seen, once and by that service only; a place that is not there is exit code 2."""
+    services.configure(code={"first": "program.py"})
+    services.up()
+    before = services.pids()
+    program = services.project.root / "program.py"
+    program.write_text(PROGRAM.replace("app.1.x", "app.2.y"))
+    text = services.up()
+    assert "first is started anew: its settings, variables, code, database or migrations changed." in text
+    assert f"http://127.0.0.1:{services.ports['first']}  app.2.y" in text
+    assert _row(text, "second")[1] == "was running"
+    after = services.pids()
+    assert after["first"] != before["first"]
+    assert after["second"] == before["second"]
+    services.up()
+    assert services.pids() == after
+    services.configure(code={"first": "programme.py"})
+    text = services.up(code=2)
+    assert "programme.py cannot be read: No such file or directory" in text
+    assert services.pids() == after
 
 
 def test_the_looks_at_a_service_do_not_hide_its_own_words(services: Services) -> None:
