@@ -138,7 +138,7 @@ def _seconds(text: str, flag: str) -> float | None:
     server=_SERVER,
     services="Only these, separated by commas (default: all of them).",
     no_services="Only the database.",
-    restart="Start the services anew, for changed code.",
+    restart="Start the services anew, also those that run as they should.",
     unsafe="Trade safety of data for speed (fsync off).",
     json=_JSON,
 )

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from schemata import errors
-from schemata.adapters import accounts, clusters, embedded, processes
+from schemata.adapters import accounts, clusters, embedded, filelocks, processes
 
 # For a root caller whose project directory the server's user cannot enter.
 _ELSEWHERE = Path("/var/lib/schemata")
@@ -89,19 +88,13 @@ def sole(home: Path, timeout: float, *, make: bool) -> Iterator[None]:
         home.mkdir(parents=True, exist_ok=True)
         if not (home / ".gitignore").exists():
             (home / ".gitignore").write_text("*\n", "utf-8")
-    deadline = time.monotonic() + timeout + 30.0
+    patience = timeout + 30.0
     with (home / "server.lock").open("a") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise errors.Busy(
-                        f"Another process has been starting or stopping the server of {home} for {timeout + 30.0:g} s.",
-                        "Run the command again, or end that process.",
-                    ) from None
-            time.sleep(0.02)
+        if not filelocks.acquire(lock, patience):
+            raise errors.Busy(
+                f"Another process has been starting or stopping the server of {home} for {patience:g} s.",
+                "Run the command again, or end that process.",
+            )
         if make and os.geteuid() == 0:
             person = _person(home)
             embedded.log_of(home).touch(mode=0o640)

@@ -8,20 +8,17 @@ longer than all the rest of such a start.
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
 import schemata
 from schemata import errors
-from schemata.adapters import accounts, binaries, clusters, processes
+from schemata.adapters import accounts, binaries, clusters, filelocks, processes
 
 # Part of every key: raise it when initialise() makes something else.
 LAYOUT = 2
@@ -124,26 +121,13 @@ def make(store: Path, job: clusters.Job) -> bool:
     """
     spare = store / _key(job)
     with (store / f"{spare.name}.lock").open("w") as lock:
-        if not _lock(lock, unless=lambda: _usable(spare, job)):
+        if not filelocks.acquire(lock, _PATIENCE_SECONDS, unless=lambda: _usable(spare, job)):
             return False
         _sweep(store)
         if _usable(spare, job) or shutil.disk_usage(store).free < _NEEDED_BYTES:
             return False
         clusters.initialise(spare, job, spare=True)
     return True
-
-
-def _lock(file: TextIO, unless: Callable[[], bool]) -> bool:
-    """Wait for a file's lock; False once it is needless, or when its holder seems to hang."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if unless() or time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
 
 
 def _key(job: clusters.Job) -> str:

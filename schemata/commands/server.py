@@ -52,7 +52,7 @@ def up(
     external server nothing is started but the services; it is waited for and migrated.
 
     :param services: only these, separated by commas; the others are left as they are.
-    :param restart: start also those services anew that run as they should; changed code cannot be seen.
+    :param restart: start also those services anew that run as they should.
     """
     began = time.monotonic()
     if no_services and (services or restart):
