@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 
 import psycopg
@@ -11,6 +10,7 @@ import pytest
 from schemata.core import locks
 from tests.acceptance.conftest import CommandLine
 from tests.conftest import Project
+from tests.patience import until
 
 ONE = "app.20250101000001.one"
 TWO = "app.20250101000002.two"
@@ -35,11 +35,13 @@ def one(project: Project, schemata: CommandLine) -> Project:
 
 def _await(url: str, question: str, process: subprocess.Popen[str] | None = None) -> None:
     """Wait until a question has an answer."""
-    deadline = time.monotonic() + 60
     with psycopg.connect(url, autocommit=True) as connection:
-        while connection.execute(question).fetchone() is None:  # type: ignore[arg-type]
+
+        def answered() -> bool:
             assert process is None or process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, f"never: {question}"
+            return connection.execute(question).fetchone() is not None  # type: ignore[arg-type]
+
+        until(answered, question)
 
 
 def test_a_held_deploy_lock_is_busy_with_its_holder(one: Project, schemata: CommandLine) -> None:

@@ -7,7 +7,6 @@ import pty
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from schemata.adapters import embedded
 from tests.conftest import Project
+from tests.patience import until
 
 ONE = "app.20250101000001.one"
 
@@ -131,14 +131,13 @@ def test_psql_and_logs(local: Project) -> None:
 
 def _await_query(connection: psycopg.Connection, query: str, process: subprocess.Popen[str]) -> None:
     """Wait until another session runs the query."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        found = connection.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE query = %s AND state = 'active'", [query]
-        ).fetchone()
-        if found:
-            return
-    raise AssertionError(f"{query} never ran; {process.poll()}")
+
+    def runs() -> bool:
+        assert process.poll() is None, f"{query} never ran; {process.poll()}"
+        active = "SELECT 1 FROM pg_stat_activity WHERE query = %s AND state = 'active'"
+        return connection.execute(active, [query]).fetchone() is not None
+
+    until(runs, f"{query} runs")
 
 
 def test_a_failed_migration_leaves_the_server_running(local: Project) -> None:

@@ -5,7 +5,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.conftest import Project
+from tests.patience import until
 
 
 def _free_port() -> int:
@@ -59,10 +59,12 @@ def pooled(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     )
     through = f"{direct.username}:{direct.password}@127.0.0.1:{port}"
     ready = f"postgresql://{through}{direct.path}"
-    deadline = time.monotonic() + 20
-    while not _answers(ready):
+
+    def answers() -> bool:
         assert process.poll() is None, "pgbouncer ended"
-        assert time.monotonic() < deadline, "pgbouncer does not answer"
+        return _answers(ready)
+
+    until(answers, "pgbouncer answers")
     yield lambda url: f"postgresql://{through}{urlsplit(url).path}"
     process.terminate()
     process.wait(timeout=10)
