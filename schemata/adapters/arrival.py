@@ -65,11 +65,14 @@ class Door:
             if not (reason.missing_database and create and self._create()):
                 self._rest(reason, detail, hopeless=reason.missing_database and not (create or database_may_come))
 
-    def rest(self) -> bool:
-        """Sleep until the next try; False when there is none left."""
+    def rest(self, most: float = float("inf")) -> bool:
+        """Sleep until the next try, for `most` seconds at the most; False when no time is left."""
         if not self._rests:
             return False
         pause = self._rests.pop(0)
+        if pause > most:
+            self._rests.insert(0, pause - most)
+            pause = most
         self.spent += pause
         time.sleep(pause)
         return True

@@ -14,6 +14,8 @@ from schemata.commands import sources, statuses, targets
 from schemata.core import digest, migration, voice
 
 CACHE = "stat-cache"
+# Seconds between two tries of the one that has passed the gate.
+_AT_WORK = 0.1
 
 
 class BuildChanged(errors.ConfigError):
@@ -165,7 +167,8 @@ def _migrate(
             if error.message != heard:
                 heard = error.message
                 lines.say(f"{error.message}; trying again")
-            if not door.rest():
+            # Quick: whoever waits at our gate may take every connection that gets free, and waits for us.
+            if not door.rest(_AT_WORK):
                 raise
             continue
         for note in (*choice.notes, *result.notes):
