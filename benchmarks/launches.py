@@ -12,18 +12,18 @@ import tables
 import workload
 from place import Place
 
-from schemata.adapters import accounts, clusters
+from schemata.server.embedded import data_directory, os_user
 
 _DRIVER = (
     "import sys\n"
     "from pathlib import Path\n"
-    "from schemata.adapters import binaries, embedded\n"
+    "from schemata.server.embedded import binaries, instance\n"
     "home, spares, version = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])\n"
-    "embedded.start(home, database='app', spares=spares, binaries_of=lambda: binaries.find(version, None, home))\n"
+    "instance.start(home, database='app', spares=spares, binaries_of=lambda: binaries.find(version, None, home))\n"
 )
 _STOP = (
-    "import sys\nfrom pathlib import Path\nfrom schemata.adapters import embedded\n"
-    "embedded.remove(Path(sys.argv[1])) if sys.argv[2:] else embedded.stop(Path(sys.argv[1]))\n"
+    "import sys\nfrom pathlib import Path\nfrom schemata.server.embedded import instance\n"
+    "instance.remove(Path(sys.argv[1])) if sys.argv[2:] else instance.stop(Path(sys.argv[1]))\n"
 )
 
 
@@ -32,7 +32,7 @@ class Launch:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._account = accounts.choose(place.folder)
+        self._account = os_user.choose(place.folder)
         self._home = place.folder / "home" / ".schemata"
         self._spares = place.folder / "spares"
         self._bare = place.folder / "bare"
@@ -41,7 +41,7 @@ class Launch:
     def bare(self) -> float:
         """Run initdb and `pg_ctl -w start`; stop and delete it unmeasured."""
         self._bare.mkdir()
-        accounts.give(self._bare, self._account)
+        os_user.give(self._bare, self._account)
         data, log = self._bare / "data", self._bare / "log"
         began = time.perf_counter()
         self._postgres("initdb", "-D", data, "-U", "app", "--auth=scram-sha-256", f"--pwfile={self._password()}")
@@ -55,7 +55,7 @@ class Launch:
     def _password(self) -> Path:
         path = self._bare / "password"
         path.write_text("bench")
-        accounts.give(path, self._account)
+        os_user.give(path, self._account)
         return path
 
     def _postgres(self, program: str, *words: object) -> None:
@@ -111,7 +111,7 @@ class Launch:
             time.sleep(0.1)
 
     def _spare_is_ready(self) -> bool:
-        return any(path.parent.suffix != ".making" for path in self._spares.glob(f"*/{clusters.SECRET}"))
+        return any(path.parent.suffix != ".making" for path in self._spares.glob(f"*/{data_directory.SECRET}"))
 
     def _python(self, code: str, *words: str) -> measure.Command:
         return measure.Command((sys.executable, "-c", code, *words), {"PYTHONPATH": str(measure.REPOSITORY)})

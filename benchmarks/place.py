@@ -10,8 +10,8 @@ import measure
 import psycopg
 import workload
 
-from schemata.adapters import binaries, embedded
-from schemata.core import urls
+from schemata.postgres import urls
+from schemata.server.embedded import binaries, instance
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
@@ -19,7 +19,7 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 class Place:
     """A server with a template of four empty schemas, and a folder for files."""
 
-    def __init__(self, server: embedded.Server, found: binaries.Binaries, folder: Path) -> None:
+    def __init__(self, server: instance.Server, found: binaries.Binaries, folder: Path) -> None:
         self.server = server
         self.found = found
         self.folder = folder

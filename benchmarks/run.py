@@ -24,7 +24,7 @@ import starts
 import tables
 from place import Place
 
-from schemata.adapters import binaries, embedded
+from schemata.server.embedded import binaries, instance
 
 PARTS: dict[str, Callable[[Place, int, list[int]], list[tables.Section]]] = {
     "noop": starts.noop,
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
     about = tables.machine(found.version)
     sections: list[tables.Section] = []
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(embedded.temporary(found))
+        server = stack.enter_context(instance.temporary(found))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="schemata-bench-")))
         folder.chmod(0o755)  # servers of a root caller run as another user
         place = Place(server, found, folder)

@@ -19,12 +19,14 @@ except ImportError:  # another Python than CPython
     import signal as _signal
 
 from schemata import errors
-from schemata.adapters import arrival, journal, libpq, lookfirst
-from schemata.core import urls
+from schemata.entrypoint import connect
+from schemata.history import up_to_date
+from schemata.postgres import libpq, urls
+from schemata.report import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` itself would be an import on the light path
-    from schemata.commands import boots
+    from schemata.entrypoint import start
 
 USAGE = (
     "usage: python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT]"
@@ -106,22 +108,22 @@ class Start:
 
     __slots__ = ("_tree", "answer", "build", "journal", "major", "options", "raw_url", "root")
 
-    def __init__(self, options: Options, root: str, lines: journal.Journal) -> None:
+    def __init__(self, options: Options, root: str, lines: log.Journal) -> None:
         self.options = options
         self.root = root
         self.journal = lines
         self.raw_url = options.url or os.environ.get("DATABASE_URL", "")
-        self._tree: boots.Tree | None = None
-        self.build = lookfirst.build(root) or self.tree().build
-        self.answer: lookfirst.Answer | None = None
+        self._tree: start.Tree | None = None
+        self.build = up_to_date.build(root) or self.tree().build
+        self.answer: up_to_date.Answer | None = None
         self.major = 0
 
-    def tree(self) -> "boots.Tree":
+    def tree(self) -> "start.Tree":
         """Return the project with its settings and migrations, which most starts never read."""
         if self._tree is None:
-            from schemata.commands import boots  # late: most starts need none of it
+            from schemata.entrypoint import start  # late: most starts need none of it
 
-            self._tree = boots.survey(self.root)
+            self._tree = start.survey(self.root)
         return self._tree
 
     def run(self) -> None:
@@ -131,11 +133,11 @@ class Start:
         may_create = create.strip().lower() in ("1", "true", "yes", "on")
         scheme = self.raw_url.partition("://")[0].partition("+")[0]
         if scheme not in ("postgresql", "postgres"):
-            from schemata.commands import boots  # late: most starts need none of it
+            from schemata.entrypoint import start  # late: most starts need none of it
 
-            self.raw_url, is_dev = boots.target(self.tree(), self.raw_url)
+            self.raw_url, is_dev = start.target(self.tree(), self.raw_url)
             may_create = may_create or is_dev
-        door = arrival.Door(urls.normalise(self.raw_url)[0], lookfirst.rests(self.build.settings), self.journal.say)
+        door = connect.Door(urls.normalise(self.raw_url)[0], up_to_date.rests(self.build.settings), self.journal.say)
         self._migrate(door, may_create)
         with_client = self.build.settings.get("client_services", "").split(",")
         if self.options.service and self.options.service in with_client and not self.options.until:
@@ -148,13 +150,13 @@ class Start:
             return
         known = self.build.settings.get("services", "")
         if known and self.options.service not in known.split(","):
-            from schemata.commands import boots  # late: most starts need none of it
+            from schemata.entrypoint import start  # late: most starts need none of it
 
-            boots.refuse(self.options.service, known.split(","))
+            start.refuse(self.options.service, known.split(","))
 
-    def _migrate(self, door: arrival.Door, may_create: bool) -> None:
+    def _migrate(self, door: connect.Door, may_create: bool) -> None:
         wait_only, until = self.options.wait_only, self.options.until
-        deadline = time.monotonic() + lookfirst.patience(self.build.settings)
+        deadline = time.monotonic() + up_to_date.patience(self.build.settings)
         began = 0.0
         while True:
             connection, self.answer = door.reach(
@@ -162,7 +164,7 @@ class Start:
             )
             try:
                 self.major = connection.server_version // 10000
-                done = lookfirst.up_to_date(self.answer, self.build) and not until
+                done = up_to_date.up_to_date(self.answer, self.build) and not until
                 if began and done:
                     self.journal.phase("migrate", began, "somebody else migrated")
                 elif not began and (door.tries > 1 or not done):
@@ -179,10 +181,10 @@ class Start:
             finally:
                 connection.close()
 
-    def _is_another_at_it(self, connection: libpq.Connection, door: arrival.Door, deadline: float) -> bool:
+    def _is_another_at_it(self, connection: libpq.Connection, door: connect.Door, deadline: float) -> bool:
         """Wait at the gate; True when there is to be looked again, False when the work is ours."""
         try:
-            ours = lookfirst.pass_gate(connection, self.build, deadline)
+            ours = up_to_date.pass_gate(connection, self.build, deadline)
         except libpq.QueryFailed:
             return False  # the whole engine says what it is
         except libpq.ConnectionLost:
@@ -193,46 +195,46 @@ class Start:
             time.sleep(0.75 + os.getpid() % 50 / 100)
         return not ours
 
-    def _work(self, connection: libpq.Connection, door: arrival.Door) -> None:
+    def _work(self, connection: libpq.Connection, door: connect.Door) -> None:
         # This much reads the files; the whole engine, psycopg and the parser, comes only behind the gate.
-        from schemata.commands import boots
+        from schemata.entrypoint import start
 
         _in_c.clear()
         try:
-            boots.run(
+            start.run(
                 self.tree(), self.raw_url, door, self.options.until, self.journal, wait_only=self.options.wait_only
             )
         finally:
-            lookfirst.open_gate(connection)
+            up_to_date.open_gate(connection)
         _in_c.append(True)
         try:
-            self.answer = lookfirst.ask(connection, self.build.settings["history"])
+            self.answer = up_to_date.ask(connection, self.build.settings["history"])
         except (libpq.ConnectionLost, libpq.QueryFailed):
             again, self.answer = door.reach(self.build, standby_will_do=True, create=False, database_may_come=False)
             self.major = again.server_version // 10000
             again.close()
 
-    def _generate(self, door: arrival.Door) -> None:
+    def _generate(self, door: connect.Door) -> None:
         """Have the typed client generated where the one that is there does not fit, and put it first in the path."""
         # Imported here: it is for the services that have a client.
-        from schemata.adapters import stamped
+        from schemata.client import location
 
-        places = stamped.Places(self.root, self.build.settings)
+        places = location.Places(self.root, self.build.settings)
         if self.answer is None:
             return
         folder, stale = places.choose(self.answer, self.build, self.major)
         if stale:
-            from schemata.commands import boots  # late: most starts need none of it
+            from schemata.entrypoint import start  # late: most starts need none of it
 
             began = time.time()
             self.journal.say(f"generating the typed client in {folder}: {stale}")
             _in_c.clear()
-            folder = boots.generate(
+            folder = start.generate(
                 self.root, places.targets, self.options.service, self.raw_url, self.journal.format, door
             )
             _in_c.append(True)
             self.journal.phase("generate", began, "generated the typed client")
-        stamped.first_on_path(folder)
+        location.first_on_path(folder)
 
 
 def become(command: "list[str]") -> "object":
@@ -287,12 +289,12 @@ def main(arguments: "list[str]") -> int:
     if "--help" in arguments[: _end_of_options(arguments)] or "-h" in arguments[: _end_of_options(arguments)]:
         print(USAGE, end="")
         return errors.DONE
-    lines = journal.Journal(os.environ.get("SCHEMATA_LOG_FORMAT", ""), "", started)
+    lines = log.Journal(os.environ.get("SCHEMATA_LOG_FORMAT", ""), "", started)
     try:
         options = parse(arguments)
         lines.service = options.service
         lines.format = options.log_format or lines.format or "text"
-        if lines.format not in journal.FORMATS:
+        if lines.format not in log.FORMATS:
             raise errors.ConfigError(f"{lines.format!r} is not a format of logs", "Write text or json.")
         _heed_signals()
         Start(options, project_root(), lines).run()

@@ -13,11 +13,10 @@ import dataclasses
 import os
 
 from schemata import boot, commands
-from schemata.adapters import lookfirst
-from schemata.core import revision as revisions
-from schemata.core import status
+from schemata.history import comparison, up_to_date
+from schemata.migrations import revision as revisions
 
-NO_HISTORY = lookfirst.NO_HISTORY
+NO_HISTORY = up_to_date.NO_HISTORY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,26 +32,26 @@ class Verdict:
     wanted: str
 
 
-def build(root: str = "") -> lookfirst.Build:
+def build(root: str = "") -> up_to_date.Build:
     """Return what this build has, from the project at `root` (default: SCHEMATA_ROOT, else around the working folder).
 
     Reads the manifest of a sealed build, else the migration files. Raises errors.Error for a broken project.
     """
     place = root or boot.project_root()
-    return lookfirst.build(place) or commands.boots.survey(place).build
+    return up_to_date.build(place) or commands.start.survey(place).build
 
 
-def question(build_: lookfirst.Build) -> str:
+def question(build_: up_to_date.Build) -> str:
     """Return the SQL to ask; it needs SELECT on two tables of the history and works on a standby."""
-    return lookfirst.question(build_.settings["history"])
+    return up_to_date.question(build_.settings["history"])
 
 
-def judge(build_: lookfirst.Build, row: "tuple[str | None, ...] | None") -> Verdict:
+def judge(build_: up_to_date.Build, row: "tuple[str | None, ...] | None") -> Verdict:
     """Return whether the database that gave this row suits the build.
 
     A newer revision within `accepts` does, because an old release goes on while a new one migrates.
     """
-    answer = lookfirst.answered(row) if row is not None else None
+    answer = up_to_date.answered(row) if row is not None else None
     revision = answer.last if answer is not None else ""
 
     def verdict(reason: str = "") -> Verdict:
@@ -67,7 +66,7 @@ def judge(build_: lookfirst.Build, row: "tuple[str | None, ...] | None") -> Verd
     accepts = os.environ.get("SCHEMATA_ACCEPTS") or build_.settings.get("accepts", "")
     there, own = revisions.time_of(revision), revisions.time_of(build_.last)
     if there > own:
-        if status.within(revision, accepts):
+        if comparison.within(revision, accepts):
             return verdict()
         said = f"accepts {accepts}" if accepts else "accepts none but its own"
         return verdict(f"the database is at {revision}, after this build's {build_.last}, which {said}")

@@ -15,8 +15,8 @@ from typing import Any
 from invoke import collection, exceptions, tasks
 from invoke.parser import argument
 
-from schemata import commands, config, errors, report
-from schemata.adapters import terminal
+from schemata import commands, config, errors
+from schemata.report import render, terminal
 
 Task = Callable[..., Any]
 
@@ -98,7 +98,7 @@ def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     finally:
         speaker.close()
     if result is not None:
-        _print(report.as_json(result) if in_json else report.render(result, report.Paint(sys.stdout)))
+        _print(render.as_json(result) if in_json else render.render(result, render.Paint(sys.stdout)))
         if result.exit_code:
             raise exceptions.Exit(code=result.exit_code)
 
@@ -117,9 +117,9 @@ def _quiet() -> None:
 
 def _ended(error: errors.Error, in_json: bool) -> exceptions.Exit:
     if in_json:
-        _print(report.error_as_json(error))
+        _print(render.error_as_json(error))
         return exceptions.Exit(code=error.exit_code)
-    kind = report.Paint(sys.stderr)(type(error).__name__, "red")
+    kind = render.Paint(sys.stderr)(type(error).__name__, "red")
     return exceptions.Exit(f"{kind}: {error}", code=error.exit_code)
 
 
@@ -152,7 +152,7 @@ def dev_up(
     json: bool = False,
 ) -> Any:
     """Start server and services; migrate the database."""
-    return commands.server.up(
+    return commands.development.up(
         commands.targets.on(config.load(), server, speak),
         unsafe=unsafe,
         services=services,
@@ -165,7 +165,7 @@ def dev_up(
 @task(server=_SERVER, json=_JSON)
 def dev_down(speak: Any, server: str = "", json: bool = False) -> Any:
     """Stop services and server; keep the data."""
-    return commands.server.down(commands.targets.on(config.load(), server, speak), speak=speak)
+    return commands.development.down(commands.targets.on(config.load(), server, speak), speak=speak)
 
 
 @task(
@@ -176,7 +176,7 @@ def dev_down(speak: Any, server: str = "", json: bool = False) -> Any:
 )
 def dev_down_clean(speak: Any, server: str = "", yes: bool = False, production: str = "", json: bool = False) -> Any:
     """Stop services and server; delete the data."""
-    return commands.server.clean(
+    return commands.development.clean(
         commands.targets.on(config.load(), server, speak), yes=yes, production=production, speak=speak
     )
 
@@ -203,7 +203,7 @@ def migrate(
     json: bool = False,
 ) -> Any:
     """Apply the pending migrations."""
-    return commands.migrations.migrate(
+    return commands.migrate.migrate(
         config.load(),
         url=url or "",
         schema=schema,
@@ -232,19 +232,19 @@ def migrate_status(
     json: bool = False,
 ) -> Any:
     """Show what is applied, pending, changed or missing."""
-    return commands.statuses.status_of(config.load(), url=url or "", schema=schema, check=check, drift=not no_drift)
+    return commands.status.status_of(config.load(), url=url or "", schema=schema, check=check, drift=not no_drift)
 
 
 @task(schema="The schema it belongs to.", name="What it does, such as create_invoices.", json=_JSON)
 def migrate_new(speak: Any, schema: str = "", name: str = "", json: bool = False) -> Any:
     """Write an empty migration and its rollback."""
-    return commands.sources.new(config.load(), schema=schema, name=name)
+    return commands.authoring.new(config.load(), schema=schema, name=name)
 
 
 @task(url=_URL, through="The last migration that the database already has.", json=_JSON)
 def migrate_baseline(speak: Any, through: str = "", url: str | None = None, json: bool = False) -> Any:
     """Record migrations as applied without running them."""
-    return commands.histories.baseline(config.load(), through=through, url=url or "", speak=speak)
+    return commands.repair.baseline(config.load(), through=through, url=url or "", speak=speak)
 
 
 @task(
@@ -263,7 +263,7 @@ def migrate_resolve(
     json: bool = False,
 ) -> Any:
     """Say what became of an interrupted migration."""
-    return commands.histories.resolve(
+    return commands.repair.resolve(
         config.load(), migration, applied=applied, rolled_back=rolled_back, url=url or "", speak=speak
     )
 
@@ -271,7 +271,7 @@ def migrate_resolve(
 @task(migration="Only this migration (default: every one that is out of order).", url=_URL, json=_JSON)
 def migrate_restamp(speak: Any, migration: str = "", url: str | None = None, json: bool = False) -> Any:
     """Give pending out-of-order migrations a new time."""
-    return commands.sources.restamp(config.load(), migration, url=url or "")
+    return commands.authoring.restamp(config.load(), migration, url=url or "")
 
 
 @task(
@@ -296,7 +296,7 @@ def rollback(
     json: bool = False,
 ) -> Any:
     """Roll back the last applied migration."""
-    return commands.rollbacks.rollback(
+    return commands.rollback.rollback(
         config.load(),
         to=to,
         steps=_count(steps, "--steps"),
@@ -312,13 +312,13 @@ def rollback(
 @task(url=_URL, junit="Also write JUnit XML to this file.", json=_JSON)
 def smoke(speak: Any, url: str | None = None, junit: str = "", json: bool = False) -> Any:
     """Ask the migrated database what it must be able to answer."""
-    return commands.checks.smoke(config.load(), url=url or "", junit=junit)
+    return commands.smoke.smoke(config.load(), url=url or "", junit=junit)
 
 
 @task(url=_URL, command="Run this SQL and end.", file="Run this file and end.")
 def psql(speak: Any, url: str | None = None, command: str = "", file: str = "") -> Any:
     """Open psql on the database."""
-    return commands.server.psql(config.load(), url=url or "", command=command, file=file)
+    return commands.development.psql(config.load(), url=url or "", command=command, file=file)
 
 
 @task(
@@ -330,7 +330,7 @@ def psql(speak: Any, url: str | None = None, command: str = "", file: str = "") 
 )
 def logs(speak: Any, service: str | None = None, server: str = "", follow: bool = False, lines: str = "50") -> Any:
     """Print the log of a service, or of the server."""
-    return commands.server.logs(
+    return commands.development.logs(
         commands.targets.on(config.load(), server, speak),
         service or "",
         follow=follow,
@@ -341,13 +341,13 @@ def logs(speak: Any, service: str | None = None, server: str = "", follow: bool 
 @task(check="Only tell whether the manifest is up to date (exit 1 if not).", json=_JSON)
 def seal(speak: Any, check: bool = False, json: bool = False) -> Any:
     """Write migrations/manifest for an image."""
-    return commands.sources.seal(config.load(), check=check)
+    return commands.authoring.seal(config.load(), check=check)
 
 
 @task(url=_URL, check="Only tell whether the client is up to date (exit 1 if not).", json=_JSON)
 def generate(speak: Any, url: str | None = None, check: bool = False, json: bool = False) -> Any:
     """Write the typed client from the database."""
-    return commands.clients.generate(config.load(), url=url or "", check=check, speak=speak)
+    return commands.generate.generate(config.load(), url=url or "", check=check, speak=speak)
 
 
 @task(json=_JSON)

@@ -7,7 +7,7 @@ import psycopg
 import psycopg.conninfo
 
 from schemata import errors
-from schemata.core import urls
+from schemata.postgres import urls
 
 #: Seconds that a try to connect may take, and a request's statement.
 CONNECT_TIMEOUT: Final = 2

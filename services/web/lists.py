@@ -4,7 +4,7 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from schemata.core import pages
+from schemata.pages import pages
 from services.web import cursors, kinds, problems, resources
 
 _OWN: Final = ("order", "limit", "cursor")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from schemata import config, errors
-from schemata.core import pages as paging
+from schemata.pages import pages as paging
 from services.web import kinds
 
 

@@ -25,13 +25,13 @@ from typing import Any
 import pytest
 import yaml
 from invoke import collection
+from tests.acceptance.test_services import free_ports
 
 import schemata
 from schemata import boot, config, errors, tasks
-from schemata.adapters import embedded
-from schemata.commands import services
-from schemata.core import checks, migration
-from tests.acceptance.test_services import free_ports
+from schemata.migrations import migration, precheck
+from schemata.server.embedded import instance
+from schemata.services import manage
 from tests.conftest import REPOSITORY, Project
 
 DOCUMENTS = sorted(
@@ -119,7 +119,7 @@ def used(project: Project, block: Block) -> None:
     match block.language:
         case "sql":
             directives = migration.parse_directives(block.text, "block")
-            assert checks.check_script("block", block.text, transactional=directives.transactional)
+            assert precheck.check_script("block", block.text, transactional=directives.transactional)
         case "toml":
             assert config.parse(tomllib.loads(block.text)["tool"]["schemata"], project.root, {})
         case "python":
@@ -149,11 +149,11 @@ def scratch(tmp_path: Path) -> Iterator[Project]:
     # Beside a developer's own system and other tests.
     names = [item.name for item in config.load(REPOSITORY, {}).services]
     for name, port in zip(names, free_ports(len(names)), strict=True):
-        project.environment[services.variable(name)] = str(port)
+        project.environment[manage.variable(name)] = str(port)
     yield project
     for home in tmp_path.glob("*/.schemata"):
-        services.clean(config.load(home.parent, {}))
-        embedded.remove(home)
+        manage.clean(config.load(home.parent, {}))
+        instance.remove(home)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -312,7 +312,7 @@ def test_troubleshooting_lists_every_error_under_its_exit_code() -> None:
 
 def test_troubleshooting_lists_every_finding() -> None:
     """Each finding of a status has a row, and no row is stale."""
-    tree = ast.parse((REPOSITORY / "schemata/core/status.py").read_text(encoding="utf-8"))
+    tree = ast.parse((REPOSITORY / "schemata/history/comparison.py").read_text(encoding="utf-8"))
     codes = {
         node.args[0].value
         for node in ast.walk(tree)

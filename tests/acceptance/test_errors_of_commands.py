@@ -8,8 +8,8 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from schemata.adapters import binaries, embedded
-from schemata.core import urls
+from schemata.postgres import urls
+from schemata.server.embedded import binaries, instance
 from tests.acceptance.conftest import CommandLine
 from tests.conftest import Project
 
@@ -101,7 +101,7 @@ def test_the_console_script_ends_with_2_for_a_wrong_command_line(
 
 
 def test_a_server_that_is_not_there_is_told_apart(
-    project: Project, schemata: CommandLine, server: embedded.Server
+    project: Project, schemata: CommandLine, server: instance.Server
 ) -> None:
     """Refused, unknown host, wrong password: each has its own sentence and code 3; no password is shown."""
     with socket.socket() as closed:
@@ -228,7 +228,7 @@ def test_a_standby_is_read_but_not_migrated(
 ) -> None:
     """On a read-only standby migrate waits and then says so with code 3; migrate-status answers."""
     project.write(ONE, "CREATE TABLE app.one ();\n")
-    with embedded.temporary(programs) as standby:
+    with instance.temporary(programs) as standby:
         control = [str(programs.program("pg_ctl")), "-D", str(standby.data), "-w", "-s"]
         owner = standby.data.stat()
 

@@ -7,8 +7,9 @@ import psycopg
 import pytest
 
 from schemata import config
-from schemata.adapters import binaries, files
-from schemata.commands import migrations, rollbacks
+from schemata.deploy import migrate, rollback
+from schemata.migrations import files
+from schemata.server.embedded import binaries
 from tests.conftest import REPOSITORY
 
 SETTINGS = config.load(REPOSITORY, {})
@@ -47,17 +48,17 @@ def test_every_prefix_reaches_the_same_head_and_its_last_step_can_be_undone(
     """Up to ID, back by one, up again is the same; from there on a migrate gives what a fresh database has."""
     item = MIGRATIONS[number]
     if number:
-        migrations.migrate(SETTINGS, url=database, to=MIGRATIONS[number - 1].id)
+        migrate.migrate(SETTINGS, url=database, to=MIGRATIONS[number - 1].id)
     before = structure(database) if number else ""
-    migrations.migrate(SETTINGS, url=database, to=item.id)
+    migrate.migrate(SETTINGS, url=database, to=item.id)
     up = structure(database)
-    undone = rollbacks.rollback(SETTINGS, url=database, yes=True)
+    undone = rollback.rollback(SETTINGS, url=database, yes=True)
     assert [one.id for one in undone.done] == [item.id]
     if number:
         assert structure(database) == before
-    assert [one.id for one in migrations.migrate(SETTINGS, url=database, to=item.id).done] == [item.id]
+    assert [one.id for one in migrate.migrate(SETTINGS, url=database, to=item.id).done] == [item.id]
     assert structure(database) == up
-    rest = migrations.migrate(SETTINGS, url=database)
+    rest = migrate.migrate(SETTINGS, url=database)
     assert [one.id for one in rest.done] == [one.id for one in MIGRATIONS[number + 1 :]]
     assert structure(database) == structure(platform)
 
@@ -65,7 +66,7 @@ def test_every_prefix_reaches_the_same_head_and_its_last_step_can_be_undone(
 def test_everything_down_leaves_empty_schemas(platform: str, structure: Structure) -> None:
     """Rolled back to nothing, no relation, type or function of the platform is left; up again it is the head."""
     head = structure(platform)
-    rollbacks.rollback(SETTINGS, url=platform, steps=len(MIGRATIONS), yes=True)
+    rollback.rollback(SETTINGS, url=platform, steps=len(MIGRATIONS), yes=True)
     with psycopg.connect(platform) as connection:
         left = connection.execute(
             """SELECT relname FROM pg_class WHERE relnamespace = ANY(%(schemas)s::regnamespace[])
@@ -74,7 +75,7 @@ def test_everything_down_leaves_empty_schemas(platform: str, structure: Structur
             {"schemas": list(SETTINGS.schemas)},
         ).fetchall()
     assert left == []
-    migrations.migrate(SETTINGS, url=platform)
+    migrate.migrate(SETTINGS, url=platform)
     assert structure(platform) == head
 
 

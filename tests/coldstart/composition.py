@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from schemata.core import urls
+from schemata.postgres import urls
 from tests.coldstart import cells, proofs, starts
 from tests.conftest import REPOSITORY
 from tests.patience import until

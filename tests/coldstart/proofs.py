@@ -10,9 +10,11 @@ from pathlib import Path
 import psycopg
 
 from schemata import config
-from schemata.adapters import binaries, files, history
-from schemata.commands import checks
-from schemata.core import urls
+from schemata.history import tables
+from schemata.migrations import files
+from schemata.postgres import urls
+from schemata.server.embedded import binaries
+from schemata.smoke import smoke
 from tests import conftest
 from tests.conftest import REPOSITORY
 
@@ -61,7 +63,7 @@ def fresh_head(server: str, admin: psycopg.Connection, programs: binaries.Binari
     try:
         url = urls.with_database(server, name)
         schemas = "; ".join(f'CREATE SCHEMA IF NOT EXISTS "{schema}"' for schema in SETTINGS.schemas)
-        _psql(programs, url, f"{schemas}; {history.History(SETTINGS.history_schema).create()}")
+        _psql(programs, url, f"{schemas}; {tables.History(SETTINGS.history_schema).create()}")
         for item in MIGRATIONS:
             whole = ["--single-transaction"] if item.transactional else []
             _psql(programs, url, f'SET search_path = "{item.schema}", pg_catalog;\n{item.sql}', *whole)
@@ -96,7 +98,7 @@ def assert_same(found: str, wanted: str, what: str) -> None:
 
 def assert_smoke(url: str, settings: config.Config = SETTINGS) -> None:
     """Every question of the smoke list has the right answer."""
-    result = checks.smoke(settings, url=url)
+    result = smoke.smoke(settings, url=url)
     assert result.ok, "smoke: " + "\n".join(note for note in result.notes if note)
 
 

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from schemata import config, errors
-from schemata.adapters import binaries
-from schemata.commands import migrations
+from schemata.deploy import migrate
+from schemata.server.embedded import binaries
 from tests.coldstart import composition, proofs
 from tests.coldstart.composition import System
 from tests.coldstart.conftest import NOTED, Noted
@@ -106,7 +106,7 @@ def test_changed_history(
     edited = root / "migrations" / "financial" / "financial.20250618080000.create_clients.sql"
     line = "ALTER TABLE financial.clients ADD COLUMN nickname text;"
     edited.write_text(f"{edited.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
-    migrations.migrate(config.load(root, {}), url=database)
+    migrate.migrate(config.load(root, {}), url=database)
     before = proofs.whole_dump(programs, database)
     said = _refused(system)
     assert edited.stem in said
@@ -116,7 +116,7 @@ def test_changed_history(
 
 def test_ahead_accepted(system: System, database: str, newer: Path, programs: binaries.Binaries, noted: Noted) -> None:
     """The image restarts on the next release's database, which it accepts: every service serves, nothing changes."""
-    migrations.migrate(config.load(newer, {}), url=database)
+    migrate.migrate(config.load(newer, {}), url=database)
     before = proofs.whole_dump(programs, database)
     accepts = f"{MIGRATIONS[0].timestamp}..{proofs.NEWER.split('.')[1]}"
     began = time.time()
@@ -130,7 +130,7 @@ def test_ahead_accepted(system: System, database: str, newer: Path, programs: bi
 
 def test_ahead_refused(system: System, database: str, newer: Path, programs: binaries.Binaries, noted: Noted) -> None:
     """The image on the next release's database, which it does not accept: exit 1, both revisions, no app."""
-    migrations.migrate(config.load(newer, {}), url=database)
+    migrate.migrate(config.load(newer, {}), url=database)
     before = proofs.whole_dump(programs, database)
     said = _refused(system)
     assert proofs.NEWER in said
@@ -150,7 +150,7 @@ def test_concurrent(system: System, database: str, programs: binaries.Binaries, 
 
 def test_current(system: System, database: str, programs: binaries.Binaries, noted: Noted) -> None:
     """Containers that are restarted with nothing to do write nothing."""
-    migrations.migrate(SETTINGS, url=database)
+    migrate.migrate(SETTINGS, url=database)
     before = proofs.whole_dump(programs, database)
     system.compose("up", "--detach", "--no-deps", *SERVICES)
     composition.revisions(system.containers())

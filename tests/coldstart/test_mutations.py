@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from schemata.adapters import binaries
+from schemata.server.embedded import binaries
 from tests.coldstart import cells
 from tests.coldstart.conftest import copied
 
@@ -78,8 +78,8 @@ def _run(tmp_path: Path, programs: binaries.Binaries, states: Sequence[str], edi
 
 # Whoever asks for the deploy lock, or for the gate before it, has it.
 _LOCKS = (
-    Edit("schemata/adapters/lock.py", "pg_try_advisory_lock({locks.KEY})", "true", times=2),
-    Edit("schemata/adapters/lookfirst.py", "pg_try_advisory_lock({GATE_KEY})", "true"),
+    Edit("schemata/deploy/lock.py", "pg_try_advisory_lock({locks.KEY})", "true", times=2),
+    Edit("schemata/history/up_to_date.py", "pg_try_advisory_lock({GATE_KEY})", "true"),
 )
 
 
@@ -125,7 +125,7 @@ def test_it_notices_an_index_that_is_gone(edit: Edit, says: str, tmp_path: Path,
 def test_it_notices_schemas_that_are_not_made(tmp_path: Path, programs: binaries.Binaries) -> None:
     """Without the creation of schemas an empty database stays red; where somebody made them before, it is green."""
     edit = Edit(
-        "schemata/commands/deploys.py",
+        "schemata/deploy/deployment.py",
         """parts = [f'CREATE SCHEMA IF NOT EXISTS "{name}"' for name in missing]""",
         "parts = []",
     )

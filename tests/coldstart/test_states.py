@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from schemata import config, errors
-from schemata.adapters import binaries, embedded
-from schemata.commands import migrations, rollbacks
-from schemata.core import urls
+from schemata.deploy import migrate, rollback
+from schemata.postgres import urls
+from schemata.server.embedded import binaries, instance
 from tests.coldstart import proofs, starts
 from tests.coldstart.conftest import Noted
 from tests.coldstart.proofs import MIGRATIONS, SERVICES, SETTINGS
@@ -34,9 +34,9 @@ _BLOCK = "LOCK TABLE financial.categories IN ROW EXCLUSIVE MODE"
 
 def _migrated(url: str, count: int) -> str:
     """Apply the first migrations; none leaves a history that knows none. Returns the URL."""
-    migrations.migrate(SETTINGS, url=url, to=MIGRATIONS[max(count, 1) - 1].id)
+    migrate.migrate(SETTINGS, url=url, to=MIGRATIONS[max(count, 1) - 1].id)
     if not count:
-        rollbacks.rollback(SETTINGS, url=url, yes=True)
+        rollback.rollback(SETTINGS, url=url, yes=True)
     return url
 
 
@@ -60,15 +60,15 @@ def _database(url: str) -> str:
 
 def test_no_server_yet(
     image: Image,
-    own_server: embedded.Server,
-    restart: Callable[[embedded.Server], None],
+    own_server: instance.Server,
+    restart: Callable[[instance.Server], None],
     head: proofs.Head,
     programs: binaries.Binaries,
     noted: Noted,
 ) -> None:
     """All four services wait for a server that comes up 5 s after them, and are ready soon after it is."""
     image.url = own_server.url
-    embedded.stop(own_server.log.parent)
+    instance.stop(own_server.log.parent)
     started = [image.start(service) for service in SERVICES]
     time.sleep(_LATE)  # the state itself: so long there is no server
     assert [start.process.poll() for start in started] == [None] * len(started)
@@ -221,8 +221,8 @@ def test_concurrent(image: Image, database: str, head: proofs.Head, programs: bi
 
 def test_restarted(
     image: Image,
-    own_server: embedded.Server,
-    restart: Callable[[embedded.Server], None],
+    own_server: instance.Server,
+    restart: Callable[[instance.Server], None],
     head: proofs.Head,
     programs: binaries.Binaries,
     noted: Noted,
@@ -234,7 +234,7 @@ def test_restarted(
         start = image.start(SERVICES[0], **_HELD)
         with psycopg.connect(urls.with_database(own_server.url, "postgres"), autocommit=True) as observer:
             until(lambda: _waiting(observer, own_server.database), lambda: f"waits: {start.describe()}")
-        embedded.stop(own_server.log.parent)
+        instance.stop(own_server.log.parent)
     assert start.process.poll() is None, start.describe()
     restart(own_server)
     _ends_current(image, start, head, programs, noted)
@@ -314,5 +314,5 @@ def _refused(image: Image, tmp_path: Path, noted: Noted) -> starts.Start:
 
 def _released(newer: Path, url: str) -> None:
     """Migrate to the next release."""
-    result = migrations.migrate(config.load(newer, {}), url=url)
+    result = migrate.migrate(config.load(newer, {}), url=url)
     assert [one.id for one in result.done] == [proofs.NEWER]

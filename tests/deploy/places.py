@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from schemata import config
-from schemata.adapters import embedded
+from schemata.server.embedded import instance
 from tests.conftest import REPOSITORY
 
 
@@ -47,4 +47,4 @@ def stop(root: Path, environment: dict[str, str]) -> None:
         check=False,
     )
     if (root / ".schemata").exists():
-        embedded.remove(root / ".schemata")
+        instance.remove(root / ".schemata")

@@ -16,8 +16,8 @@ import docker
 import pytest
 
 from schemata import errors
-from schemata.adapters import containers, probing
-from schemata.commands import composed
+from schemata.server import containers, docker
+from schemata.services import health
 from tests.conftest import REPOSITORY, Project
 from tests.patience import until
 
@@ -38,8 +38,8 @@ def engine() -> Iterator[containers.Engine]:
     One session at a time uses it: the tests of a swarm, when they leave it, empty the engine's name service.
     """
     try:
-        composed.engine_version()
-        found = composed.connect()
+        docker.engine_version()
+        found = docker.connect()
     except errors.NotAvailable as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI has to have Docker: {error}")
@@ -88,9 +88,9 @@ class System(Project):
         (found,) = self.containers(service)
         return found
 
-    def ask(self, service: str, path: str = "/ready") -> probing.Answer:
+    def ask(self, service: str, path: str = "/ready") -> health.Answer:
         """Return what a service answers on its port of this machine."""
-        return probing.ask(f"{self.base(service)}{path}", 5)
+        return health.ask(f"{self.base(service)}{path}", 5)
 
     def base(self, service: str) -> str:
         """Return the URL of a service on this machine."""

@@ -14,7 +14,7 @@ import docker
 import pytest
 import yaml
 
-from schemata.adapters import probing
+from schemata.services import health
 from tests.conftest import REPOSITORY, shell_code
 from tests.docker.conftest import SERVICES, System, command_of, password_of, port_of
 from tests.patience import until
@@ -173,7 +173,7 @@ def test_a_killed_database_comes_back(system: System, app_image: str, client: do
     assert {row for row in before if row[0] in ids} <= set(system.signature()), "a service was started again"
 
 
-def _unready(system: System, service: str) -> probing.Answer | None:
+def _unready(system: System, service: str) -> health.Answer | None:
     answer = system.ask(service)
     return answer if answer.status == 503 else None
 
@@ -191,7 +191,7 @@ def test_five_replicas_start_on_an_empty_database(another: System) -> None:
     assert len({port_of(container) for container in replicas}) == 5
     assert len(another.containers("worker-financial")) == 3
     for container in (*replicas, *another.containers("worker-financial")):
-        until(lambda found=container: probing.ask(f"http://127.0.0.1:{port_of(found)}/ready", 5).ok, container.name)
+        until(lambda found=container: health.ask(f"http://127.0.0.1:{port_of(found)}/ready", 5).ok, container.name)
     assert another.query(_ONCE) == ["t"]
     # What the tools of the profile do, on the same network.
     assert another.compose("run", "--rm", "-T", "psql", "-AtXc", "SELECT 1").stdout.strip() == "1"

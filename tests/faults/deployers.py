@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 
 from schemata import __version__, cli, commands, tasks
-from schemata.core import locks
+from schemata.postgres import lock_holder
 from tests.conftest import Project, shell_code
 from tests.patience import PATIENCE, until
 
@@ -125,7 +125,7 @@ def holder(connection: psycopg.Connection) -> int | None:
         """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
            AND classid::bigint = %s AND objid::bigint = %s""",
-        (locks.KEY >> 32, locks.KEY & 0xFFFFFFFF),
+        (lock_holder.KEY >> 32, lock_holder.KEY & 0xFFFFFFFF),
     ).fetchone()
     return int(row[0]) if row else None
 

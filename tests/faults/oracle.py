@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 
-from schemata.core import digest
+from schemata.migrations import checksums
 from tests.conftest import Project
 
 
@@ -52,7 +52,7 @@ def assert_settled(project: Project, url: str) -> None:
             "SELECT digest, applied, last_id, structure IS NOT NULL FROM schemata.head"
         ).fetchall()
         last = max(expected, key=lambda id_: id_.split(".")[1])
-        assert head == [(digest.of(list(expected.items())), len(expected), last, True)]
+        assert head == [(checksums.of(list(expected.items())), len(expected), last, True)]
         # Everywhere, pg_toast included: that is where an interrupted REINDEX TABLE hides its rest.
         broken = connection.execute(
             "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT (indisvalid AND indisready AND indislive)"

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from schemata import config
-from schemata.adapters import binaries, embedded
-from schemata.commands import migrations
+from schemata.deploy import migrate
+from schemata.server.embedded import binaries, instance
 from tests.conftest import REPOSITORY
 from tests.patience import PROMPT, until
 from tests.services import conftest
@@ -37,7 +37,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, where it was."""
-        running = embedded.start(self._home, database="app", binaries_of=self._programs, unsafe=True)
+        running = instance.start(self._home, database="app", binaries_of=self._programs, unsafe=True)
         self.url = running.url
         self._data = running.data
 
@@ -58,10 +58,10 @@ def own_server(tmp_path_factory: pytest.TempPathFactory, programs: binaries.Bina
     home = tmp_path_factory.mktemp("server") / ".schemata"
     server = Server(home, programs)
     try:
-        assert migrations.migrate(config.load(REPOSITORY, {}), url=server.url).done
+        assert migrate.migrate(config.load(REPOSITORY, {}), url=server.url).done
         yield server
     finally:
-        embedded.remove(home)
+        instance.remove(home)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -39,28 +39,28 @@ MAY_IMPORT = {
 
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.
 HOMES = {
-    "psycopg": {"schemata.adapters.postgres", "schemata.adapters.asking"},  # the session; where libpq is not found
+    "psycopg": {"schemata.postgres.sessions", "schemata.postgres.query_client"},  # the session; where libpq is not found
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
-    "postgast": {"schemata.core.parser", "schemata.core.statement", "schemata.core.destruction",
-                 "schemata.core.definition",
-                 "schemata.core.promises"},
-    "google": {"schemata.core.parser", "schemata.core.destruction"},  # protobuf, beneath postgast
-    "subprocess": {"schemata.adapters.processes"},
-    "psutil": {"schemata.adapters.processes"},
-    "ctypes": {"schemata.adapters.libpq", "schemata.adapters.asking",  # libpq
-               "schemata.adapters.clusters", "schemata.adapters.folders"},  # syncfs; renameat2
-    "sqlalchemy": {"schemata.adapters.generator"},
-    "sqlacodegen": {"schemata.adapters.generator"},
+    "postgast": {"schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive",
+                 "schemata.sql.index_definition",
+                 "schemata.sql.expected_objects"},
+    "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
+    "subprocess": {"schemata.system.processes"},
+    "psutil": {"schemata.system.processes"},
+    "ctypes": {"schemata.postgres.libpq", "schemata.postgres.query_client",  # libpq
+               "schemata.server.embedded.data_directory", "schemata.system.directories"},  # syncfs; renameat2
+    "sqlalchemy": {"schemata.client.generator"},
+    "sqlacodegen": {"schemata.client.generator"},
     "invoke": {"schemata.tasks", "schemata.cli"},
-    "rich": {"schemata.adapters.terminal"},
+    "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report"},
     "tomllib": {"schemata.config"},
-    "docker": {"schemata.adapters.containers"},
+    "docker": {"schemata.server.containers"},
 }  # fmt: skip
 
 #: What the core may import of the standard library: nothing that reaches out.
 CORE_MAY_IMPORT = {
-    # importlib: core/late.py, which loads the parser when it is needed
+    # importlib: lazy.py, which loads the parser when it is needed
     "__future__", "importlib",
     "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "heapq", "itertools",
     "json", "math", "operator", "re", "typing",
@@ -261,5 +261,5 @@ def test_an_up_to_date_start_loads_next_to_nothing() -> None:
         check=True,
     )
     loaded = set(json.loads(run.stdout))
-    assert "schemata.adapters.lookfirst" in loaded
+    assert "schemata.history.up_to_date" in loaded
     assert not loaded & LIGHT_MUST_NOT_LOAD

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemata import boot, config, errors, report
-from schemata.adapters import files, lookfirst
-from schemata.core import digest, locks, migration, status, urls
+from schemata import boot, config, errors
+from schemata.history import comparison, up_to_date
+from schemata.migrations import checksums, files, migration
+from schemata.postgres import lock_holder, urls
+from schemata.report import render
 
 TEXT = st.text(max_size=30)
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
@@ -145,7 +147,7 @@ def test_directives_in_any_text(sql: str) -> None:
 def _made(id_: str, depends: tuple[str, ...] = (), text: str = "") -> migration.Migration:
     parts = migration.parse_id(id_)
     directives = migration.Directives(depends=depends)
-    return migration.Migration(id_, *parts, f"{id_}.sql", text, digest.checksum(text), directives)
+    return migration.Migration(id_, *parts, f"{id_}.sql", text, checksums.checksum(text), directives)
 
 
 @st.composite
@@ -193,27 +195,27 @@ def test_the_digest_is_of_a_set(members: list[tuple[str, str]], dice: Any) -> No
     """However members come and go, the digest is that of the set; it is 64 hexadecimal digits."""
     shuffled = list(members)
     dice.shuffle(shuffled)
-    assert digest.of(shuffled) == digest.of(members)
-    moved = digest.EMPTY
+    assert checksums.of(shuffled) == checksums.of(members)
+    moved = checksums.EMPTY
     for member in shuffled:
-        moved = digest.add(moved, *member)
+        moved = checksums.add(moved, *member)
         assert len(moved) == 64
-    assert moved == digest.of(members)
+    assert moved == checksums.of(members)
     for number, member in enumerate(members):
-        moved = digest.remove(moved, *member)
-        assert moved == digest.of(members[number + 1 :])
-    assert moved == digest.EMPTY
+        moved = checksums.remove(moved, *member)
+        assert moved == checksums.of(members[number + 1 :])
+    assert moved == checksums.EMPTY
 
 
 @given(st.binary(max_size=40))
 def test_normalising_twice_changes_nothing(data: bytes) -> None:
     """Normalised text has \\n line ends only, and stays as it is when it is read again."""
     try:
-        text = digest.normalise(data)
+        text = checksums.normalise(data)
     except UnicodeDecodeError:
         return
     assert "\r" not in text
-    assert text.startswith("\ufeff") or digest.normalise(text.encode()) == text
+    assert text.startswith("\ufeff") or checksums.normalise(text.encode()) == text
 
 
 @given(TEXT)
@@ -250,7 +252,7 @@ CELLS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(
 def test_a_table_of_any_cells_fits(shape: tuple[list[str], list[list[Any]]]) -> None:
     """A table has one line a row, of at most 100 characters, and nothing in it that a terminal obeys."""
     columns, rows = shape
-    text = report.table(columns, rows, report.Paint(io.StringIO(), {}))
+    text = render.table(columns, rows, render.Paint(io.StringIO(), {}))
     lines = text.split("\n")
     assert len(lines) == len(rows) + 2
     assert max(len(line) for line in lines) <= 100
@@ -266,9 +268,9 @@ def test_a_manifest_is_read_as_it_was_written(members: list[tuple[str, str]]) ->
         (Path(root) / "migrations").mkdir()
         text = files.manifest(items, settings, {item.id: migration.Parsed(None, "0") for item in items})
         (Path(root) / "migrations" / files.MANIFEST).write_text(text, encoding="utf-8")
-        build = lookfirst.build(root)
+        build = up_to_date.build(root)
     assert build is not None
-    assert build.digest == digest.of([(item.id, item.checksum) for item in items])
+    assert build.digest == checksums.of([(item.id, item.checksum) for item in items])
     assert build.last == (items[-1].id if items else "-")
     assert settings.items() <= build.settings.items()
 
@@ -283,31 +285,31 @@ def test_a_damaged_shortcut_stops_nobody(text: str) -> None:
         for path in (Path(root) / ".schemata" / "stat-cache", Path(root) / "migrations" / files.MANIFEST):
             path.parent.mkdir()
             path.write_text(text, encoding="utf-8", errors="surrogatepass")
-            build = lookfirst.build(root)
+            build = up_to_date.build(root)
             assert build is None or build.digest
 
 
 @given(TEXT, st.integers(1, 2**22), TEXT)
 def test_an_application_name_always_fits(host: str, pid: int, doing: str) -> None:
     """PostgreSQL never has to cut a deployer's name."""
-    assert len(locks.application_name(host, pid, "20250814T221815Z", doing).encode()) <= 63
+    assert len(lock_holder.application_name(host, pid, "20250814T221815Z", doing).encode()) <= 63
 
 
 @given(TEXT, TEXT)
 def test_a_holder_of_any_name_is_described(application: str, query: str) -> None:
     """Whatever another session calls itself, it is described in words that begin with its pid."""
-    assert locks.Holder(7, application=application, query=query).describe().startswith("backend 7: ")
+    assert lock_holder.Holder(7, application=application, query=query).describe().startswith("backend 7: ")
 
 
 @given(TEXT, TEXT)
 def test_a_revision_of_any_form(revision: str, accepts: str) -> None:
     """Whether a revision lies in a range is answered for any text."""
-    assert status.within(revision, accepts) in (True, False)
+    assert comparison.within(revision, accepts) in (True, False)
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=60), st.text(max_size=60))
 def test_a_diff_has_both_sides(before: str, after: str) -> None:
     """Equal texts have no diff; of others every line that went and came is in it."""
-    found = status.diff(before, after, "x")
+    found = comparison.diff(before, after, "x")
     assert (found == "") is (before == after)
     assert found == "" or found.endswith("\n")

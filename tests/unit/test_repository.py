@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import schemata
-from schemata.adapters import files
+from schemata.migrations import files
 from tests.conftest import REPOSITORY
 
 NEEDED = {

@@ -1,1 +1,0 @@
-"""The outside world: files, PostgreSQL, processes. Adapters take plain values, never Config."""

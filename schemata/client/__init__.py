@@ -1,0 +1,1 @@
+"""The typed client: a Python package of models that is generated from the migrated database."""

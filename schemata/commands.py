@@ -1,0 +1,45 @@
+"""What the tasks call, by the feature's module: verb functions that return values with `.ok` and `.exit_code`.
+
+A module loads on first use (PEP 562): `inv --list` must not pay for psycopg and the SQL parser.
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemata import doctor as doctor
+    from schemata import targets as targets
+    from schemata.client import generate as generate
+    from schemata.deploy import migrate as migrate
+    from schemata.deploy import repair as repair
+    from schemata.deploy import rollback as rollback
+    from schemata.entrypoint import start as start
+    from schemata.history import status as status
+    from schemata.migrations import authoring as authoring
+    from schemata.server import development as development
+    from schemata.server import docker as docker
+    from schemata.services import manage as manage
+    from schemata.smoke import smoke as smoke
+
+_MODULES = {
+    "authoring": "schemata.migrations.authoring",
+    "development": "schemata.server.development",
+    "docker": "schemata.server.docker",
+    "doctor": "schemata.doctor",
+    "generate": "schemata.client.generate",
+    "manage": "schemata.services.manage",
+    "migrate": "schemata.deploy.migrate",
+    "repair": "schemata.deploy.repair",
+    "rollback": "schemata.deploy.rollback",
+    "smoke": "schemata.smoke.smoke",
+    "start": "schemata.entrypoint.start",
+    "status": "schemata.history.status",
+    "targets": "schemata.targets",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

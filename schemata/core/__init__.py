@@ -1,1 +1,0 @@
-"""Values in, values out: no file, socket, process or clock."""

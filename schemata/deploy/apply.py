@@ -1,0 +1,306 @@
+"""One migration at a time, or a batch of small ones: run it, record it, remember how it failed."""
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Sequence
+
+from schemata import errors
+from schemata.deploy import batches, deployment, lock, nontransactional, transactional
+from schemata.history import recorded, tables
+from schemata.migrations import migration, precheck
+from schemata.postgres import sessions
+from schemata.report import results
+from schemata.sql import statement
+from schemata.system import signals
+
+Record = Callable[[int, int | None], str]
+
+
+class PoolerRefused(errors.Error):
+    """A non-transactional migration cannot run through a pooler."""
+
+    exit_code = errors.WRONG_SETTINGS
+
+    def __init__(self, migration_id: str) -> None:
+        super().__init__(
+            f"{migration_id} is not transactional, and the connection goes through a pooler: its session, "
+            "and so the deploy lock, may change between two statements",
+            "Give a direct URL: --url postgresql://user:password@database-host:5432/database",
+        )
+
+
+def apply(
+    deploy: deployment.Deploy,
+    item: migration.Migration,
+    head: recorded.Head,
+    resume: nontransactional.Resume,
+    *,
+    durable: bool,
+) -> tuple[results.Applied, recorded.Head]:
+    """Apply one migration and record it; return what was done and the head after it."""
+    after = tables.head_after_apply(head, item)
+    fingerprint = _fingerprint(deploy, item)
+    script = deploy.script(item, head)
+    prepared = item.transactional and deploy.session.keeps_prepared(item.sql)
+
+    def record(count: int, number: int | None) -> str:
+        return deploy.history.record_apply(
+            item,
+            head,
+            after,
+            deploy.session.client,
+            fingerprint=fingerprint,
+            statement_count=count,
+            attempt_number=number,
+            prepared=prepared,
+        )
+
+    if item.transactional:
+        ran = _whole(deploy, item, script, record, durable=durable, direction="apply")
+    else:
+        ran = _stepwise(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
+    return results.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
+
+
+def batch(deploy: deployment.Deploy, pending: Sequence[migration.Migration]) -> tuple[migration.Migration, ...]:
+    """Return the migrations at the front of `pending` that may be sent in one message; often none."""
+    group: list[migration.Migration] = []
+    size = 0
+    for item in pending[: batches.MOST]:
+        size += len(item.sql)
+        fits = item.transactional and batches.fits(deploy.session, item.sql)
+        if not fits or size > batches.MOST_CHARACTERS or _statements(deploy, item) is None:
+            break
+        group.append(item)
+    return tuple(group) if len(group) > 1 else ()
+
+
+def apply_batch(
+    deploy: deployment.Deploy,
+    group: Sequence[migration.Migration],
+    head: recorded.Head,
+    then: Sequence[migration.Migration],
+) -> tuple[list[results.Applied], recorded.Head]:
+    """Apply migrations with one message, each in its transaction; return those that were committed.
+
+    The first that is missing from the answer is to be applied by itself. `then` is what comes after: the
+    next batch is parsed while the server works. The last commit of all is durable.
+    """
+    heads = [head]
+    items = []
+    for item in group:
+        heads.append(tables.head_after_apply(heads[-1], item))
+        count = _statements(deploy, item) or 0
+        record = deploy.history.record_apply(
+            item,
+            heads[-2],
+            heads[-1],
+            deploy.session.client,
+            fingerprint=_fingerprint(deploy, item),
+            statement_count=count,
+            prepared=True,
+        )
+        items.append(batches.Item(deploy.script(item, heads[-2]), count, record))
+    message = batches.compose(deploy.session, items, deploy.budget, last_is_durable=not then)
+    deploy.eyes.begin()
+    try:
+        seconds = batches.send(deploy.session, message, lambda: _prefetch(deploy, then[: batches.MOST]))
+    except KeyboardInterrupt:
+        _remember_of(deploy, group)
+        raise
+    finally:
+        deploy.eyes.end()
+    reached = heads[len(seconds)]
+    if len(seconds) < len(group):
+        # The results told that something went wrong; how far it came is for the history to say.
+        found = deploy.read()
+        reached = found.head
+        committed = itertools.takewhile(lambda item: item.id in found.ids(), group)
+        seconds += (0.0,) * (len(list(committed)) - len(seconds))
+    done = [
+        results.Applied(item.id, item.schema, sent.statements, 1, round(took, 4))
+        for item, sent, took in zip(group, items, seconds, strict=False)
+    ]
+    return done, reached
+
+
+def undo(
+    deploy: deployment.Deploy,
+    item: migration.Migration,
+    found: recorded.Recorded,
+    head: recorded.Head,
+    gone: Sequence[str],
+    resume: nontransactional.Resume,
+) -> tuple[results.Applied, recorded.Head]:
+    """Roll one migration back and record it; return what was done and the head after it."""
+    after = tables.head_after_rollback(found, head, item, gone)
+    script = deploy.script(item, head, rollback=True)
+
+    def record(count: int, number: int | None) -> str:
+        return deploy.history.record_rollback(item, head, after, deploy.session.client, attempt_number=number)
+
+    if item.rollback_transactional:
+        ran = _whole(deploy, item, script, record, durable=True, direction="rollback")
+    else:
+        ran = _stepwise(deploy, item, script, record, resume, direction="rollback", fingerprint=None)
+    return results.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
+
+
+def _remember_of(deploy: deployment.Deploy, group: Sequence[migration.Migration]) -> None:
+    """Remember which migration of a batch a signal stopped: the first that the history does not have."""
+    began = time.monotonic()
+    with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
+        deploy.session.rollback()
+        applied = deploy.read().ids()
+        stopped = next((item for item in group if item.id not in applied), None)
+        if stopped is not None:
+            _remember(deploy, stopped, "apply", "interrupted", began, "57014", None, "a signal stopped it")
+
+
+def _fingerprint(deploy: deployment.Deploy, item: migration.Migration) -> str:
+    return _parsed(deploy, item).fingerprint
+
+
+def _statements(deploy: deployment.Deploy, item: migration.Migration) -> int | None:
+    return _parsed(deploy, item).statements
+
+
+def _parsed(deploy: deployment.Deploy, item: migration.Migration) -> migration.Parsed:
+    if item.id not in deploy.parsed:
+        deploy.parsed[item.id] = migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql))
+    return deploy.parsed[item.id]
+
+
+def _prefetch(deploy: deployment.Deploy, items: Sequence[migration.Migration]) -> None:
+    for item in items:
+        _parsed(deploy, item)
+
+
+def _whole(
+    deploy: deployment.Deploy,
+    item: migration.Migration,
+    script: transactional.Script,
+    record: Record,
+    *,
+    durable: bool,
+    direction: str,
+) -> transactional.Ran:
+    began = time.monotonic()
+
+    def run() -> transactional.Ran:
+        return transactional.run(
+            deploy.session,
+            script,
+            lambda count: record(count, None),
+            deploy.budget,
+            durable=durable,
+            eyes=deploy.eyes,
+            say=deploy.voice.say,
+        )
+
+    try:
+        return lock.pooled(run, deploy.session, deploy.wait, deploy.voice.say) if deploy.session.pooled else run()
+    except (transactional.ScriptFailed, transactional.LockTimeout) as error:
+        sqlstate = error.sqlstate if isinstance(error, transactional.ScriptFailed) else transactional.LOCK_NOT_AVAILABLE
+        line = error.line if isinstance(error, transactional.ScriptFailed) else None
+        _remember(deploy, item, direction, "failed", began, sqlstate, line, error.message)
+        raise
+    except KeyboardInterrupt:
+        _remember(deploy, item, direction, "interrupted", began, "57014", None, "a signal stopped it")
+        raise
+
+
+def _remember(
+    deploy: deployment.Deploy,
+    item: migration.Migration,
+    direction: str,
+    state: str,
+    began: float,
+    sqlstate: str,
+    line: int | None,
+    message: str,
+) -> None:
+    # What is remembered of a failure is a help, never a reason to hide the failure itself.
+    with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
+        deploy.session.rollback()
+        deploy.session.script(
+            deploy.history.failed_attempt(
+                item,
+                deploy.session.client,
+                direction=direction,
+                state=state,
+                seconds=time.monotonic() - began,
+                sqlstate=sqlstate,
+                line=line,
+                message=message,
+            )
+        )
+
+
+def _stepwise(
+    deploy: deployment.Deploy,
+    item: migration.Migration,
+    script: transactional.Script,
+    record: Record,
+    resume: nontransactional.Resume,
+    *,
+    direction: str,
+    fingerprint: str | None,
+) -> transactional.Ran:
+    if deploy.session.pooled:
+        raise PoolerRefused(item.id)
+    statements = precheck.check_script(script.path, script.sql, transactional=False)
+    began = time.monotonic()
+    structure = deploy.structure([item.schema])
+    name = deploy.session.client.application_name(item.id).replace("'", "''")
+    number = int(
+        str(
+            deploy.session.rows(
+                f"SET application_name = '{name}'; "
+                + deploy.history.start_attempt(
+                    item,
+                    deploy.session.client,
+                    direction=direction,
+                    fingerprint=fingerprint or "",
+                    statement_count=len(statements),
+                    statements_done=resume.done,
+                    structure=structure,
+                )
+            )[0][0]
+        )
+    )
+    steps = nontransactional.Steps(
+        deploy.session,
+        script,
+        item.schema,
+        lambda done: deploy.history.progress(number, done),
+        deploy.budget,
+        deploy.eyes,
+        deploy.voice.say,
+    )
+    try:
+        steps.run(statements, resume)
+        deploy.session.script("RESET SESSION AUTHORIZATION; RESET ROLE")
+        with transactional.rolled_back(deploy.session):
+            deploy.session.script(f"BEGIN; {record(len(statements), number)}; COMMIT")
+        deploy.session.reset()
+    except errors.Error as error:
+        failed = error if isinstance(error, transactional.ScriptFailed) else None
+        _end(
+            deploy, number, "failed", failed.sqlstate if failed else "", failed.line if failed else None, error.message
+        )
+        raise
+    except KeyboardInterrupt:
+        _end(deploy, number, "interrupted", "57014", None, "a signal stopped it")
+        raise
+    return transactional.Ran(len(statements), 1, time.monotonic() - began)
+
+
+def _end(deploy: deployment.Deploy, number: int, state: str, sqlstate: str, line: int | None, message: str) -> None:
+    with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
+        deploy.session.rollback()
+        deploy.session.script(
+            "RESET SESSION AUTHORIZATION; RESET ROLE; "
+            + deploy.history.end_attempt(number, state, sqlstate, line, message)
+        )

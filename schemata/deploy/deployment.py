@@ -1,0 +1,144 @@
+"""What every command that writes has in common: one session, the lock, the history."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+from schemata import config, errors, targets
+from schemata.deploy import lock, transactional
+from schemata.history import recorded, tables
+from schemata.migrations import migration
+from schemata.postgres import activity, catalog, sessions
+from schemata.report import progress
+from schemata.system import signals
+
+_WATCH_PATIENCE = 0.5
+_INSUFFICIENT_PRIVILEGE = "42501"
+
+
+@dataclasses.dataclass
+class Deploy:
+    """A session that may change the database, with the lock once `lock` was called."""
+
+    settings: config.Config
+    session: sessions.Session
+    history: tables.History
+    budget: transactional.Budget
+    eyes: activity.Watch
+    voice: progress.Voice
+    wait: float = 0.0
+    parsed: dict[str, migration.Parsed] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def read(self) -> recorded.Recorded:
+        """Return the history as this session sees it now."""
+        return self.history.read(self.session.rows)
+
+    def lock(self, wait: float, done: Callable[[], bool] = lambda: False) -> bool:
+        """Take the deploy lock, or return False as soon as `done()` says that it is not needed.
+
+        Through a pooler there is no session to hold it: each transaction then takes it for itself.
+        """
+        self.wait = wait
+        if self.session.pooled:
+            return True
+        if not lock.acquire(self.session, wait, self.voice.say, done):
+            return False
+        if self.settings.prisma_lock:
+            lock.acquire_prisma(self.session, wait, self.voice.say)
+        return True
+
+    def prepare(self, wait: float) -> recorded.Recorded:
+        """Make the schemas and the history where they are missing; return the history. Needs the lock."""
+        if self.session.pooled:
+            found = lock.pooled(self._prepare, self.session, wait, self.voice.say)
+        else:
+            found = self._prepare()
+        if found.yoyo_lock_pid:
+            lock.wait_for_yoyo(self.session, self.history.schema, wait, self.voice.say)
+            found = self.read()
+        self.session.prepare(self.history.prepare_record())
+        return found
+
+    def _prepare(self) -> recorded.Recorded:
+        guard = transactional.POOLED_LOCK if self.session.pooled else "SELECT 1"
+        try:
+            with transactional.rolled_back(self.session):
+                self.session.script(f"BEGIN; {guard}; SET LOCAL client_min_messages = warning")
+                missing = catalog.missing_schemas(self.session.rows, self.settings.schemas)
+                parts = [f'CREATE SCHEMA IF NOT EXISTS "{name}"' for name in missing]
+                if not self.read().present:
+                    parts.append(self.history.create())
+                if parts:
+                    self.session.script("; ".join(parts))
+                found = self.read()
+                if not found.head_is_true():
+                    self.session.script(self.history.repair_head(found))
+                    found = self.read()
+                self.session.script("COMMIT")
+                return found
+        except sessions.StatementFailed as failure:
+            if self.session.pooled and transactional.taken(failure):
+                raise lock.Taken from failure
+            hint = "Nothing was changed. The server's log may say more; then run again."
+            if failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
+                database, role, _ = catalog.target(self.session.rows)
+                hint = f'The role needs CREATE on the database: GRANT CREATE ON DATABASE "{database}" TO "{role}";'
+            raise errors.Error(f"the schemas and the history could not be made: {failure.message}", hint) from failure
+
+    def script(self, item: migration.Migration, head: recorded.Head, *, rollback: bool = False) -> transactional.Script:
+        """Return what runs for a migration when the history is at `head`, with the schema's search_path."""
+        names = [part.format(schema=item.schema) for part in self.settings.search_path]
+        path, sql = (item.rollback_path, item.rollback_sql) if rollback else (item.path, item.sql)
+        return transactional.Script(item.id, path, sql, names, self.history.unmoved(head))
+
+    def structure(self, schemas: Sequence[str]) -> dict[str, str]:
+        """Return the structure's digest by schema; empty where an application's lock on a table is in the way."""
+        try:
+            return catalog.structure(self.session.rows, schemas)
+        except sessions.StatementFailed as failure:
+            if failure.sqlstate != transactional.LOCK_NOT_AVAILABLE:
+                raise
+            self.voice.say(f"the structure was not noted: {failure.message}; the next migrate does it")
+            return {}
+
+    def note_structure(self) -> None:
+        """Remember what the structure is now, so that drift can be told later."""
+        # The mark first: an edit between the two questions then shows as drift, never as none.
+        mark = catalog.structure_mark(self.session.rows, self.settings.schemas)
+        digest = self.structure(self.settings.schemas)
+        if digest:
+            self.session.script(self.history.set_structure(digest, mark))
+
+
+@contextlib.contextmanager
+def opened(settings: config.Config, choice: targets.Choice, speak: progress.Voice) -> Iterator[Deploy]:
+    """Open a session for a deploy; on the way out it is closed, and with it goes the lock.
+
+    A signal in the block becomes errors.Interrupted, a lost connection errors.NotAvailable, each after
+    what was under way was rolled back, cancelled or left for the server to end.
+    """
+    budget = transactional.Budget(
+        lock_timeout=settings.locks.lock_timeout,
+        statement_timeout=settings.locks.statement_timeout,
+        attempts=settings.locks.attempts,
+        backoff=settings.locks.backoff,
+        backoff_cap=settings.locks.backoff_cap,
+    )
+    who = sessions.this_client()
+    with signals.raised():
+        try:
+            with (
+                sessions.session(choice.url, who, notice=speak.say) as session,
+                activity.Watch(
+                    choice.url, session.pid, min(_WATCH_PATIENCE, settings.locks.lock_timeout / 2), speak.say
+                ) as eyes,
+            ):
+                yield Deploy(settings, session, tables.History(settings.history_schema), budget, eyes, speak)
+        except KeyboardInterrupt as error:
+            terminated = isinstance(error, signals.Terminated)
+            raise errors.Interrupted(
+                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the statement was cancelled",
+                "What was applied before stays. Run again to go on; `inv migrate-status` shows how things are.",
+                errors.TERMINATED if terminated else errors.INTERRUPTED,
+            ) from error

@@ -1,0 +1,133 @@
+"""The deploy lock: an advisory lock taken by polling, never by waiting inside the server.
+
+A blocked `SELECT pg_advisory_lock` holds a snapshot, a running CREATE INDEX CONCURRENTLY waits for
+that snapshot, and PostgreSQL ends the deadlock by killing the index build (flyway#1654). A poll
+holds nothing between two tries. The server frees the lock when its holder dies.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from schemata import errors
+from schemata.postgres import catalog, lock_holder, queries, sessions
+
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.25
+
+Say = Callable[[str], None]
+Result = TypeVar("Result")
+
+
+class LockNotAvailable(errors.Busy):
+    """The deploy lock stayed with somebody else for as long as we were told to wait."""
+
+    def __init__(self, what: str, holders: list[lock_holder.Holder], waited: float) -> None:
+        held = "; ".join(holder.describe() for holder in holders) or "a session that ended meanwhile"
+        super().__init__(
+            f"{what} is held by {held}, and did not become free in {waited:g} s",
+            "Nothing was changed. Run again when that deploy is over, or wait longer with --lock-wait.",
+        )
+        self.holders = tuple(holders)
+
+
+def acquire(session: sessions.Session, wait: float, say: Say, done: Callable[[], bool]) -> bool:
+    """Take the deploy lock for this session, within `wait` seconds.
+
+    Returns False, without the lock, as soon as `done()` says that there is no need for it any more.
+    Raises LockNotAvailable, naming the holder. The lock ends with the session.
+    """
+    return _poll(
+        lambda: session.rows(f"SELECT pg_try_advisory_lock({lock_holder.KEY})") == [("t",)],
+        lambda: catalog.holders(session.rows),
+        "the deploy lock",
+        wait,
+        say,
+        done,
+    )
+
+
+class Taken(Exception):
+    """Through a pooler: somebody else's transaction holds the deploy lock in this moment."""
+
+
+def pooled(run: Callable[[], Result], session: sessions.Session, wait: float, say: Say) -> Result:
+    """Return what `run` returns, trying again while it raises Taken, with no transaction open in between.
+
+    This is the lock's form for a transaction-mode pooler, where a session is nobody's: each transaction
+    takes the same lock for itself. Raises LockNotAvailable after `wait` seconds.
+    """
+    result: list[Result] = []
+
+    def take() -> bool:
+        try:
+            result.append(run())
+        except Taken:
+            return False
+        return True
+
+    _poll(take, lambda: catalog.holders(session.rows), "the deploy lock", wait, say, lambda: False)
+    return result[0]
+
+
+def still_ours(session: sessions.Session) -> bool:
+    """Tell whether this session holds the lock, taking it again where a migration's SQL let it go."""
+    return session.rows(f"SELECT pg_try_advisory_lock({lock_holder.KEY})") == [("t",)]
+
+
+def acquire_prisma(session: sessions.Session, wait: float, say: Say) -> None:
+    """Take Prisma's lock as well, so that its pipeline and ours never run together."""
+    _poll(
+        lambda: session.rows(f"SELECT pg_try_advisory_lock({lock_holder.PRISMA_KEY})") == [("t",)],
+        lambda: catalog.holders(session.rows, lock_holder.PRISMA_KEY),
+        "Prisma's migration lock",
+        wait,
+        say,
+        lambda: False,
+    )
+
+
+def wait_for_yoyo(session: sessions.Session, history_schema: str, wait: float, say: Say) -> None:
+    """Wait until no plain yoyo holds its lock row; name its process id."""
+    table = f"{queries.identifier(history_schema)}.yoyo_lock"
+    pids: list[str | None] = []
+
+    def is_free() -> bool:
+        pids[:] = [row[0] for row in session.rows(f"SELECT pid FROM {table}")]
+        return not pids
+
+    _poll(
+        is_free,
+        lambda: [lock_holder.Holder(int(pid or 0), application=f"plain yoyo, client pid {pid}") for pid in pids],
+        f"yoyo's lock row ({table})",
+        wait,
+        say,
+        lambda: False,
+    )
+
+
+def _poll(
+    take: Callable[[], bool],
+    who: Callable[[], list[lock_holder.Holder]],
+    what: str,
+    wait: float,
+    say: Say,
+    done: Callable[[], bool],
+) -> bool:
+    deadline = time.monotonic() + wait
+    pause = _FIRST_PAUSE
+    said = False
+    while not take():
+        if done():
+            return False
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise LockNotAvailable(what, who(), wait)
+        if not said and pause >= _LONGEST_PAUSE:
+            held = "; ".join(holder.describe() for holder in who())
+            say(f"waiting for {what}, up to {left:.0f} s; held by {held or 'a session that just ended'}")
+            said = True
+        time.sleep(min(left, pause * random.uniform(0.5, 1.0)))
+        pause = min(_LONGEST_PAUSE, pause * 1.5)
+    return True

@@ -1,0 +1,213 @@
+"""Run a non-transactional migration: statement by statement, each step remembered.
+
+A statement that can run in a transaction shares one with the note that it is done, so after a crash
+only a statement that cannot is ever in doubt, and only the one that was running.
+"""
+
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from schemata import errors
+from schemata.deploy import concurrent_index, lock, transactional
+from schemata.history import recorded
+from schemata.postgres import activity, lock_holder, sessions
+from schemata.sql import position, statement
+
+_DUPLICATE_OBJECT = "42710"
+_ROLES = {"role", "session_authorization"}
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Resume:
+    """Where to go on: statements before `done` are finished; `in_doubt` says the same of the next one, perhaps."""
+
+    done: int = 0
+    in_doubt: bool = False
+
+
+class NeedsResolve(errors.MigrationError):
+    """An interrupted migration is in a state that only a person can judge. Nothing was changed."""
+
+    def __init__(self, attempt: recorded.OpenAttempt, path: str, difference: Sequence[str]) -> None:
+        super().__init__(
+            "\n".join([f"{attempt.id} was interrupted, and this kind cannot heal itself ({path})", *difference]),
+            "Look at the data, bring it to one side or the other, then say which:\n"
+            f"  inv migrate-resolve {attempt.id} --applied       it is all done: record it\n"
+            f"  inv migrate-resolve {attempt.id} --rolled-back   nothing of it is left: run it again from the start",
+        )
+        self.attempt = attempt
+
+
+class LockLetGo(errors.Busy):
+    """A statement released the deploy lock, and another deployer was quicker to take it."""
+
+    def __init__(self, migration_id: str) -> None:
+        super().__init__(
+            f"{migration_id} let the deploy lock go (pg_advisory_unlock_all), and another deploy took it",
+            "Run again when that deploy is over: it goes on where this one stopped.",
+        )
+
+
+def plan(
+    attempt: recorded.OpenAttempt, path: str, statements: Sequence[statement.Statement], structure_now: dict[str, str]
+) -> Resume:
+    """Return where an interrupted file goes on, or raise NeedsResolve with the exact difference."""
+    before = statement.split(attempt.sql)
+    done = attempt.statements_done
+    same = all(
+        number < len(statements) and statement.fingerprint(before[number].text) == statement.fingerprint(item.text)
+        for number, item in enumerate(before[:done])
+    )
+    doubtful = before[done] if done < len(before) else None
+    if same and (doubtful is None or not _outside(doubtful)):
+        return Resume(done)
+    # What the server refused with an error of its own did not happen; only a DO block or CALL may have
+    # committed a part before that.
+    refused = attempt.state == "failed" and bool(attempt.sqlstate)
+    if same and doubtful is not None and refused and not statement.may_commit(doubtful):
+        return Resume(done)
+    if same and doubtful is not None and statement.heals_itself(doubtful):
+        unchanged = done < len(statements) and statements[done].text == doubtful.text
+        return Resume(done, in_doubt=unchanged)
+    raise NeedsResolve(attempt, path, _difference(attempt, before, same, structure_now))
+
+
+def needs_resolve(
+    attempt: recorded.OpenAttempt, path: str, structure_now: dict[str, str], because: str
+) -> NeedsResolve:
+    """Return the refusal to go on with an interrupted file, with the exact difference."""
+    return NeedsResolve(
+        attempt, path, [*_difference(attempt, statement.split(attempt.sql), True, structure_now), f"  {because}"]
+    )
+
+
+def _difference(
+    attempt: recorded.OpenAttempt, before: Sequence[statement.Statement], same: bool, structure_now: dict[str, str]
+) -> list[str]:
+    lines = []
+    for number, item in enumerate(before):
+        if number < attempt.statements_done:
+            word = "done"
+        elif number == attempt.statements_done:
+            word = "in doubt: it was running, and may have committed some of its work"
+        else:
+            word = "not run"
+        lines.append(f"  statement {number + 1} (line {item.line}) {word}: {statement.excerpt(attempt.sql, item, 60)}")
+    if not same:
+        lines.append("  The file was edited since: its statements that were done are no longer the same.")
+    if attempt.message:
+        lines.append(f"  It ended with PostgreSQL {attempt.sqlstate or 'error'}: {attempt.message}")
+    moved = [schema for schema, value in attempt.structure_before.items() if structure_now.get(schema) != value]
+    lines.append(
+        f"  The structure of {', '.join(sorted(moved))} has changed since it started."
+        if moved
+        else "  The structure of the schemas is what it was when it started; rows may have changed."
+    )
+    return lines
+
+
+def _outside(item: statement.Statement) -> bool:
+    return statement.needs_no_transaction(item) or statement.may_commit(item) or item.kind == "alter type add value"
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """The run of one file: what is said about it, and to whom."""
+
+    session: sessions.Session
+    script: transactional.Script
+    schema: str
+    progress: Callable[[int], str]
+    budget: transactional.Budget
+    eyes: activity.Watch
+    say: Say
+
+    def run(self, statements: Sequence[statement.Statement], resume: Resume) -> None:
+        """Run the statements from where `resume` says. Raises ScriptFailed at the first that fails."""
+        own = {name for item in statements if (name := _sets(item))}
+        for number, item in enumerate(statements):
+            if number < resume.done:
+                if item.kind == "set":
+                    self.session.script(item.text)
+                continue
+            self._step(number, item, own, in_doubt=resume.in_doubt and number == resume.done)
+
+    def _step(self, number: int, item: statement.Statement, own: set[str], *, in_doubt: bool) -> None:
+        self.eyes.begin(building_index=item.kind == "create index concurrently")
+        try:
+            if _outside(item):
+                self._settings(own, outside=True)
+                self._run_outside(item, in_doubt)
+                self.session.script(self._noted(number + 1, own))
+            elif item.kind == "set":
+                self.session.script(item.text)
+                self.session.script(self._noted(number + 1, own))
+            else:
+                self._settings(own, outside=False)
+                self._run_inside(number, item, own)
+            if sessions.may_lose_lock(item.text) and not lock.still_ours(self.session):
+                raise LockLetGo(self.script.migration_id)
+        except sessions.StatementFailed as failure:
+            at = position.of(self.script.sql, item)
+            if failure.position is not None and failure.position <= len(item.text):
+                at = position.where(self.script.sql, item.offset + failure.position, number) or at
+            if failure.sqlstate in transactional.RETRIED:
+                raise transactional.LockTimeout(self.script, 1, self.eyes.end(), at.line) from failure
+            raise transactional.ScriptFailed(self.script, failure, at) from failure
+        finally:
+            self.eyes.end()
+
+    def _settings(self, own: set[str], *, outside: bool) -> None:
+        # A waiting CREATE INDEX CONCURRENTLY blocks nobody, and lock_timeout would leave it INVALID.
+        wanted = {
+            "search_path": transactional.search_path(self.script.search_path),
+            "lock_timeout": "0" if outside else transactional.milliseconds(self.budget.lock_timeout),
+            "statement_timeout": "0" if outside else transactional.milliseconds(self.budget.statement_timeout),
+        }
+        self.session.script("; ".join(f"SET {name} = {value}" for name, value in wanted.items() if name not in own))
+
+    def _run_outside(self, item: statement.Statement, in_doubt: bool) -> None:
+        match item.kind:
+            case "create index concurrently":
+                concurrent_index.build(self.session, item, self.schema, self.say, in_doubt=in_doubt)
+            case "drop index concurrently":
+                concurrent_index.drop(self.session, item, self.schema, in_doubt=in_doubt)
+            case "reindex concurrently":
+                concurrent_index.rebuild(self.session, item, self.schema, self.say)
+            case "alter type add value":
+                try:
+                    self.session.script(item.text)
+                except sessions.StatementFailed as failure:
+                    if not (in_doubt and failure.sqlstate == _DUPLICATE_OBJECT):
+                        raise
+            case _:
+                self.session.script(item.text)
+
+    def _noted(self, done: int, own: set[str]) -> str:
+        """Return the SQL of the progress; the role that connected writes it, whatever role the file took."""
+        role = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE; " if own & _ROLES else ""
+        return role + self.progress(done)
+
+    def _run_inside(self, number: int, item: statement.Statement, own: set[str]) -> None:
+        for attempt in range(1, self.budget.attempts + 1):
+            try:
+                with transactional.rolled_back(self.session):
+                    self.session.script(f"BEGIN;\n{item.text}")
+                    self.session.script(f"{self._noted(number + 1, own)}; COMMIT")
+                return
+            except sessions.StatementFailed as failure:
+                moved = failure.position - len("BEGIN;\n") if failure.position else None
+                failure.position = moved if moved and moved > 0 else None
+                if failure.sqlstate not in transactional.RETRIED or attempt == self.budget.attempts:
+                    raise
+                pause = lock_holder.backoff(attempt, self.budget.backoff, self.budget.backoff_cap, random.random)
+                self.say(f"{self.script.migration_id}: {failure.message} (try {attempt}); again in {pause:.1f} s")
+                time.sleep(pause)
+
+
+def _sets(item: statement.Statement) -> str:
+    return str(item.node.variable_set_stmt.name) if item.kind == "set" else ""

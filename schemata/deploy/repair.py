@@ -1,0 +1,169 @@
+"""The record itself: what a person knows better than the engine."""
+
+import contextlib
+from collections.abc import Iterator
+
+from schemata import config, errors, targets
+from schemata.deploy import deployment, migrate, transactional
+from schemata.history import recorded, status, tables
+from schemata.migrations import files, migration
+from schemata.postgres import catalog, sessions
+from schemata.report import progress, results
+from schemata.sql import statement
+
+
+def baseline(
+    settings: config.Config, *, through: str, url: str = "", speak: progress.Voice = progress.SILENT
+) -> results.Migrated:
+    """Record every migration up to `through` as applied without running it, in one transaction.
+
+    For a database that another tool brought to that state. What is recorded already stays as it is; a record
+    of another tool gets the checksum of the file. Refuses a database without a single relation.
+    """
+    sources = files.read(settings.migrations, settings.schemas)
+    if not through:
+        raise errors.ConfigError(
+            "which migrations does the database already have?",
+            f"Name the last one: inv migrate-baseline --through {sources[-1].id if sources else '<id>'}",
+        )
+    last = sources.index(status.find(sources, through))
+    choice = targets.choose(settings, url)
+    with targets.connect(choice) as connection:
+        target = targets.describe(choice, connection)
+        if catalog.is_empty(connection.query, settings.schemas):
+            raise errors.MigrationError(
+                f"{target.describe()} has no table in {', '.join(settings.schemas)}: a baseline would record "
+                "what is not there",
+                "Apply the migrations instead: inv migrate",
+            )
+    done: list[results.Applied] = []
+    with _locked(settings, choice, speak) as deploy:
+        found = deploy.prepare(settings.locks.wait)
+        head = found.head
+        known = {record.id: record for record in found.records}
+        parts = []
+        for item in sources[: last + 1]:
+            if item.id in known and known[item.id].checksum:
+                continue
+            if item.id in known:
+                parts.append(deploy.history.adopt(item, deploy.session.client))
+                done.append(results.Applied(item.id, item.schema, 0, 0, 0.0))
+                continue
+            after = tables.head_after_apply(head, item)
+            parts.append(
+                deploy.history.record_apply(
+                    item,
+                    head,
+                    after,
+                    deploy.session.client,
+                    fingerprint=statement.fingerprint(item.sql),
+                    statement_count=0,
+                    state="baselined",
+                    comment="baseline",
+                )
+            )
+            head = after
+            done.append(results.Applied(item.id, item.schema, 0, 0, 0.0))
+        if parts:
+            with transactional.rolled_back(deploy.session):
+                deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
+            deploy.prepare(settings.locks.wait)
+            deploy.note_structure()
+    return results.Migrated(target, "baselined", done=tuple(done), revision=head.last_id)
+
+
+def resolve(
+    settings: config.Config,
+    migration_id: str,
+    *,
+    applied: bool,
+    rolled_back: bool,
+    url: str = "",
+    speak: progress.Voice = progress.SILENT,
+) -> results.Said:
+    """Record what a person found out about an interrupted migration; nothing of it is run.
+
+    `applied`: all of it is there. `rolled_back`: nothing of it is there, so it is pending again.
+    """
+    if applied == rolled_back:
+        raise errors.ConfigError(
+            "say exactly one of --applied and --rolled-back",
+            f"inv migrate-resolve {migration_id} --applied       all of it is done\n"
+            f"inv migrate-resolve {migration_id} --rolled-back   nothing of it is left",
+        )
+    sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
+    choice = targets.choose(settings, url)
+    with targets.connect(choice) as connection:
+        target = targets.describe(choice, connection)
+    with _locked(settings, choice, speak) as deploy:
+        found = deploy.prepare(settings.locks.wait)
+        attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
+        if attempt is None:
+            state = "is applied" if migration_id in found.ids() else "was not interrupted"
+            raise errors.MigrationError(
+                f"{migration_id} {state}: there is nothing to resolve in {target.describe()}",
+                "`inv migrate-status` shows what is interrupted.",
+            )
+        _write(deploy, found, attempt, sources, applied=applied)
+    word = "applied" if applied else "rolled back"
+    return results.Said(
+        f"{migration_id} is recorded as {word} in {target.describe()}.\nGo on with: inv migrate-status",
+        facts={"id": migration_id, "state": word},
+    )
+
+
+@contextlib.contextmanager
+def _locked(settings: config.Config, choice: targets.Choice, speak: progress.Voice) -> Iterator[deployment.Deploy]:
+    """Open a deploy that holds the lock; what the server refuses or cuts off in the block is told as an error."""
+    try:
+        with deployment.opened(settings, choice, speak) as deploy:
+            deploy.lock(settings.locks.wait)
+            yield deploy
+    except sessions.ConnectionLost as error:
+        raise migrate.ConnectionEnded(str(error), migrate.settled(settings, choice, (), [])) from error
+    except sessions.StatementFailed as failure:
+        raise errors.Error(
+            f"the history could not be written: {failure.message}",
+            "Nothing was recorded. The role needs to own the history, or all privileges on its tables.",
+        ) from failure
+
+
+def _write(
+    deploy: deployment.Deploy,
+    found: recorded.Recorded,
+    attempt: recorded.OpenAttempt,
+    sources: tuple[migration.Migration, ...],
+    *,
+    applied: bool,
+) -> None:
+    is_recorded = attempt.id in found.ids()
+    close = deploy.history.resolve_rolled_back(attempt.id)
+    parts = [close]
+    if applied != is_recorded:
+        # The record disagrees with what the person found, so it moves.
+        item = status.find(sources, attempt.id)
+        who = deploy.session.client
+        if applied:
+            parts.append(
+                deploy.history.record_apply(
+                    item,
+                    found.head,
+                    tables.head_after_apply(found.head, item),
+                    who,
+                    fingerprint=statement.fingerprint(item.sql),
+                    statement_count=0,
+                    state="resolved",
+                    comment="resolved as applied",
+                )
+            )
+        else:
+            after = tables.head_after_rollback(found, found.head, item, [item.id])
+            parts.append(deploy.history.record_rollback(item, found.head, after, who))
+    try:
+        with transactional.rolled_back(deploy.session):
+            deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
+    except sessions.StatementFailed as failure:
+        raise errors.MigrationError(
+            f"{attempt.id} could not be resolved: {failure.message}", "Run it again."
+        ) from failure
+    deploy.note_structure()

@@ -1,0 +1,217 @@
+"""Rolling back: show first what it destroys, then undo in the reverse order of application."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from schemata import config, errors, targets
+from schemata.deploy import apply, deployment, migrate, nontransactional, transactional
+from schemata.history import recorded, status, tables
+from schemata.migrations import files, migration, precheck
+from schemata.postgres import libpq, queries, sessions
+from schemata.report import progress, results
+from schemata.sql import destructive
+
+# Up to this size rows are counted exactly; above, the planner's estimate is told as such.
+_EXACT_BYTES = 100 * 1024 * 1024
+
+
+class Irreversible(errors.MigrationError):
+    """A migration on the way has no rollback."""
+
+    def __init__(self, item: migration.Migration) -> None:
+        reason = item.directives.irreversible or "there is no rollback file beside it"
+        super().__init__(
+            f"{item.id} cannot be rolled back: {reason}",
+            "Nothing was rolled back. Write a new migration that corrects it: inv migrate-new",
+        )
+
+
+def rollback(
+    settings: config.Config,
+    *,
+    to: str = "",
+    steps: int = 0,
+    dry_run: bool = False,
+    yes: bool = False,
+    production: str = "",
+    lock_wait: float | None = None,
+    url: str = "",
+    speak: progress.Voice = progress.SILENT,
+) -> results.Migrated:
+    """Undo the last applied migration, the last `steps`, or all applied after `to`.
+
+    Shows first what would be destroyed. Each rollback is committed together with its record, so a
+    failure leaves the ones before it undone and nothing of its own. Refuses the whole run when one of them
+    has no rollback, was edited since, or is needed by one that stays.
+    """
+    began = time.monotonic()
+    if to and steps:
+        raise errors.ConfigError("--to and --steps exclude each other", "Say one of them.")
+    if steps < 0:
+        raise errors.ConfigError(f"--steps {steps} is less than one", "Say how many to roll back.")
+    sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
+    choice = targets.choose(settings, url)
+    with targets.connect(choice) as connection:
+        target = targets.describe(choice, connection)
+        found = tables.History(settings.history_schema).read(connection.query)
+        chosen = select(sources, found, to, steps)
+        _refuse_changed(settings, sources, chosen, connection)
+        planned = tuple(_preview(item, connection) for item in chosen)
+        if dry_run or not chosen:
+            return results.Migrated(
+                target, "rolled back", planned=planned, dry_run=dry_run, revision=found.head.last_id
+            )
+        asking = targets.guard(choice, target, connection, yes=yes, word=production)
+    if asking:
+        targets.ask(_shown(target, planned), "Roll back?", "Look first with --dry-run, then add --yes.")
+    done: list[results.Applied] = []
+    revision = found.head.last_id
+    try:
+        with deployment.opened(settings, choice, speak) as deploy:
+            wait = settings.locks.wait if lock_wait is None else lock_wait
+            deploy.lock(wait)
+            again = deploy.prepare(wait)
+            if [item.id for item in select(sources, again, to, steps)] != [item.id for item in chosen]:
+                raise errors.Busy("the history changed meanwhile; nothing was rolled back", "Run again.")
+            revision = _undo_all(deploy, again, chosen, done)
+    except sessions.ConnectionLost as error:
+        said = migrate.settled(settings, choice, chosen, done, rollback=True)
+        raise migrate.ConnectionEnded(str(error), said) from error
+    return results.Migrated(
+        target, "rolled back", done=tuple(done), revision=revision, seconds=round(time.monotonic() - began, 3)
+    )
+
+
+def select(
+    sources: Sequence[migration.Migration], found: recorded.Recorded, to: str, steps: int
+) -> tuple[migration.Migration, ...]:
+    """Return what is to be undone, the last applied first; refuse what cannot be."""
+    by_id = {item.id: item for item in sources}
+    applied = [record.id for record in found.records]
+    if to:
+        if to not in applied:
+            status.find(sources, to)
+            raise errors.MigrationError(f"{to} is not applied, so nothing can be kept up to it", "inv migrate-status")
+        ids = applied[applied.index(to) + 1 :]
+    else:
+        ids = applied[-(steps or 1) :]
+        if steps > len(applied):
+            raise errors.ConfigError(f"--steps {steps}: only {len(applied)} migrations are applied", "Say fewer.")
+    chosen = []
+    for migration_id in reversed(ids):
+        item = by_id.get(migration_id)
+        if item is None:
+            raise errors.MigrationError(
+                f"{migration_id} is applied, but this build has no file for it, so it cannot be rolled back",
+                "Use the build that has it. Nothing was rolled back.",
+            )
+        if not item.rollback_sql.strip():
+            raise Irreversible(item)
+        if not precheck.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional):
+            raise migration.InvalidMigration(
+                item.rollback_path,
+                0,
+                "the rollback has no statement: it would only forget the record",
+                "Write the SQL that undoes the migration, or `-- irreversible: reason` in the migration instead.",
+            )
+        chosen.append(item)
+    _nobody_left_behind(sources, applied, {item.id for item in chosen})
+    return tuple(chosen)
+
+
+def _refuse_changed(
+    settings: config.Config,
+    sources: Sequence[migration.Migration],
+    chosen: Sequence[migration.Migration],
+    connection: libpq.Connection,
+) -> None:
+    compared = status.compare(settings, sources, connection.query, full=False)
+    ids = {item.id for item in chosen}
+    changed = [finding for finding in compared.of("changed") if finding.subject in ids]
+    if changed:
+        raise migrate.DeployRefused(changed)
+
+
+def _nobody_left_behind(sources: Sequence[migration.Migration], applied: Sequence[str], gone: set[str]) -> None:
+    for item in sources:
+        needed = gone & set(item.directives.depends)
+        if item.id in applied and item.id not in gone and needed:
+            raise errors.MigrationError(
+                f"{item.id} stays applied, but it depends on {min(needed)}",
+                f"Roll back further: inv rollback --to <the one before {min(needed)}>",
+            )
+
+
+def _undo_all(
+    deploy: deployment.Deploy,
+    found: recorded.Recorded,
+    chosen: Sequence[migration.Migration],
+    done: list[results.Applied],
+) -> str:
+    attempts = {item.id: item for item in found.open_attempts if item.direction == "rollback"}
+    head = found.head
+    gone: list[str] = []
+    for number, item in enumerate(chosen):
+        deploy.voice.step(number, len(chosen), item.id)
+        resume = nontransactional.Resume()
+        if item.id in attempts:
+            resume = migrate.resume_of(deploy, item, attempts[item.id])
+        gone.append(item.id)
+        try:
+            undone, head = apply.undo(deploy, item, found, head, gone, resume)
+        except transactional.ScriptFailed as failure:
+            failure.hint = migrate.advice(
+                failure, item.rollback_transactional, f"{len(done)} rolled back", "inv rollback"
+            )
+            raise
+        done.append(undone)
+    deploy.session.reset()
+    deploy.note_structure()
+    return head.last_id
+
+
+def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping[str, Any]:
+    statements = precheck.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional)
+    losses = []
+    for loss in destructive.destroys(statements):
+        schema = loss.schema or item.schema
+        what = f"{loss.kind} {schema}.{loss.name}" + (f" column {loss.column}" if loss.column else "")
+        rows = _rows(connection, schema, loss.name) if loss.kind in _WITH_ROWS else ""
+        losses.append(what + (f": {rows}" if rows else ""))
+    return {
+        "id": item.id,
+        "transactional": item.rollback_transactional,
+        "path": item.rollback_path,
+        "sql": item.rollback_sql,
+        "destroys": losses,
+    }
+
+
+_WITH_ROWS = ("drop table", "drop column", "drop materialized view", "truncate", "delete", "update")
+
+
+def _rows(connection: libpq.Connection, schema: str, name: str) -> str:
+    table = f"{queries.identifier(schema)}.{queries.identifier(name)}"
+    found = connection.query(
+        "SELECT reltuples::bigint::text, pg_total_relation_size(oid)::text FROM pg_class WHERE oid = to_regclass($1)",
+        table,
+    )
+    if not found:
+        return ""
+    estimate, size = int(str(found[0][0])), int(str(found[0][1]))
+    if size > _EXACT_BYTES:
+        return f"about {max(estimate, 0):,} rows, {size // 1048576:,} MiB"
+    try:
+        count = connection.query(f"SELECT count(*)::text FROM {table}", timeout=10)[0][0]
+    except libpq.QueryFailed:
+        return f"about {max(estimate, 0):,} rows"
+    return f"{int(str(count)):,} row{'' if count == '1' else 's'}"
+
+
+def _shown(target: results.Target, planned: Sequence[Mapping[str, Any]]) -> str:
+    lines = [f"Target: {target.describe()}"]
+    for item in planned:
+        lines.append(f"  roll back {item['id']}")
+        lines += [f"    {loss}" for loss in item["destroys"]]
+    return "\n".join(lines)

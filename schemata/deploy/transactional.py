@@ -1,0 +1,239 @@
+"""Run a transactional migration: the file whole, its record, one COMMIT for both."""
+
+import contextlib
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from schemata import errors
+from schemata.deploy import lock
+from schemata.postgres import activity, lock_holder, queries, sessions
+from schemata.sql import position
+
+LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK = "40P01"
+RETRIED = (LOCK_NOT_AVAILABLE, DEADLOCK)
+_DIVISION_BY_ZERO = "22012"
+_INSUFFICIENT_PRIVILEGE = "42501"
+_RECORD = 2  # which statement of its message the record is
+
+# Sent as the second statement of a transaction through a pooler: fails where somebody else has the lock.
+POOLED_LOCK = f"SELECT 1 / pg_try_advisory_xact_lock({lock_holder.KEY})::int"
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What one statement may cost others, and how often to try again. Times in seconds, 0 = no limit."""
+
+    lock_timeout: float
+    statement_timeout: float
+    attempts: int
+    backoff: float
+    backoff_cap: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """A file to run: what it is called in reports, and where its unqualified names go.
+
+    `unmoved` is SQL that fails with a division by zero once the history is not what the plan was made from.
+    """
+
+    migration_id: str
+    path: str
+    sql: str
+    search_path: Sequence[str]
+    unmoved: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """How a script went: its statements, its tries, the seconds of the last one."""
+
+    statements: int
+    tries: int
+    seconds: float
+
+
+class ScriptFailed(errors.MigrationError):
+    """A statement of a migration failed. Whatever its transaction had done is rolled back."""
+
+    def __init__(self, script: Script, failure: sessions.StatementFailed, at: position.Place | None) -> None:
+        self.script = script
+        self.failure = failure
+        self.line = at.line if at else None
+        self.sqlstate = failure.sqlstate
+        where = f"{script.path}:{at.line}:{at.column}" if at else script.path
+        lines = [f"{script.migration_id} failed at {where}" if at else f"{script.migration_id} failed ({where})"]
+        if at and at.excerpt:
+            lines.append(f"  {at.excerpt}")
+        lines.append(f"  PostgreSQL {failure.sqlstate}: {failure.message}")
+        for label, text in (("Detail", failure.detail), ("Hint", failure.server_hint), ("Context", failure.context)):
+            if text:
+                lines.append(f"  {label}: {text}".replace("\n", "\n    "))
+        super().__init__("\n".join(lines))
+
+
+class LockTimeout(errors.Busy):
+    """DDL did not get its lock within any of its tries; nothing was changed."""
+
+    def __init__(self, script: Script, tries: int, blockers: Sequence[lock_holder.Holder], line: int | None) -> None:
+        by = "; ".join(holder.describe() for holder in blockers) or "sessions that ended before they could be named"
+        where = f"{script.path}:{line}" if line else script.path
+        super().__init__(
+            f"{script.migration_id} did not get its lock in {tries} tries ({where}); blocked by {by}",
+            "Nothing of it was changed. Run again when they are done; to end one of them: "
+            + (f"SELECT pg_terminate_backend({blockers[0].pid});" if blockers else "see pg_stat_activity."),
+        )
+        self.blockers = tuple(blockers)
+
+
+class NotRecorded(errors.Error):
+    """The role may not write the history, so nothing was kept."""
+
+    def __init__(self, migration_id: str, failure: sessions.StatementFailed) -> None:
+        super().__init__(
+            f"{migration_id} was rolled back, because this role may not write the history: {failure.message}",
+            "The role needs SELECT, INSERT, UPDATE and DELETE on all tables of the history's schema, or to own them.",
+        )
+
+
+class HistoryMoved(errors.Busy):
+    """Another deployer moved the history although we held the lock; our transaction was rolled back."""
+
+    def __init__(self, migration_id: str) -> None:
+        super().__init__(
+            f"the history changed while {migration_id} ran, so it was rolled back",
+            "Something writes to the history without the deploy lock. Run again.",
+        )
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a PostgreSQL timeout.
+
+    >>> milliseconds(1.5)
+    "'1500ms'"
+    """
+    return f"'{round(seconds * 1000)}ms'"
+
+
+def search_path(names: Sequence[str]) -> str:
+    """Return the value of a search_path setting."""
+    return ", ".join(queries.identifier(name) for name in names)
+
+
+def prologue(
+    session: sessions.Session, script: Script, budget: Budget, *, durable: bool, pooled_lock: bool
+) -> tuple[str, int]:
+    """Return what is sent before the file in the same message, and how many statements that is."""
+    parts = ["BEGIN"]
+    if pooled_lock:
+        # Raises at once where somebody else holds the lock: no statement of the file runs then.
+        # The lock was nobody's between the plan and this transaction.
+        parts += [POOLED_LOCK, script.unmoved or "SELECT 1"]
+    name = session.client.application_name(script.migration_id)
+    parts += [
+        f"SET LOCAL search_path = {search_path(script.search_path)}",
+        f"SET LOCAL lock_timeout = {milliseconds(budget.lock_timeout)}",
+        f"SET LOCAL statement_timeout = {milliseconds(budget.statement_timeout)}",
+        f"SET LOCAL application_name = {queries.literal(name)}",
+    ]
+    if not durable:
+        # WAL is ordered: a later durable commit, and the last one always is, makes this one durable too.
+        parts.append("SET LOCAL synchronous_commit = off")
+    return "; ".join(parts) + ";\n", len(parts)
+
+
+def run(
+    session: sessions.Session,
+    script: Script,
+    record: Callable[[int], str],
+    budget: Budget,
+    *,
+    durable: bool,
+    eyes: activity.Watch,
+    say: Say,
+) -> Ran:
+    """Run a script in one transaction together with the record that `record(statement_count)` returns.
+
+    Either both are committed or neither is.  A lock that is not
+    free is tried again, whole, with backoff. Raises ScriptFailed, LockTimeout, HistoryMoved, or
+    postgres.ConnectionLost, after which only the history knows whether the COMMIT arrived.
+    """
+    before, extra = prologue(session, script, budget, durable=durable, pooled_lock=session.pooled)
+    for attempt in range(1, budget.attempts + 1):
+        started = time.monotonic()
+        eyes.begin()
+        try:
+            with rolled_back(session):
+                count = len(session.script(before + script.sql)) - extra
+                if not session.in_transaction:
+                    raise errors.MigrationError(
+                        f"{script.path} ended the transaction that it runs in",
+                        "Take COMMIT or ROLLBACK out of it; what it committed by itself is not recorded.",
+                    )
+                if sessions.may_lose_lock(script.sql) and not session.pooled and not lock.still_ours(session):
+                    raise HistoryMoved(script.migration_id)
+                eyes.end()
+                _record(session, script, record(count))
+            return Ran(count, attempt, time.monotonic() - started)
+        except sessions.StatementFailed as failure:
+            blockers = eyes.end()
+            if session.pooled and taken(failure):
+                raise lock.Taken from failure
+            if session.pooled and failure.index == 2 and failure.sqlstate == _DIVISION_BY_ZERO:
+                raise HistoryMoved(script.migration_id) from failure
+            at = position.where(script.sql, _position(failure, before), failure.index - extra)
+            if failure.sqlstate not in RETRIED:
+                raise ScriptFailed(script, failure, at) from failure
+            if attempt == budget.attempts:
+                raise LockTimeout(script, attempt, blockers, at.line if at else None) from failure
+            pause = lock_holder.backoff(attempt, budget.backoff, budget.backoff_cap, random.random)
+            named = "; ".join(holder.describe() for holder in blockers) or "a session that could not be seen"
+            say(
+                f"{script.migration_id}: {failure.message} (try {attempt} of {budget.attempts}); blocked by {named}; "
+                f"again in {pause:.1f} s"
+            )
+            time.sleep(pause)
+    raise AssertionError("the last try returns or raises")
+
+
+def _record(session: sessions.Session, script: Script, text: str) -> None:
+    """Write the record, commit, and clean the session, in one message."""
+    # A file may have changed the role; the history is written by the role that connected.
+    after = "" if session.pooled else f"; {session.epilogue(script.sql)}"
+    try:
+        session.script(f"RESET SESSION AUTHORIZATION; RESET ROLE; {text}; COMMIT{after}")  # text is number _RECORD
+    except sessions.StatementFailed as failure:
+        if failure.sqlstate == _DIVISION_BY_ZERO:
+            raise HistoryMoved(script.migration_id) from failure
+        if failure.sqlstate == _INSUFFICIENT_PRIVILEGE and failure.index == _RECORD:
+            raise NotRecorded(script.migration_id, failure) from failure
+        raise ScriptFailed(script, failure, None) from failure
+
+
+def taken(failure: sessions.StatementFailed) -> lock.Taken | None:
+    """Return what to raise when POOLED_LOCK, the second statement, is what failed."""
+    return lock.Taken() if failure.index == 1 and failure.sqlstate == _DIVISION_BY_ZERO else None
+
+
+def _position(failure: sessions.StatementFailed, before: str) -> int | None:
+    if failure.position is None or failure.position <= len(before):
+        return None
+    return failure.position - len(before)
+
+
+@contextlib.contextmanager
+def rolled_back(session: sessions.Session) -> Iterator[None]:
+    """Roll an open transaction back when the block ends with any exception, a signal's included."""
+    try:
+        yield
+    except sessions.ConnectionLost:
+        raise
+    except BaseException:
+        with contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
+            session.rollback()
+        raise

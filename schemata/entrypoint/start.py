@@ -1,0 +1,255 @@
+"""The entrypoint of a container, once there is something to do or to wait for."""
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from schemata import commands, config, errors, targets
+from schemata.client import location
+from schemata.entrypoint import child, connect
+from schemata.history import status, tables, up_to_date
+from schemata.migrations import authoring, checksums, files, migration
+from schemata.postgres import libpq, waiting
+from schemata.report import log, progress
+
+CACHE = "stat-cache"
+# Seconds between two tries of the one that has passed the gate.
+_AT_WORK = 0.1
+
+
+class BuildChanged(errors.ConfigError):
+    """The manifest of a sealed build does not say what its files say."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} does not say what the migration files say, so this build is not what was sealed",
+            "Seal it again when the image is built: schemata seal (and `schemata seal --check` in CI).",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """A project as it was read: its settings, its migrations in order, and the build they make."""
+
+    settings: config.Config
+    found: tuple[migration.Migration, ...]
+    build: up_to_date.Build
+
+
+def run(tree: Tree, url: str, door: connect.Door, until: str, lines: log.Journal, *, wait_only: bool) -> None:
+    """Bring the database to this build, or wait until somebody else has. Raises errors.Error.
+
+    A server that went away and a deploy lock that is held are tried again, as often as `door` has rests; a
+    migration that fails is not.
+    """
+    settings, found = tree.settings, tree.found
+    parsed = _sealed(settings, found)
+    if until:
+        status.find(found, until)
+    choice = _choice(settings, url)
+    if wait_only:
+        _wait(settings, choice, found, until, door, lines)
+    else:
+        _migrate(tree, parsed, choice, until, door, lines)
+
+
+def target(tree: Tree, url: str) -> tuple[str, bool]:
+    """Return the URL of the database, and whether it is the dev server's, where a database may be made."""
+    choice = _choice(tree.settings, url)
+    return choice.url, choice.is_dev
+
+
+def refuse(service: str, known: Sequence[str]) -> NoReturn:
+    """Refuse a name that the project does not declare: it would start without what its service needs."""
+    error = commands.manage.NoSuchService(service, known)
+    error.hint += " A start of something else needs no name: python -m schemata.boot -- COMMAND"
+    raise error
+
+
+def generate(root: str, folders: Sequence[str], service: str, url: str, log_format: str, door: connect.Door) -> str:
+    """Have a child process generate the typed client, so that what it loads goes with it; return its folder.
+
+    That is the first of `folders`, or the second where the first holds another user's. The child says itself
+    what went wrong; then SystemExit carries its exit code. A signal ends the child first.
+    """
+    command = [sys.executable, "-m", "schemata.client.generate", root, service, *folders]
+    # The URL may hold a password: not among the arguments, which everybody on the machine may read.
+    environment = {**os.environ, "DATABASE_URL": url, "SCHEMATA_LOG_FORMAT": log_format, "SCHEMATA_ROOT": root}
+    try:
+        while (code := child.run(command, environment)) == errors.BUSY and door.rest():
+            pass
+    except OSError as error:
+        raise errors.NotAvailable(
+            f"{command[0]} cannot be run by UID {os.geteuid()} ({error.strerror or error}), so the typed client was"
+            " not generated",
+            "Let every user run that Python, or ship a client that fits: `inv generate` when the image is built.",
+        ) from error
+    if code < 0:
+        raise errors.Error(
+            f"the typed client was not generated: signal {-code} ended the process that did it",
+            "It needs about 100 MiB of memory; look at the container's limit.",
+        )
+    if code not in (errors.DONE, location.BESIDE):
+        raise SystemExit(code)
+    return folders[code == location.BESIDE]
+
+
+def survey(root: str) -> Tree:
+    """Read the project at `root`, and remember what its files were for the next look."""
+    settings = config.load(Path(root))
+    began = files.clock()
+    found = files.read(settings.migrations, settings.schemas)
+    remember(settings, began, found)
+    last = found[-1].id if found else "-"
+    value = checksums.of([(item.id, item.checksum) for item in found])
+    return Tree(settings, found, up_to_date.Build(value, last, authoring.boot_settings(settings), False))
+
+
+def remember(settings: config.Config, began: float, found: tuple[migration.Migration, ...]) -> None:
+    """Write the stat cache of a working tree, from files that were read after `began`."""
+    facts = {
+        "settings_stamp": up_to_date.settings_stamp(str(settings.root)),
+        "folder": str(settings.migrations),
+        **authoring.boot_settings(settings),
+    }
+    files.remember(settings.home / CACHE, began, facts, found)
+
+
+def _sealed(settings: config.Config, found: tuple[migration.Migration, ...]) -> dict[str, migration.Parsed]:
+    """Return what the parser found when the build was sealed; refuse a build that is not what was sealed."""
+    path = settings.migrations / files.MANIFEST
+    members = files.sealed(path)
+    if members is None:
+        return {}
+    if {id_: checksum for id_, (checksum, _) in members.items()} != {item.id: item.checksum for item in found}:
+        raise BuildChanged(path)
+    return {id_: parsed for id_, (_, parsed) in members.items()}
+
+
+def _choice(settings: config.Config, url: str) -> targets.Choice:
+    # A container has DATABASE_URL; there it is the nearest word, before any dev server.
+    try:
+        return targets.choose(dataclasses.replace(settings, server=config.Server(kind="external")), url)
+    except errors.ConfigError:
+        return targets.choose(settings, url)
+
+
+def _migrate(
+    tree: Tree,
+    parsed: dict[str, migration.Parsed],
+    choice: targets.Choice,
+    until: str,
+    door: connect.Door,
+    lines: log.Journal,
+) -> None:
+    settings = tree.settings
+    # One policy, not one inside the other: each try here looks at the server once.
+    once = dataclasses.replace(settings, wait=config.Wait(1, settings.wait.delay))
+    heard = ""
+    while True:
+        phases = _Phases(lines)
+        try:
+            result = commands.migrate.migrate(
+                once,
+                url=choice.url,
+                to=until,
+                sources=tree.found,
+                parsed=parsed,
+                speak=progress.Voice(lines.say, phases.step),
+            )
+        except (errors.NotAvailable, errors.Busy) as error:
+            hopeless = isinstance(error, waiting.ServerNotReady) and (
+                error.reason.hopeless or error.reason.missing_database
+            )
+            if hopeless:
+                raise
+            if error.message != heard:
+                heard = error.message
+                lines.say(f"{error.message}; trying again")
+            # Quick: whoever waits at our gate may take every connection that gets free, and waits for us.
+            if not door.rest(_AT_WORK):
+                raise
+            continue
+        for note in (*choice.notes, *result.notes):
+            lines.say(note)
+        phases.end(f"applied {len(result.done)}; the database is at {result.revision or 'no revision'}")
+        return
+
+
+class _Phases:
+    """Turns the steps of a migrate into phases: all before the first is about the schemas and the history."""
+
+    def __init__(self, lines: log.Journal) -> None:
+        self._lines = lines
+        self._began = time.time()
+        self._migrating = False
+
+    def step(self, done: int, total: int, what: str) -> None:
+        """Hear of a step."""
+        if not self._migrating:
+            self._lines.phase("schemas", self._began, "the schemas and the history are there")
+            self._migrating = True
+            self._began = time.time()
+
+    def end(self, text: str) -> None:
+        """Say what was done."""
+        self._lines.phase("migrate", self._began, text)
+        if self._lines.format != "json":
+            self._lines.say(text)
+
+
+def _wait(
+    settings: config.Config,
+    choice: targets.Choice,
+    found: tuple[migration.Migration, ...],
+    until: str,
+    door: connect.Door,
+    lines: log.Journal,
+) -> None:
+    """Poll until what this build needs is applied; a standby will do."""
+    heard = ""
+    began = time.time()
+    while True:
+        try:
+            with targets.connect(choice) as connection:
+                left = _left(settings, found, until, connection)
+            if not left:
+                lines.phase("migrate", began, "somebody else migrated")
+                return
+            text = f"waiting for {left[0]}" + (f" and {len(left) - 1} more" if len(left) > 1 else "")
+        except waiting.DatabaseNotFound as error:
+            text = error.message
+        except waiting.ServerNotReady as error:
+            if error.reason.hopeless:
+                raise
+            text = error.message
+        except targets.NoAnswer as error:
+            text = error.message
+        if text != heard:
+            heard = text
+            lines.say(f"{text}, for up to {door.patience:.0f} s")
+        if not door.rest():
+            break
+    raise errors.Busy(
+        f"{heard}, and nobody applied it within {door.spent:.0f} s",
+        "See what the migrating service says, or run `inv migrate`.",
+    )
+
+
+def _left(
+    settings: config.Config, found: tuple[migration.Migration, ...], until: str, connection: libpq.Connection
+) -> list[str]:
+    ledger = tables.History(settings.history_schema)
+    if until:
+        return [] if until in ledger.read(connection.query).ids() else [until]
+    compared = status.compare(settings, found, connection.query, full=False, allow_out_of_order=True)
+    refused = [item for item in compared.of("changed", "missing", "ahead") if item.exit_code != errors.DONE]
+    if refused:
+        raise commands.migrate.DeployRefused(refused)
+    pending = [item.id for item in compared.pending]
+    halfway = [item.subject for item in compared.of("interrupted", "running") if item.subject not in pending]
+    return [*pending, *(f"the end of {subject}" for subject in halfway)]

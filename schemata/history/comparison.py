@@ -1,0 +1,392 @@
+"""The truth about a database and a set of files: one union of findings, none hiding another."""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+
+from schemata import errors
+from schemata.history import recorded
+from schemata.migrations import migration
+from schemata.migrations import revision as revisions
+from schemata.postgres import lock_holder
+
+Fingerprint = Callable[[str], str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that is so: its code, what it is about, what to type, and the exit code that it asks for."""
+
+    code: str
+    schema: str
+    subject: str
+    text: str
+    remedy: str = ""
+    exit_code: int = errors.NEEDS_PERSON
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One migration in the report."""
+
+    id: str
+    schema: str
+    state: str
+    applied_at: str = ""
+    title: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """What else was seen in the database. None means that it was not looked at."""
+
+    invalid_indexes: Sequence[tuple[str, str, str, bool, int | None, str | None]] = ()
+    unvalidated: Sequence[tuple[str, str, str]] = ()
+    structure: Mapping[str, str] | None = None
+    holders: Sequence[lock_holder.Holder] = ()
+    applied_sql: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Files against history. `findings` may be refined by what the database holds."""
+
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+    pending: tuple[migration.Migration, ...]
+    revision: str
+    database_revision: str
+
+    def of(self, *codes: str) -> tuple[Finding, ...]:
+        """Return the findings of these codes."""
+        return tuple(finding for finding in self.findings if finding.code in codes)
+
+
+def edited(files: Sequence[migration.Migration], history: recorded.Recorded) -> tuple[str, ...]:
+    """Return the ids whose file is no longer what was applied, so that their applied text can be fetched."""
+    checksums = {record.id: record.checksum for record in history.records}
+    return tuple(item.id for item in files if checksums.get(item.id) and checksums[item.id] != item.checksum)
+
+
+def compare(
+    files: Sequence[migration.Migration],
+    history: recorded.Recorded,
+    *,
+    accepts: str = "",
+    out_of_order: str = "refuse",
+    seen: Observed,
+    fingerprint: Fingerprint,
+) -> Comparison:
+    """Return every finding about `files` in their one order against the history.
+
+    `fingerprint` is called only for files whose checksum differs.
+    """
+    by_id = {item.id: item for item in files}
+    records = {record.id: record for record in history.records}
+    revision = recorded.last_id(by_id)
+    findings: list[Finding] = []
+    findings += _changed(files, records, seen.applied_sql, fingerprint)
+    findings += _without_file(by_id, history, revision, accepts)
+    open_attempts = {item.id: item for item in history.open_attempts if _is_open(item, records)}
+    findings += _interrupted(open_attempts, seen.holders)
+    pending = tuple(item for item in files if item.id not in records)
+    newer = [finding.subject for finding in findings if finding.code == "ahead"]
+    findings += _pending(files, records, pending, out_of_order, recorded.last_id(newer))
+    findings += _indexes(seen, open_attempts)
+    findings += _drift(history, seen)
+    findings += [
+        Finding("lock", "", str(holder.pid), f"the deploy lock is held by {holder.describe()}", "", errors.DONE)
+        for holder in seen.holders
+    ]
+    if history.yoyo_lock_pid:
+        findings.append(
+            Finding(
+                "yoyo-lock",
+                "",
+                str(history.yoyo_lock_pid),
+                f"plain yoyo holds its lock row (client pid {history.yoyo_lock_pid}); a migrate waits for it",
+                "If that process is gone: `yoyo break-lock` with the same database.",
+                errors.DONE,
+            )
+        )
+    if history.present and not history.head_is_true():
+        findings.append(
+            Finding(
+                "head",
+                "",
+                "head",
+                f"the history's summary says {history.head.applied} applied, its rows say {len(history.records)}",
+                "Something else wrote to the history; `inv migrate` makes the summary true again.",
+                errors.DONE,
+            )
+        )
+    return Comparison(
+        rows=_rows(files, records, open_attempts, findings),
+        findings=tuple(findings),
+        pending=pending,
+        revision=revision,
+        database_revision=recorded.last_id(records),
+    )
+
+
+def _is_open(attempt: recorded.OpenAttempt, records: Mapping[str, recorded.Record]) -> bool:
+    return (attempt.id not in records) if attempt.direction == "apply" else (attempt.id in records)
+
+
+def _changed(
+    files: Sequence[migration.Migration],
+    records: Mapping[str, recorded.Record],
+    applied_sql: Mapping[str, str],
+    fingerprint: Fingerprint,
+) -> list[Finding]:
+    findings = []
+    for item in files:
+        record = records.get(item.id)
+        if record is None or record.checksum == item.checksum:
+            continue
+        if not record.checksum:
+            findings.append(
+                Finding(
+                    "unverified",
+                    item.schema,
+                    item.id,
+                    "was recorded by another tool, so what ran is not known",
+                    f"`inv migrate-baseline --through {item.id}` accepts the file as it is.",
+                    errors.DONE,
+                )
+            )
+            continue
+        before = applied_sql.get(item.id)
+        if before is not None and fingerprint(before) == fingerprint(item.sql):
+            findings.append(
+                Finding(
+                    "reformatted",
+                    item.schema,
+                    item.id,
+                    "was edited after it was applied, in comments or formatting only",
+                    "",
+                    errors.DONE,
+                )
+            )
+            continue
+        findings.append(
+            Finding(
+                "changed",
+                item.schema,
+                item.id,
+                f"{item.path} was edited after it was applied",
+                "Restore the file and put the change into a new migration (`inv migrate-new`).",
+                detail=diff(before, item.sql, item.id) if before is not None else "",
+            )
+        )
+    return findings
+
+
+def diff(before: str, after: str, name: str) -> str:
+    """Return a unified diff of what ran against what the file says now."""
+    return "".join(
+        line if line.endswith("\n") else line + "\n\\ no newline at the end\n"
+        for line in difflib.unified_diff(
+            before.splitlines(keepends=True),
+            after.splitlines(keepends=True),
+            f"applied/{name}.sql",
+            f"file/{name}.sql",
+        )
+    )
+
+
+def within(revision: str, accepts: str) -> bool:
+    """Tell whether a revision (an id) lies in a range of timestamps such as "20250101000000..".
+
+    >>> within("app.20250814221815.x", "..20250901000000"), within("app.20250814221815.x", "")
+    (True, False)
+    """
+    timestamp = revisions.time_of(revision)
+    if not accepts or not timestamp:
+        return False
+    low, _, high = accepts.partition("..")
+    return (not low or low <= timestamp) and (not high or timestamp <= high)
+
+
+def _without_file(
+    by_id: Mapping[str, migration.Migration], history: recorded.Recorded, revision: str, accepts: str
+) -> list[Finding]:
+    findings = []
+    build_time = by_id[revision].timestamp if revision else ""
+    database_revision = recorded.last_id(history.ids())
+    accepted = within(database_revision, accepts)
+    for record in history.records:
+        if record.id in by_id:
+            continue
+        if record.timestamp > build_time:
+            findings.append(
+                Finding(
+                    "ahead",
+                    record.schema,
+                    record.id,
+                    f"the database is ahead: a newer release applied it; this build ends at {revision or 'nothing'}, "
+                    f"the database is at {database_revision}",
+                    "This build accepts that revision (`accepts`)."
+                    if accepted
+                    else f"Deploy the newer release (or bring the file back, if it was removed here), or accept it: "
+                    f'[tool.schemata] accepts = "{build_time}..{database_revision.split(".")[1]}".',
+                    errors.DONE if accepted else errors.NEEDS_PERSON,
+                )
+            )
+        else:
+            findings.append(
+                Finding(
+                    "missing",
+                    record.schema,
+                    record.id,
+                    f"is applied (at {record.applied_at}), but this build has no file for it",
+                    "Bring the file back from version control; a migration is never removed once applied.",
+                )
+            )
+    return findings
+
+
+def _interrupted(attempts: Mapping[str, recorded.OpenAttempt], holders: Sequence[lock_holder.Holder]) -> list[Finding]:
+    findings = []
+    for attempt in attempts.values():
+        schema = attempt.id.partition(".")[0]
+        done = f"{attempt.statements_done} of {attempt.statement_count} statements are done"
+        if attempt.state == "running" and any(holder.pid == attempt.backend_pid for holder in holders):
+            findings.append(
+                Finding("running", schema, attempt.id, f"is being applied since {attempt.started_at}; {done}", "", 0)
+            )
+            continue
+        what = "failed" if attempt.state == "failed" else "was interrupted"
+        reason = f": {attempt.message}" if attempt.message else ""
+        findings.append(
+            Finding(
+                "interrupted",
+                schema,
+                attempt.id,
+                f"{what} ({attempt.direction}, started {attempt.started_at} on {attempt.host or 'an unknown host'}; "
+                f"{done}){reason}",
+                "`inv migrate` heals it, or says exactly what is in doubt.",
+            )
+        )
+    return findings
+
+
+def _pending(
+    files: Sequence[migration.Migration],
+    records: Mapping[str, recorded.Record],
+    pending: Sequence[migration.Migration],
+    policy: str,
+    newer: str,
+) -> list[Finding]:
+    position = {item.id: number for number, item in enumerate(files)}
+    last_applied = max((position[id_] for id_ in records if id_ in position), default=-1)
+    findings = []
+    for item in pending:
+        if newer:
+            findings.append(
+                Finding(
+                    "out-of-order",
+                    item.schema,
+                    item.id,
+                    f"is pending, but the database is ahead: a newer release applied {newer} without it",
+                    "Deploy the release that has both; an older one never applies anything to a newer database.",
+                )
+            )
+        elif position[item.id] > last_applied or policy == "allow":
+            late = " (out of order, which is allowed)" if position[item.id] < last_applied else ""
+            what = f"{item.directives.title or item.slug}{late}"
+            findings.append(Finding("pending", item.schema, item.id, what, "inv migrate", errors.PENDING))
+        else:
+            findings.append(
+                Finding(
+                    "out-of-order",
+                    item.schema,
+                    item.id,
+                    f"is pending, but {files[last_applied].id}, which comes after it, is applied",
+                    "`inv migrate-restamp` moves it to the end; `--allow-out-of-order` applies it as it is.",
+                )
+            )
+    return findings
+
+
+def _indexes(seen: Observed, attempts: Mapping[str, recorded.OpenAttempt]) -> list[Finding]:
+    findings = []
+    for schema, index, table, ready, builder, phase in seen.invalid_indexes:
+        if builder:
+            findings.append(
+                Finding(
+                    "building",
+                    schema,
+                    f"{schema}.{index}",
+                    f"backend {builder} builds it now ({phase})",
+                    "",
+                    errors.DONE,
+                )
+            )
+            continue
+        enforced = "; if it is unique it still rejects rows" if ready else ""
+        findings.append(
+            Finding(
+                "invalid-index",
+                schema,
+                f"{schema}.{index}",
+                f"the index on {schema}.{table} is INVALID: the planner does not use it{enforced}",
+                "`inv migrate` builds it again if its migration is interrupted"
+                if attempts
+                else f'REINDEX INDEX CONCURRENTLY "{schema}"."{index}"; or drop it: '
+                f'DROP INDEX CONCURRENTLY "{schema}"."{index}";',
+            )
+        )
+    for schema, table, name in seen.unvalidated:
+        findings.append(
+            Finding(
+                "unvalidated",
+                schema,
+                f"{schema}.{table}.{name}",
+                "the constraint is NOT VALID: old rows were never checked",
+                f'ALTER TABLE "{schema}"."{table}" VALIDATE CONSTRAINT "{name}";',
+                errors.DONE,
+            )
+        )
+    return findings
+
+
+def _drift(history: recorded.Recorded, seen: Observed) -> list[Finding]:
+    expected, found = history.head.structure, seen.structure
+    if expected is None or found is None:
+        return []
+    return [
+        Finding(
+            "drift",
+            schema,
+            schema,
+            f"the structure of schema {schema} is not what the last migrate left: somebody edited the database",
+            "Compare with a fresh database (pg_dump --schema-only of both), and write the difference as a migration.",
+        )
+        for schema in sorted(expected.keys() | found.keys())
+        if schema in expected and expected[schema] != found.get(schema)
+    ]
+
+
+def _rows(
+    files: Sequence[migration.Migration],
+    records: Mapping[str, recorded.Record],
+    attempts: Mapping[str, recorded.OpenAttempt],
+    findings: Sequence[Finding],
+) -> tuple[Row, ...]:
+    said = {finding.subject: finding.code for finding in findings if finding.code != "pending"}
+    rows = []
+    for item in files:
+        record = records.get(item.id)
+        state = said.get(item.id) or ("pending" if record is None else record.state or "applied")
+        rows.append(
+            Row(item.id, item.schema, state, record.applied_at if record else "", item.directives.title or item.slug)
+        )
+    known = {item.id for item in files}
+    rows += [
+        Row(record.id, record.schema, said.get(record.id, "missing"), record.applied_at)
+        for record in records.values()
+        if record.id not in known
+    ]
+    return tuple(rows)

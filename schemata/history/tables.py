@@ -1,0 +1,320 @@
+"""The history in the database: what to ask it, and the SQL of every row that is written to it.
+
+The statements are composed here and sent by the executor, in the transaction of the migration that
+they record. The history is always addressed by its qualified name.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from schemata import errors
+from schemata.history import recorded
+from schemata.migrations import checksums, migration
+from schemata.postgres import deployer, libpq, queries
+
+_SQL = queries.load("history", os.path.join(os.path.dirname(__file__), "queries"))
+
+_PREPARED = "schemata_record"
+_PARAMETERS = {
+    "digest_before": "text",
+    "digest_after": "text",
+    "last_id": "text",
+    "yoyo_hash": "text",
+    "yoyo_operation": "text",
+    "id": "text",
+    "user": "text",
+    "host": "text",
+    "comment": "text",
+    "schema": "text",
+    "state": "text",
+    "transactional": "boolean",
+    "checksum": "text",
+    "fingerprint": "text",
+    "sql": "text",
+    "statement_count": "integer",
+}
+
+_INSUFFICIENT_PRIVILEGE = "42501"
+
+Ask = queries.Ask
+
+
+class Unreadable(errors.Error):
+    """The role may not read the history."""
+
+    def __init__(self, schema: str, message: str) -> None:
+        super().__init__(
+            f"this role may not read the history: {message}",
+            f"GRANT USAGE ON SCHEMA {schema} TO <role>; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO <role>;",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """The history that lives in one schema of a database."""
+
+    schema: str
+
+    def _fill(self, name: str, **values: str | int | float | bool | None) -> str:
+        return _SQL[name].format(
+            history=queries.identifier(self.schema), **{key: queries.literal(value) for key, value in values.items()}
+        )
+
+    def read(self, ask: Ask) -> recorded.Recorded:
+        """Return what is recorded. Reads only; needs USAGE on the schema and SELECT on its tables."""
+        schema = queries.identifier(self.schema)
+        present = self._fill("present", head_name=f"{schema}.head", yoyo_name=f"{schema}._yoyo_migration")
+        try:
+            ours, yoyos = ask(present)[0]
+            if ours is None and yoyos is None:
+                return recorded.ABSENT
+            found = recorded.parse(str(ask(self._fill("read" if ours else "read_yoyo"))[0][0]))
+            return found if ours else dataclasses.replace(found, present=False)
+        except libpq.QueryFailed as failure:
+            if failure.sqlstate != _INSUFFICIENT_PRIVILEGE:
+                raise
+            raise Unreadable(self.schema, failure.message) from failure
+
+    def applied_sql(self, ask: Ask, ids: Sequence[str]) -> dict[str, str]:
+        """Return the text that ran, by id."""
+        if not ids:
+            return {}
+        found: dict[str, str] = json.loads(str(ask(self._fill("applied_sql", ids=json.dumps(list(ids))))[0][0]))
+        return found
+
+    def unmoved(self, head: recorded.Head) -> str:
+        """Return SQL that fails, with a division by zero, unless the head is still this one."""
+        return self._fill("unmoved", digest=head.digest)
+
+    def create(self) -> str:
+        """Return the SQL that makes the tables; to be run once, in a transaction under the lock."""
+        return self._fill("create")
+
+    def record_apply(
+        self,
+        item: migration.Migration,
+        head: recorded.Head,
+        after: recorded.Head,
+        who: deployer.Client,
+        *,
+        fingerprint: str,
+        statement_count: int,
+        attempt_number: int | None = None,
+        state: str = "applied",
+        comment: str | None = None,
+        prepared: bool = False,
+    ) -> str:
+        """Return the one statement that records an applied migration and moves the head.
+
+        With `attempt_number` it finishes that attempt, else it writes a whole new one; with `prepared` it
+        executes what `prepare_record` prepared in this session.
+        """
+        values: dict[str, str | int | bool | None] = {
+            "digest_before": head.digest,
+            "digest_after": after.digest,
+            "last_id": after.last_id,
+            "yoyo_hash": yoyo_hash(item.id),
+            "yoyo_operation": "apply" if state == "applied" else "mark",
+            "id": item.id,
+            "user": who.user[:255],
+            "host": who.host[:255],
+            "comment": comment,
+            "schema": item.schema,
+            "state": state,
+            "transactional": item.transactional,
+            "checksum": item.checksum,
+            "fingerprint": fingerprint,
+            "sql": item.sql,
+            "statement_count": statement_count,
+        }
+        if prepared:
+            return f"EXECUTE {_PREPARED}({', '.join(queries.literal(values[name]) for name in _PARAMETERS)})"
+        literals = {name: queries.literal(value) for name, value in values.items()}
+        if attempt_number is None:
+            return self._record_apply(literals)
+        finish = self._fill("finish_attempt", attempt_number=attempt_number, state="applied")
+        return _SQL["record_apply"].format(history=queries.identifier(self.schema), attempt=finish, **literals)
+
+    def prepare_record(self) -> str:
+        """Return the SQL that prepares the record of an applied migration: planning it takes as long as running it."""
+        places = {name: f"${number}" for number, name in enumerate(_PARAMETERS, start=1)}
+        types = ", ".join(_PARAMETERS.values())
+        return f"PREPARE {_PREPARED}({types}) AS {self._record_apply(places)}"
+
+    def _record_apply(self, values: Mapping[str, str]) -> str:
+        history = queries.identifier(self.schema)
+        attempt = _SQL["new_attempt"].format(history=history, **values)
+        return _SQL["record_apply"].format(history=history, attempt=attempt, **values)
+
+    def record_rollback(
+        self,
+        item: migration.Migration,
+        head: recorded.Head,
+        after: recorded.Head,
+        who: deployer.Client,
+        *,
+        attempt_number: int | None = None,
+    ) -> str:
+        """Return the one statement that records a rollback and moves the head."""
+        if attempt_number is None:
+            attempt = self._fill(
+                "new_rollback",
+                id=item.id,
+                schema=item.schema,
+                transactional=item.rollback_transactional,
+                checksum=checksums.checksum(item.rollback_sql),
+                sql=item.rollback_sql,
+                host=who.host,
+                user=who.user,
+            )
+        else:
+            attempt = self._fill("finish_attempt", attempt_number=attempt_number, state="rolled back")
+        return _SQL["record_rollback"].format(
+            history=queries.identifier(self.schema),
+            attempt=attempt,
+            **{
+                key: queries.literal(value)
+                for key, value in (
+                    ("digest_before", head.digest),
+                    ("digest_after", after.digest),
+                    ("last_id", after.last_id or None),
+                    ("yoyo_hash", yoyo_hash(item.id)),
+                    ("id", item.id),
+                    ("user", who.user[:255]),
+                    ("host", who.host[:255]),
+                )
+            },
+        )
+
+    def start_attempt(
+        self,
+        item: migration.Migration,
+        who: deployer.Client,
+        *,
+        direction: str,
+        fingerprint: str,
+        statement_count: int,
+        statements_done: int,
+        structure: Mapping[str, str],
+    ) -> str:
+        """Return the SQL that says a non-transactional file is about to run; it answers the attempt's number."""
+        sql = item.sql if direction == "apply" else item.rollback_sql
+        return self._fill(
+            "start_attempt",
+            id=item.id,
+            schema=item.schema,
+            direction=direction,
+            checksum=checksums.checksum(sql),
+            fingerprint=fingerprint,
+            sql=sql,
+            statement_count=statement_count,
+            statements_done=statements_done,
+            host=who.host,
+            user=who.user,
+            structure=json.dumps(dict(structure)),
+        )
+
+    def progress(self, attempt_number: int, statements_done: int) -> str:
+        """Return the SQL that says how many statements are surely done."""
+        return self._fill("progress", attempt_number=attempt_number, statements_done=statements_done)
+
+    def end_attempt(self, attempt_number: int, state: str, sqlstate: str, line: int | None, message: str) -> str:
+        """Return the SQL that ends a started attempt without success."""
+        return self._fill(
+            "end_attempt",
+            attempt_number=attempt_number,
+            state=state,
+            sqlstate=sqlstate or None,
+            line=line,
+            message=message,
+        )
+
+    def failed_attempt(
+        self,
+        item: migration.Migration,
+        who: deployer.Client,
+        *,
+        direction: str,
+        state: str,
+        seconds: float,
+        sqlstate: str,
+        line: int | None,
+        message: str,
+    ) -> str:
+        """Return the SQL that remembers a transactional try which left nothing else behind."""
+        sql = item.sql if direction == "apply" else item.rollback_sql
+        return self._fill(
+            "failed_attempt",
+            id=item.id,
+            schema=item.schema,
+            direction=direction,
+            state=state,
+            checksum=checksums.checksum(sql),
+            fingerprint=None,
+            sql=sql,
+            duration_ms=seconds * 1000,
+            host=who.host,
+            user=who.user,
+            sqlstate=sqlstate or None,
+            line=line,
+            message=message,
+        )
+
+    def adopt(self, item: migration.Migration, who: deployer.Client) -> str:
+        """Return the SQL that gives a migration, which another tool recorded, the checksum of its file."""
+        return self._fill(
+            "adopt",
+            id=item.id,
+            schema=item.schema,
+            transactional=item.transactional,
+            checksum=item.checksum,
+            sql=item.sql,
+            host=who.host,
+            user=who.user,
+        )
+
+    def resolve_rolled_back(self, migration_id: str) -> str:
+        """Return the SQL that makes an interrupted migration pending again."""
+        return self._fill("resolve_rolled_back", id=migration_id)
+
+    def set_structure(self, structure: Mapping[str, str], mark: str) -> str:
+        """Return the SQL that remembers the structure, and its mark, after a run."""
+        return self._fill("set_structure", structure=json.dumps(dict(structure)), mark=mark)
+
+    def repair_head(self, history: recorded.Recorded) -> str:
+        """Return the SQL that makes the summary agree with the rows again."""
+        return self._fill(
+            "repair_head",
+            digest=history.digest(),
+            applied=len(history.records),
+            last_id=recorded.last_id(history.ids()) or None,
+        )
+
+
+def yoyo_hash(migration_id: str) -> str:
+    """Return what yoyo calls a migration's hash: the SHA-256 of its id, not of its content."""
+    return hashlib.sha256(migration_id.encode()).hexdigest()
+
+
+def head_after_apply(head: recorded.Head, item: migration.Migration) -> recorded.Head:
+    """Return the head once a migration is applied."""
+    return recorded.Head(
+        digest=checksums.add(head.digest, item.id, item.checksum),
+        applied=head.applied + 1,
+        last_id=recorded.last_id([head.last_id, item.id]),
+    )
+
+
+def head_after_rollback(
+    history: recorded.Recorded, head: recorded.Head, item: migration.Migration, gone: Sequence[str]
+) -> recorded.Head:
+    """Return the head once a migration is rolled back; `gone` are the ids rolled back so far, it among them."""
+    checksum = next(record.checksum for record in history.records if record.id == item.id)
+    return recorded.Head(
+        digest=checksums.remove(head.digest, item.id, checksum),
+        applied=head.applied - 1,
+        last_id=recorded.last_id(history.ids() - set(gone)),
+    )

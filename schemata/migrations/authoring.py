@@ -1,0 +1,201 @@
+"""Migration files: new ones, ones that came too late, the manifest of a build."""
+
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from schemata import config, errors, targets
+from schemata.history import status
+from schemata.migrations import checksums, files, migration, precheck
+from schemata.report import results
+from schemata.sql import statement
+
+_WORD = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+_TEMPLATE = """\
+-- {title}
+--
+-- Why: say in a line or two what this is for, and whether it may run before the new code does.
+-- Directives go here, each on a line of its own, if they are needed (docs/database-migrations.md):
+-- * "depends", ids of migrations that this one needs, separated by spaces
+-- * "transactional", false for CREATE INDEX CONCURRENTLY and the like
+-- * "irreversible", the reason, instead of a rollback file
+-- * "breaking", what breaks for an application that is running
+
+"""
+_ROLLBACK_TEMPLATE = """\
+-- Undo: {title}
+--
+-- Exactly the reverse of {id}.sql, in reverse order. If there is none, remove this
+-- file and put "-- irreversible", a colon and the reason into the other.
+
+"""
+
+
+def new(settings: config.Config, *, schema: str, name: str) -> results.Said:
+    """Write an empty migration and its rollback, named for now (UTC) and after every other.
+
+    Changes nothing when a name is not possible or a file exists.
+    """
+    if not schema and len(settings.schemas) == 1:
+        schema = settings.schemas[0]
+    if not schema or not name:
+        raise errors.ConfigError(
+            "a migration needs a schema and a name",
+            f"inv migrate-new --schema {settings.schemas[0]} --name create_something",
+        )
+    status.check_schema(settings, schema)
+    slug = re.sub(r"[\s-]+", "_", name.strip().lower())
+    if not _WORD.fullmatch(slug) or len(slug) > 100:
+        raise errors.ConfigError(
+            f"{name!r} is not a name for a migration",
+            "Use lower-case words, such as create_invoices (at most 100 letters).",
+        )
+    folder = settings.migrations / schema
+    # A new project has no folder yet.
+    existing = files.read(settings.migrations, settings.schemas) if settings.migrations.is_dir() else ()
+    stamp = _after(existing)
+    stem = f"{schema}.{stamp}.{slug}"
+    title = slug.replace("_", " ").capitalize() + "."
+    paths = (folder / f"{stem}.sql", folder / f"{stem}.rollback.sql")
+    files.write_new(paths[0], _TEMPLATE.format(title=title))
+    files.write_new(paths[1], _ROLLBACK_TEMPLATE.format(title=title[0].lower() + title[1:], id=stem))
+    shown = [str(path.relative_to(settings.root) if path.is_relative_to(settings.root) else path) for path in paths]
+    return results.Said(
+        "Wrote\n"
+        + "\n".join(f"  {path}" for path in shown)
+        + "\nFill both in, then: inv migrate --dry-run; inv migrate",
+        facts={"id": stem, "files": shown},
+    )
+
+
+def _after(existing: Sequence[migration.Migration], now: datetime.datetime | None = None) -> str:
+    """Return now as a timestamp, or one second after the latest one where that is in the future."""
+    latest = max((item.timestamp for item in existing), default="")
+    moment = now or datetime.datetime.now(datetime.UTC)
+    if latest >= moment.strftime("%Y%m%d%H%M%S"):
+        moment = datetime.datetime.strptime(latest, "%Y%m%d%H%M%S") + datetime.timedelta(seconds=1)
+    return moment.strftime("%Y%m%d%H%M%S")
+
+
+def restamp(settings: config.Config, migration_id: str = "", *, url: str = "") -> results.Table:
+    """Give pending migrations that sort before an applied one a new time, after all others.
+
+    File, rollback file and every `-- depends:` line that names them move together. The database is only
+    read; a migration that it has applied is never renamed.
+    """
+    sources = files.read(settings.migrations, settings.schemas)
+    choice = targets.choose(settings, url)
+    with targets.connect(choice) as connection:
+        target = targets.describe(choice, connection)
+        compared = status.compare(settings, sources, connection.query, full=False)
+    late = [finding.subject for finding in compared.of("out-of-order")]
+    if migration_id:
+        item = status.find(sources, migration_id)
+        if item not in compared.pending:
+            raise errors.MigrationError(
+                f"{item.id} is applied in {target.describe()}, so its name must stay",
+                "Write a new migration instead: inv migrate-new",
+            )
+        late = [item.id]
+    names = _with_followers(sources, late, {item.id for item in compared.pending})
+    new_ids = _new_ids(sources, names)
+    _rename(sources, new_ids)
+    return results.Table(
+        "Restamped" if new_ids else "Nothing is out of order.",
+        ("was", "is"),
+        tuple(new_ids.items()),
+        notes=("Commit the renamed files together.",) if new_ids else (),
+    )
+
+
+def _with_followers(sources: Sequence[migration.Migration], late: Sequence[str], pending: set[str]) -> list[str]:
+    """Return the ids to move: pending ones that depend on a moved one must come after it again."""
+    moved = set(late)
+    for item in sources:
+        if item.id in pending and moved & set(item.directives.depends):
+            moved.add(item.id)
+    return [item.id for item in sources if item.id in moved]
+
+
+def _new_ids(sources: Sequence[migration.Migration], names: Sequence[str]) -> dict[str, str]:
+    by_id = {item.id: item for item in sources}
+    result: dict[str, str] = {}
+    stamp = _after([item for item in sources if item.id not in names])
+    for name in names:
+        item = by_id[name]
+        result[name] = f"{item.schema}.{stamp}.{item.slug}"
+        stamp = (datetime.datetime.strptime(stamp, "%Y%m%d%H%M%S") + datetime.timedelta(seconds=1)).strftime(
+            "%Y%m%d%H%M%S"
+        )
+    return result
+
+
+def _rename(sources: Sequence[migration.Migration], new_ids: Mapping[str, str]) -> None:
+    for item in sources:
+        names = [need for need in item.directives.depends if need in new_ids]
+        if names:
+            text = Path(item.path).read_text(encoding="utf-8")
+            for name in names:
+                text = re.sub(rf"(?m)(^--\s*depends\s*:.*){re.escape(name)}\b", rf"\g<1>{new_ids[name]}", text)
+            files.replace(Path(item.path), text)
+    for item in sources:
+        if item.id in new_ids:
+            for path in filter(None, (item.path, item.rollback_path)):
+                old = Path(path)
+                old.rename(old.with_name(old.name.replace(item.id, new_ids[item.id])))
+
+
+def seal(settings: config.Config, *, check: bool = False) -> results.Said:
+    """Write `migrations/manifest`, from which a boot knows every id and checksum without reading the files.
+
+    With `check` nothing is written: the answer is whether the manifest says what the files say.
+    """
+    sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
+    precheck.check(sources)
+    # The file's settings, without this environment's: a build is sealed for every place where it will start.
+    text = files.manifest(sources, boot_settings(config.load(settings.root, {})), _parsed(sources))
+    path = settings.migrations / files.MANIFEST
+    found = path.read_text(encoding="utf-8") if path.is_file() else None
+    value = checksums.of([(item.id, item.checksum) for item in sources])
+    facts = {"manifest": str(path), "digest": value, "migrations": len(sources)}
+    if check:
+        if found == text:
+            return results.Said(f"{path} says what the {len(sources)} files say.", facts=facts)
+        what = "is not there" if found is None else "is not what the files say"
+        return results.Said(f"{path} {what}.\nWrite it: inv seal", ok=False, exit_code=errors.NEEDS_PERSON, facts=facts)
+    if found != text:
+        files.replace(path, text)
+    return results.Said(f"Sealed {len(sources)} migrations in {path} ({value[:12]}…).", facts=facts)
+
+
+def _parsed(sources: Sequence[migration.Migration]) -> dict[str, migration.Parsed]:
+    return {item.id: migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql)) for item in sources}
+
+
+def boot_settings(settings: config.Config) -> dict[str, str]:
+    """Return what the light door of a boot needs to know of the settings."""
+    return {
+        "history": settings.history_schema,
+        "attempts": str(settings.wait.attempts),
+        "delay": str(settings.wait.delay),
+        "lock_wait": str(settings.locks.wait),
+        "schemas": ",".join(settings.schemas),
+        "accepts": settings.accepts,
+        "create": "true" if settings.create_database else "false",
+        "client_package": settings.client.package,
+        "client_folder": settings.client.folder,
+        "client_schemas": ",".join(settings.client.schemas),
+        "client_services": ",".join(service.name for service in settings.services if service.client),
+        "services": ",".join(service.name for service in settings.services),
+    }
+
+
+def parse_problems(settings: config.Config) -> list[str]:
+    """Return what keeps the files from being read, for the doctor."""
+    try:
+        files.with_rollbacks(files.read(settings.migrations, settings.schemas))
+    except errors.Error as error:
+        return [str(error)]
+    return []

@@ -1,0 +1,230 @@
+"""Migrations on disk: read them, write them, and remember their checksums between runs.
+
+Two shortcuts spare a boot from reading every file. The *manifest* is written at image build by
+`inv seal` and trusted as it stands. The *stat cache* belongs to a working tree: it trusts a
+file only while its size, times and inode are what they were when it was read.
+"""
+
+import dataclasses
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from schemata import errors
+from schemata.history import up_to_date
+from schemata.migrations import checksums, migration
+
+MANIFEST = "manifest"
+ROLLBACK = ".rollback.sql"
+_HEADER = "schemata manifest 1"
+
+
+def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...]:
+    """Return every migration below `folder` in the one order.
+
+    Refuses whatever would be skipped silently elsewhere: a folder of an unknown schema, a file
+    with a wrong name, an orphaned rollback, a Python migration, content that is not UTF-8.
+    """
+    schemas = tuple(schemas)
+    if not folder.is_dir():
+        raise errors.ConfigError(
+            f"there is no folder {folder}",
+            "Make it, or set `migrations` in [tool.schemata]; `inv migrate-new` makes it.",
+        )
+    try:
+        return migration.order(_read_all(folder, schemas))
+    except PermissionError as error:
+        raise errors.ConfigError(
+            f"{error.filename} cannot be read: {error.strerror}", "Check its permissions."
+        ) from error
+
+
+def _read_all(folder: Path, schemas: tuple[str, ...]) -> list[migration.Migration]:
+    found: list[migration.Migration] = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if not entry.is_dir() or entry.name.startswith((".", "__")):
+            if entry.name.endswith(".sql"):
+                raise migration.InvalidMigration(
+                    entry.path, 0, "it lies outside the schemas' folders", f"Move it to {folder}/<schema>/."
+                )
+            continue
+        if entry.name not in schemas:
+            if any(name.endswith(".sql") for name in os.listdir(entry.path)):
+                raise errors.ConfigError(
+                    f"{entry.path} holds migrations, but [tool.schemata] does not list the schema {entry.name}",
+                    f"Add it to `schemas` (now: {', '.join(schemas)}), or remove the folder.",
+                )
+            continue
+        found.extend(_read_schema(entry.path, entry.name))
+    return found
+
+
+def _read_schema(folder: str, schema: str) -> list[migration.Migration]:
+    names = sorted(os.listdir(folder))
+    rollbacks = {name for name in names if name.endswith(ROLLBACK)}
+    found = []
+    for name in names:
+        path = f"{folder}{os.sep}{name}"
+        if name.endswith(".py") and name != "__init__.py":
+            raise migration.InvalidMigration(
+                path, 0, "Python migrations are not run: only SQL is", "Write it as SQL, or move the file elsewhere."
+            )
+        if not name.endswith(".sql") or name.startswith(".") or name in rollbacks:
+            continue
+        stem = name[: -len(".sql")]
+        rollback = f"{stem}{ROLLBACK}"
+        found.append(_read_one(path, stem, schema, f"{folder}{os.sep}{rollback}" if rollback in rollbacks else ""))
+        rollbacks.discard(rollback)
+    if rollbacks:
+        orphan = min(rollbacks)
+        raise migration.InvalidMigration(
+            f"{folder}{os.sep}{orphan}",
+            0,
+            "the migration that it rolls back is not there",
+            f"Bring {orphan.removesuffix(ROLLBACK)}.sql back from version control, or rename this one.",
+        )
+    return found
+
+
+def _read_one(path: str, stem: str, schema: str, rollback_path: str) -> migration.Migration:
+    named, timestamp, slug = migration.parse_id(stem, path)
+    if named != schema:
+        raise migration.InvalidMigration(
+            path, 0, f"its name says schema {named}, its folder {schema}", "Rename it or move it."
+        )
+    text = _text(path)
+    directives = migration.parse_directives(text, path)
+    if rollback_path and directives.irreversible:
+        raise migration.InvalidMigration(
+            path, 0, "it says `-- irreversible:` and has a rollback beside it", "Remove one of the two."
+        )
+    return migration.Migration(
+        id=stem,
+        schema=schema,
+        timestamp=timestamp,
+        slug=slug,
+        path=path,
+        sql=text,
+        checksum=checksums.checksum(text),
+        directives=directives,
+        rollback_path=rollback_path,
+    )
+
+
+def with_rollbacks(items: Iterable[migration.Migration]) -> tuple[migration.Migration, ...]:
+    """Return the migrations with the text of their rollbacks, which most commands do not need."""
+    result = []
+    for item in items:
+        text = _text(item.rollback_path) if item.rollback_path else ""
+        transactional = migration.parse_directives(text, item.rollback_path).transactional
+        result.append(dataclasses.replace(item, rollback_sql=text, rollback_transactional=transactional))
+    return tuple(result)
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise errors.ConfigError(f"{path} cannot be read: {error.strerror}", "Check its permissions.") from error
+    try:
+        text = checksums.normalise(data)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise migration.InvalidMigration(path, line, f"byte {error.start} is not UTF-8", "Save it as UTF-8.") from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise migration.InvalidMigration(path, line, "it has a NUL character, which PostgreSQL cannot take", "")
+    return text
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that did not exist. Raises FileExistsError and changes nothing when it does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def manifest(
+    migrations: Iterable[migration.Migration],
+    settings: Mapping[str, str],
+    parsed: Mapping[str, migration.Parsed],
+) -> str:
+    """Return the text of a manifest: the digest, what a boot needs to know, and every id with its checksum.
+
+    One line a migration, so that two branches that both add one meet in a merge conflict.
+    """
+    members = [(item.id, item.checksum) for item in migrations]
+    lines = [_HEADER, f"digest {checksums.of(members)}", f"count {len(members)}"]
+    lines += [f"last {members[-1][0] if members else '-'}"]
+    lines += [f"{key} {value}" for key, value in settings.items()]
+    lines.append("")
+    for id_, checksum in members:
+        known = parsed[id_]
+        count = "-" if known.statements is None else known.statements
+        lines.append(f"{checksum} {known.fingerprint} {count} {id_}")
+    return "\n".join(lines) + "\n"
+
+
+def sealed(path: Path) -> dict[str, tuple[str, migration.Parsed]] | None:
+    """Return checksum and parser's findings by id from a manifest; None where there is none.
+
+    Raises ConfigError for a damaged one.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.ConfigError(f"{path} cannot be read: {error}", "Seal again: schemata seal.") from error
+    found = {}
+    try:
+        for line in text.partition("\n\n")[2].splitlines():
+            checksum, fingerprint, count, id_ = line.split(" ")
+            found[id_] = (checksum, migration.Parsed(None if count == "-" else int(count), fingerprint))
+    except ValueError as error:
+        raise errors.ConfigError(f"{path} is damaged: {error}", "Seal again: schemata seal.") from error
+    return found
+
+
+def remember(
+    path: Path, stats_before: float, settings: Mapping[str, str], items: Iterable[migration.Migration]
+) -> None:
+    """Write the stat cache of migrations that were read after the time `stats_before` (seconds).
+
+    A cache that cannot be written (a read-only file system) is no error: the next run reads the files.
+    """
+    members = [(item.id, item.checksum) for item in items]
+    lines = [up_to_date.STAT_CACHE, f"digest {checksums.of(members)}", f"last {members[-1][0] if members else '-'}"]
+    lines += [f"{key} {value}" for key, value in settings.items()]
+    lines.append("")
+    try:
+        for item in items:
+            facts = os.stat(item.path)
+            # A file touched at or after the read may have changed since: it must be read again.
+            safe = facts.st_ctime_ns < (stats_before - 0.05) * 1e9
+            stamp = f"{facts.st_mtime_ns}.{facts.st_ctime_ns}.{facts.st_size}.{facts.st_ino}" if safe else "0"
+            lines.append(f"{stamp} {item.checksum} {item.schema} {item.id}")
+        replace(path, "\n".join(lines) + "\n")
+    except OSError:
+        return
+
+
+def clock() -> float:
+    """Return the wall clock in seconds, as `remember` wants it."""
+    return time.time()

@@ -1,0 +1,86 @@
+"""What can be known about a migration's SQL before it runs."""
+
+import re
+from collections.abc import Iterable
+
+from schemata.migrations import migration
+from schemata.sql import statement
+
+# Each statement that is refused in a transactional file has one of these key words, and a key word is always
+# written plainly; so a file without any need not be parsed, which a thousand files notice.
+_SUSPICIOUS = re.compile(
+    r"\b(?:begin|start|commit|end|rollback|abort|prepare|concurrently|vacuum|reindex|cluster|tablespace|database"
+    r"|system|subscription|discard|copy)\b",
+    re.IGNORECASE,
+)
+
+
+_NOTHING = re.compile(r"(?:\s|;|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*\Z", re.DOTALL)
+
+
+def check(items: Iterable[migration.Migration]) -> None:
+    """Refuse files that could not be run as they say, before any of them runs.
+
+    Syntax of a transactional file is left to the server, which parses it whole; its grammar may be newer.
+    """
+    for item in items:
+        if _NOTHING.match(item.sql):
+            raise migration.InvalidMigration(
+                item.path,
+                0,
+                "it has no SQL yet, and would be recorded as applied",
+                "Write it, or remove the file until you do.",
+            )
+        if not item.transactional or _SUSPICIOUS.search(item.sql):
+            check_script(item.path, item.sql, transactional=item.transactional)
+
+
+def check_script(path: str, sql: str, *, transactional: bool) -> tuple[statement.Statement, ...]:
+    """Refuse one file that could not be run as it says; return its statements (none if it cannot be parsed)."""
+    try:
+        statements = statement.split(sql)
+    except statement.SyntaxProblem as problem:
+        if transactional:
+            return ()
+        raise migration.InvalidMigration(
+            f"{path}:{problem.line}:{problem.column}",
+            0,
+            problem.message,
+            "A non-transactional file is split into statements, so it must parse.",
+        ) from problem
+    for item in statements:
+        if statement.opens_or_ends_transaction(item):
+            raise migration.InvalidMigration(
+                path,
+                item.line,
+                f"`{statement.excerpt(sql, item, 40)}`: the engine opens and commits the transaction itself, "
+                "together with the record of the migration",
+                "Remove BEGIN, COMMIT and ROLLBACK from the file.",
+            )
+        if transactional and statement.needs_no_transaction(item):
+            raise migration.InvalidMigration(
+                path,
+                item.line,
+                f"`{statement.excerpt(sql, item, 60)}` cannot run inside a transaction",
+                "Put it into a migration of its own with `-- transactional: false` in the leading comment.",
+            )
+        if statement.copies_from_client(item):
+            raise migration.InvalidMigration(
+                path,
+                item.line,
+                f"`{statement.excerpt(sql, item, 60)}`: there is no client here that sends or takes its rows",
+                "Write INSERT, or COPY from a file of the server's.",
+            )
+        target = statement.index_target(item)
+        if item.kind == "create index concurrently" and target is not None and target.index is None:
+            raise migration.InvalidMigration(
+                path,
+                item.line,
+                "a CREATE INDEX CONCURRENTLY without a name cannot be supervised",
+                "Name the index.",
+            )
+        if item.kind == "discard" and not transactional:
+            raise migration.InvalidMigration(
+                path, item.line, "DISCARD would let the deploy lock go", "Use RESET for the setting that you mean."
+            )
+    return statements

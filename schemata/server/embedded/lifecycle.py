@@ -1,0 +1,275 @@
+"""Start, stop and delete the project's own server: all that `embedded` does when there is something to do."""
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from schemata import errors
+from schemata.postgres import libpq
+from schemata.server.embedded import binaries, data_directory, instance, os_user, postmaster, prebuilt, state_directory
+from schemata.system import processes
+
+# How often a port may be taken between our look at it and postgres'.
+_TRIES = 5
+# The log starts anew, and the one before is kept, when a start finds it larger.
+_LOG_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Order:
+    """What embedded.start was called with."""
+
+    home: Path
+    database: str
+    binaries_of: "binaries.Binaries | Callable[[], binaries.Binaries]"
+    settings: dict[str, str]
+    port: int | None
+    unsafe: bool
+    say: instance.Say | None
+    spares: Path | None
+    timeout: float
+    # A server for tests: a spare is copied, not used up.
+    passing: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+
+def start(order: Order) -> instance.Server:
+    """Return the running server, starting or making it first. See embedded.start."""
+    home = order.home.absolute()
+    say = state_directory.teller(home, order.say)
+    with state_directory.plainly(home), state_directory.sole(home, order.timeout, make=True):
+        running = instance.find_running(home)
+        if running is not None:
+            return _keep(home, running, order, say)
+        known = instance.remembered(home)
+        data = state_directory.data_of(home)
+        account = os_user.choose(home.parent) if data is None else os_user.owner_of(data)
+        found = order.binaries_of if isinstance(order.binaries_of, binaries.Binaries) else order.binaries_of()
+        if data is not None:
+            data_directory.require_version(data, found)
+        job = data_directory.Job(binaries.within_reach(found, account), account)
+        server = None if data is None else postmaster.recover(data, say)
+        launch = _Launch(home, order, known, job, say)
+        return launch.new() if data is None else launch.again(data, server)
+
+
+class _Launch:
+    """One start, with the lock held."""
+
+    def __init__(
+        self, home: Path, order: Order, known: instance.Remembered | None, job: data_directory.Job, say: instance.Say
+    ) -> None:
+        self._home = home
+        self._order = order
+        self._known = known
+        self._job = job
+        self._say = say
+        self._log = instance.log_of(home)
+
+    def new(self) -> instance.Server:
+        """Make a data directory, from a spare where there is one, and start on it."""
+        data = state_directory.place_for_data(self._home, self._job.account) / "data"
+        if not self._order.passing and (left := processes.outliving(data)):
+            numbers = ", ".join(str(process.pid) for process in left)
+            self._say(f"A PostgreSQL server of this project still runs (pid {numbers}), but its data were deleted.")
+            self._say("A new server with an empty database is made; the old one ends by itself within two minutes.")
+        store = self._order.spares or prebuilt.directory(self._home)
+        obtain = prebuilt.copy if self._order.passing and self._order.unsafe else prebuilt.take
+        if not obtain(store, data, self._job):
+            data_directory.initialise(data, self._job, spare=False, lasting=not self._order.unsafe)
+        try:
+            return self._run(data, "new")
+        finally:
+            prebuilt.prepare(store, self._job)
+
+    def again(self, data: Path, server: postmaster.Postmaster | None) -> instance.Server:
+        """Start on existing data, or wait for the server that is already starting on it."""
+        if server is not None and server.port:
+            with contextlib.suppress(postmaster.Died):
+                return self._attach(data, server)
+        if self._known is not None and self._known.unsafe and not self._order.unsafe:
+            data_directory.sync(data)  # nothing was brought to the disk until now
+        return self._run(data, "stopped")
+
+    def _attach(self, data: Path, server: postmaster.Postmaster) -> instance.Server:
+        password = data_directory.password_of(data) or (self._known.password if self._known else None)
+        try:
+            if password is None:
+                raise libpq.ConnectFailed("28P01", "the password is not known")
+            connection = postmaster.login(server.pid, server.port, password, "postgres", self._order.timeout)
+        except libpq.ConnectFailed as failure:
+            if failure.sqlstate != "28P01":
+                raise _refused(failure, server.port) from failure
+            self._say(f"The password of the running server (pid {server.pid}) is lost; restarting it with another.")
+            postmaster.stop(data, self._say)
+            data_directory.reset_password(data, self._job)
+            raise postmaster.Died from None
+        self._say(f"Found the server running (pid {server.pid}, port {server.port}) and remembered it again.")
+        return self._settle(data, connection, server.port, password, server.socket_directory, "running")
+
+    def _run(self, data: Path, was: instance.Was) -> instance.Server:
+        password = data_directory.password_of(data) or data_directory.reset_password(data, self._job)
+        sockets = postmaster.socket_directory(data.parent, self._job.account)
+        data_directory.configure(data, postmaster.settings(self._order.unsafe, self._order.settings), self._job.account)
+        if self._order.unsafe:
+            state_directory.note(self._log, "unsafe settings (fsync off): the data may be lost when the machine stops.")
+        if self._log.exists() and self._log.stat().st_size > _LOG_BYTES:
+            self._log.replace(state_directory.old_log_of(self._home))
+        remembered = self._known.port if self._known else None
+        for _ in range(_TRIES):
+            port = postmaster.choose_port(self._home, remembered, self._order.port, self._say)
+            remembered = None
+            self._remember(data, port, password, sockets)
+            offset = self._log.stat().st_size if self._log.exists() else 0
+            pid = postmaster.launch(data, port, sockets, self._log, self._job)
+            try:
+                connection = postmaster.login(pid, port, password, "postgres", self._order.timeout)
+                return self._settle(data, connection, port, password, sockets, was)
+            except postmaster.Died:
+                # Between our look at the port and postgres' somebody may have taken it.
+                if "could not bind" not in "\n".join(postmaster.read_log(self._log, offset)):
+                    raise postmaster.explain_death(self._log, offset, data, self._job.found.version) from None
+                if self._order.port is not None:
+                    raise postmaster.port_taken(port) from None
+            except libpq.ConnectFailed as failure:
+                postmaster.stop(data, self._say)
+                if failure.sqlstate != "28P01":
+                    raise _refused(failure, port) from failure
+                self._say(f"The password of role {instance.ROLE} was changed; it gets a new one.")
+                password = data_directory.reset_password(data, self._job)
+                remembered = port
+            except postmaster.StillStarting:
+                raise  # stopped while it recovers, it would begin again
+            except BaseException:
+                processes.kill(pid, signal.SIGINT)
+                processes.wait_gone(pid, 10.0)
+                raise
+        raise errors.NotAvailable(
+            f"The server on {data} could not be started in {_TRIES} tries; the last port was {port}.",
+            f"See {self._log}.",
+        )
+
+    def _settle(
+        self, data: Path, connection: libpq.Connection, port: int, password: str, sockets: Path, was: instance.Was
+    ) -> instance.Server:
+        with contextlib.closing(connection):
+            _create_database(connection, self._order.database)
+        facts = self._remember(data, port, password, sockets)
+        return instance.describe(self._home, facts, self._order.began, was)
+
+    def _remember(self, data: Path, port: int, password: str, sockets: Path) -> instance.Remembered:
+        facts = instance.Remembered(
+            port, password, self._order.database, data, sockets, self._job.found.version,
+            self._order.settings, self._order.unsafe,
+        )  # fmt: skip
+        state_directory.save(self._home, facts)
+        return facts
+
+
+def stop(home: Path, say: instance.Say | None, patience: float) -> bool:
+    """Stop the server of this home; False when none ran. See embedded.stop."""
+    home = home.absolute()
+    data = state_directory.data_of(home)
+    if data is None or not home.is_dir():
+        return False
+    with state_directory.plainly(home), state_directory.sole(home, 60.0, make=False):
+        return postmaster.stop(data, state_directory.teller(home, say), patience=patience)
+
+
+def remove(home: Path, say: instance.Say | None) -> bool:
+    """Stop the server of this home and delete its data, settings and log. See embedded.remove."""
+    home = home.absolute()
+    if not home.is_dir():
+        return False
+    with state_directory.plainly(home), state_directory.sole(home, 60.0, make=False):
+        known = instance.remembered(home)
+        data = state_directory.data_of(home)
+        if data is not None:
+            with contextlib.suppress(FileNotFoundError):
+                postmaster.stop(data, state_directory.teller(home, say))
+        doomed = [home / "data", home / "data.making", home / "run", state_directory.elsewhere(home)]
+        if known is not None:
+            doomed.append(known.socket_directory)
+        there = [path for path in dict.fromkeys(doomed) if os.path.lexists(path)]
+        for path in there:
+            if os.path.lexists(path):  # the sockets' folder may lie in one that is gone by now
+                shutil.rmtree(path)
+        shutil.rmtree(home / "spares", ignore_errors=True)  # one may be in the making
+        for path in (instance.state_of(home), instance.log_of(home), state_directory.old_log_of(home)):
+            path.unlink(missing_ok=True)
+        return bool(there)
+
+
+def status(home: Path) -> instance.Status:
+    """Return the server's state. Changes nothing."""
+    known = instance.remembered(home)
+    data = state_directory.data_of(home)
+    size: int | None = None
+    version = None
+    if data is not None:
+        with contextlib.suppress(PermissionError, errors.NotAvailable):
+            version = known.version if known else str(data_directory.major_of(data))
+            size = sum(
+                os.lstat(os.path.join(parent, name)).st_size
+                for parent, _, names in os.walk(data, onerror=_raise)
+                for name in names
+                if os.path.lexists(os.path.join(parent, name))
+            )
+    return instance.Status(instance.find_running(home), data, version, size)
+
+
+def _keep(home: Path, running: instance.Server, order: Order, say: instance.Say) -> instance.Server:
+    """Return the running server, with the database that is asked for; say what it does not do as asked."""
+    known = instance.remembered(home)
+    assert known is not None
+    if order.port not in (None, running.port):
+        say(f"The server runs on port {running.port}, not {order.port}: `inv dev-down dev-up` changes it.")
+    if (known.settings, known.unsafe) != (order.settings, order.unsafe):
+        say("The server runs with other settings than now asked for: `inv dev-down dev-up` applies them.")
+    if running.database == order.database:
+        return running
+    with contextlib.closing(
+        instance.connect(known.port, known.password, known.database, timeout=order.timeout)
+    ) as connection:
+        _create_database(connection, order.database)
+    facts = instance.Remembered(
+        known.port, known.password, order.database, known.data, known.socket_directory, known.version,
+        known.settings, known.unsafe,
+    )  # fmt: skip
+    state_directory.save(home, facts)
+    return instance.describe(home, facts, order.began, "running")
+
+
+def _create_database(connection: libpq.Connection, name: str) -> None:
+    """Make sure that a database of this name exists; a spare's one is renamed, or dropped if not needed."""
+    asked = "SELECT datname FROM pg_catalog.pg_database WHERE datname IN ($1, $2)"
+    there = {row[0] for row in connection.query(asked, name, data_directory.SPARE_DATABASE)}
+    quoted = '"' + name.replace('"', '""') + '"'
+    if name in there:
+        steps = [f"DROP DATABASE {data_directory.SPARE_DATABASE}"] if there != {name} else []
+    elif there:
+        steps = [f"ALTER DATABASE {data_directory.SPARE_DATABASE} RENAME TO {quoted}"]
+    else:
+        steps = [f"CREATE DATABASE {quoted}"]
+    for step in steps:
+        try:
+            connection.query(step)
+        except libpq.QueryFailed as failure:
+            if failure.sqlstate not in ("42P04", "23505"):  # somebody else made it meanwhile
+                raise errors.NotAvailable(f"Database {name} could not be created: {failure.message}") from failure
+
+
+def _refused(failure: libpq.ConnectFailed, port: int) -> errors.NotAvailable:
+    return errors.NotAvailable(
+        f"The server on port {port} refuses our login: {failure.message.strip()}",
+        "Restart it: `inv dev-down dev-up`.",
+    )
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,193 @@
+"""Spare data directories: initdb's work done beforehand, so that a new server starts at once.
+
+A spare is a complete, synced data directory that nothing has ever run on. A new server takes it by
+renaming it into place, so every server keeps a system identifier of its own. A background process makes the
+next one after it was taken. A spare holds a database to be renamed: creating one writes 300 files, which takes
+longer than all the rest of such a start.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import schemata
+from schemata import errors
+from schemata.server.embedded import binaries, data_directory, os_user
+from schemata.system import file_lock, processes
+
+# Part of every key: raise it when initialise() makes something else.
+LAYOUT = 2
+_NEEDED_BYTES = 256 * 1024 * 1024
+_FORGOTTEN_SECONDS = 30 * 24 * 3600
+_PATIENCE_SECONDS = 60.0
+
+
+def directory(home: Path) -> Path:
+    """Return where spares are kept: root's shared cache, else the user's, else below `home`."""
+    if os.geteuid() == 0:
+        wanted = Path("/var/cache/schemata/spares")
+    else:
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        wanted = Path(cache, "schemata", "spares")
+    if wanted.is_absolute():
+        with contextlib.suppress(OSError):
+            wanted.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if os.access(wanted, os.W_OK | os.X_OK):
+                return wanted
+    return home / "spares"
+
+
+def take(store: Path, destination: Path, job: data_directory.Job) -> bool:
+    """Make a spare the data directory `destination`, on the disk; False when there is none."""
+    spare = store / _key(job)
+    if not _usable(spare, job):
+        return False
+    try:
+        spare.rename(destination)
+        data_directory.sync_entries(destination.parent, store)
+        return True
+    except FileNotFoundError:  # another server took it
+        return False
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    taken = store / f"{spare.name}.taken-{os.getpid()}"
+    try:
+        spare.rename(taken)
+    except FileNotFoundError:
+        return False
+    try:
+        _copy(taken, destination, job.account)
+        data_directory.sync(destination)
+    except BaseException:
+        _put_back(taken, spare)
+        raise
+    shutil.rmtree(taken, ignore_errors=True)
+    return True
+
+
+def copy(store: Path, destination: Path, job: data_directory.Job) -> bool:
+    """Copy a spare for a throw-away server and leave it there; False when there is none.
+
+    The copy shares the spare's system identifier and password, and may not be on the disk.
+    """
+    spare = store / _key(job)
+    if not _usable(spare, job):
+        return False
+    try:
+        _copy(spare, destination, job.account)
+    except FileNotFoundError:  # taken by another server meanwhile
+        return False
+    return True
+
+
+def prepare(store: Path, job: data_directory.Job) -> None:
+    """Start the making of the next spare in the background, if there is none; never waits, never fails."""
+    if _usable(store / _key(job), job):
+        return
+    root = Path(schemata.__file__).parent.parent
+    code = (
+        f"import sys; sys.path.insert(0, {str(root)!r}); from schemata.server.embedded import prebuilt; prebuilt.main()"
+    )
+    account = job.account
+    order = {
+        "store": str(store),
+        "found": [str(job.found.directory), job.found.version, job.found.major, job.found.source, job.found.banner],
+        "account": None if account is None else [account.uid, account.gid, account.name, account.person],
+    }
+    with contextlib.suppress(errors.Error, OSError):
+        store.mkdir(parents=True, exist_ok=True)
+        processes.detach([sys.executable, "-c", code, json.dumps(order)], log=None)
+
+
+def main() -> None:
+    """Make one spare; the whole program of the background process. Ends quietly whatever happens."""
+    order = json.loads(sys.argv[1])
+    where, version, major, source, banner = order["found"]
+    account = None if order["account"] is None else os_user.Account(*order["account"])
+    job = data_directory.Job(binaries.Binaries(Path(where), version, major, source, banner), account)
+    os.nice(19)
+    with contextlib.suppress(errors.Error, OSError):
+        make(Path(order["store"]), job)
+
+
+def make(store: Path, job: data_directory.Job) -> bool:
+    """Make a spare, unless there is one, or the disk is nearly full; waits for another that makes it.
+
+    Another's spare may be taken before its maker has ended: then there is none, and it is ours to make.
+    """
+    spare = store / _key(job)
+    with (store / f"{spare.name}.lock").open("w") as lock:
+        if not file_lock.acquire(lock, _PATIENCE_SECONDS, unless=lambda: _usable(spare, job)):
+            return False
+        _sweep(store)
+        if _usable(spare, job) or shutil.disk_usage(store).free < _NEEDED_BYTES:
+            return False
+        data_directory.initialise(spare, job, spare=True)
+    return True
+
+
+def _key(job: data_directory.Job) -> str:
+    # By what the programs are, not where: every virtual environment has a copy of the same ones.
+    size = job.found.program("postgres").stat().st_size
+    facts = f"{LAYOUT}\0{job.found.banner}\0{size}\0{os.uname().machine}\0{job.uid}"
+    return f"{job.found.version}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
+
+
+def _usable(spare: Path, job: data_directory.Job) -> bool:
+    try:
+        return spare.stat().st_uid == job.uid and (spare / data_directory.SECRET).exists()
+    except OSError:
+        return False
+
+
+def _copy(source: Path, destination: Path, account: os_user.Account | None) -> None:
+    """Copy a spare, whole or not at all; FileNotFoundError when it is taken meanwhile.
+
+    Not by shutil.copytree, which collects errors and hides their numbers: a full disk must be told as one.
+    """
+    making = destination.with_name(f"{destination.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    identity = source.stat().st_ino
+    try:
+        for parent, _, names in os.walk(source, onerror=_raise):
+            place = making / Path(parent).relative_to(source)
+            place.mkdir(mode=0o700)
+            for name in names:
+                shutil.copyfile(Path(parent, name), place / name)
+                (place / name).chmod(0o600)
+        if source.stat().st_ino != identity:
+            raise FileNotFoundError(errno.ENOENT, "the spare was taken", str(source))
+        os_user.give_tree(making, account)
+        making.rename(destination)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+
+
+def _put_back(taken: Path, spare: Path) -> None:
+    """Return a spare that could not be used to its place, or delete it where there is a new one."""
+    try:
+        taken.rename(spare)
+    except OSError:
+        shutil.rmtree(taken, ignore_errors=True)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _sweep(store: Path) -> None:
+    """Delete what killed processes left, and the spares of versions that nobody starts any more."""
+    for left in store.glob("*.taken-*"):
+        if processes.exited(int(left.name.rpartition("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
+    for spare in store.glob("*/PG_VERSION"):
+        if time.time() - spare.stat().st_mtime > _FORGOTTEN_SECONDS:
+            shutil.rmtree(spare.parent, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""Servers for the time of a test: data in memory where there is room, nothing left afterwards."""
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from schemata.server.embedded import binaries, instance, lifecycle, postmaster, state_directory
+from schemata.system import processes
+
+# A new data directory takes 40 MB, and Docker's /dev/shm has 64.
+_ROOM_BYTES = 512 * 1024 * 1024
+
+
+@contextlib.contextmanager
+def temporary(
+    found: binaries.Binaries, unsafe: bool, database: str, settings: dict[str, str], store: Path | None
+) -> Iterator[instance.Server]:
+    """Give a server that is deleted afterwards. See embedded.temporary."""
+    base = Path("/dev/shm")
+    if not os.access(base, os.W_OK) or shutil.disk_usage(base).free < _ROOM_BYTES:
+        base = Path(tempfile.gettempdir())
+    sweep(base)
+    home = Path(tempfile.mkdtemp(prefix=f"schemata-test-{os.getpid()}-", dir=base))
+    home.chmod(0o755)  # a root caller's server runs as another user, who must be able to enter
+    try:
+        order = lifecycle.Order(home, database, found, settings, None, unsafe, None, store, 60.0, passing=True)
+        yield lifecycle.start(order)
+    finally:
+        _discard(home)
+
+
+def _discard(home: Path) -> None:
+    """Stop a throw-away server at once and delete it."""
+    data = state_directory.data_of(home)
+    server = None if data is None else postmaster.find(data)
+    if server is not None:
+        processes.kill(server.pid, signal.SIGQUIT)
+        processes.wait_gone(server.pid, 10.0)
+    if data is not None and data.parent != home:
+        shutil.rmtree(data.parent, ignore_errors=True)
+    known = instance.remembered(home)
+    if known is not None:
+        shutil.rmtree(known.socket_directory, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def sweep(base: Path) -> None:
+    """Delete the throw-away servers of test processes that were killed."""
+    for home in base.glob("schemata-test-*-*"):
+        with contextlib.suppress(OSError, ValueError):
+            owner = int(home.name.split("-")[2])
+            if home.stat().st_uid == os.geteuid() and processes.exited(owner):
+                _discard(home)

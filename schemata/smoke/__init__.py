@@ -1,0 +1,1 @@
+"""What a migrated database must be able to answer."""

@@ -1,0 +1,159 @@
+"""Smoke: what a migrated database must be able to answer, asked of the database itself."""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from schemata import config, errors, targets
+from schemata.history import status
+from schemata.migrations import files, migration
+from schemata.pages import pages
+from schemata.postgres import catalog, libpq
+from schemata.report import results
+from schemata.sql import expected_objects
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One question and its answer; `problem` is empty when all is well."""
+
+    group: str
+    name: str
+    problem: str
+    seconds: float
+
+
+def smoke(settings: config.Config, *, url: str = "", junit: str = "") -> results.Table:
+    """Return whether schemas, tables, indexes, history and pages are what the migrations promise. Reads only.
+
+    Only migrations that are recorded as applied promise something; pending ones are a finding of their own.
+    With `junit` the answers are also written to that file, as JUnit XML.
+    """
+    sources = files.read(settings.migrations, settings.schemas)
+    choice = targets.choose(settings, url)
+    with targets.connect(choice) as connection:
+        target = targets.describe(choice, connection)
+        checks = list(_checks(settings, sources, connection))
+    if junit:
+        _write_junit(Path(junit), checks)
+    failed = [check for check in checks if check.problem]
+    groups: dict[str, list[Check]] = {}
+    for check in checks:
+        groups.setdefault(check.group, []).append(check)
+    rows: list[tuple[object, ...]] = [
+        (
+            group,
+            len(items),
+            len([item for item in items if item.problem]),
+            "FAILED" if any(i.problem for i in items) else "ok",
+        )
+        for group, items in groups.items()
+    ]
+    notes = [f"{check.group} {check.name}: {check.problem}" for check in failed]
+    verdict = f"{len(failed)} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
+    return results.Table(
+        f"Target: {target.describe()}\n",
+        ("check", "asked", "failed", "result"),
+        tuple(rows),
+        notes=("", *notes, verdict),
+        ok=not failed,
+        exit_code=errors.NEEDS_PERSON if failed else errors.DONE,
+        facts={
+            "target": dataclasses.asdict(target),
+            "checks": [{**dataclasses.asdict(check), "ok": not check.problem} for check in checks],
+        },
+    )
+
+
+def _checks(
+    settings: config.Config, sources: tuple[migration.Migration, ...], connection: libpq.Connection
+) -> Iterator[Check]:
+    missing = set(catalog.missing_schemas(connection.query, settings.schemas))
+    for schema in settings.schemas:
+        yield Check("schema", schema, "does not exist" if schema in missing else "", 0.0)
+    began = time.monotonic()
+    compared = status.compare(settings, sources, connection.query, full=False)
+    for row in compared.rows:
+        yield Check("history", row.id, "" if row.state in _SETTLED else f"is {row.state}", 0.0)
+    applied = [item for item in sources if item not in compared.pending]
+    promised = expected_objects.promises((item.schema, item.id, item.sql) for item in applied)
+    tables, indexes = catalog.relations(connection.query, settings.schemas)
+    for (schema, name), origin in promised.tables.items():
+        problem = "" if (schema, name) in tables else f"does not exist, although {origin} makes it"
+        yield Check("table", f"{schema}.{name}", problem, time.monotonic() - began)
+    for (schema, name), (table, origin) in promised.indexes.items():
+        yield Check("index", f"{schema}.{name}", _index_problem(indexes, schema, name, table, origin), 0.0)
+    yield from _pages(settings, connection)
+
+
+_SETTLED = ("applied", "baselined", "resolved", "reformatted", "unverified", "ahead")
+
+
+def _index_problem(
+    indexes: dict[tuple[str, str], tuple[str, bool]], schema: str, name: str, table: object, origin: str
+) -> str:
+    found = indexes.get((schema, name))
+    if found is None:
+        on = ".".join(table) if isinstance(table, tuple) else str(table)
+        return f"does not exist on {on}, although {origin} makes it"
+    if isinstance(table, tuple) and found[0] != table[-1]:
+        return f"is an index on {schema}.{found[0]}, but {origin} makes it on {'.'.join(table)}"
+    return "" if found[1] else f"is INVALID: REINDEX INDEX CONCURRENTLY {schema}.{name};"
+
+
+def _pages(settings: config.Config, connection: libpq.Connection) -> Iterator[Check]:
+    if not settings.pages:
+        return
+    parents = catalog.index_parents(connection.query, settings.schemas)
+
+    def explain(question: pages.Question) -> str:
+        connection.query(question.prepare)
+        plan = connection.query(question.explain)[0][0]
+        connection.query(question.deallocate)
+        return str(plan)
+
+    for setting in settings.pages:
+        page = pages.Page(setting.name, setting.table, setting.filter, setting.order, setting.index)
+        began = time.monotonic()
+        problem = _asked(connection, functools.partial(pages.examine, page, explain, parents))
+        if problem and page.index not in problem:
+            problem = f"{problem} (its index: {page.index})"
+        yield Check("page", page.name, problem, time.monotonic() - began)
+
+
+def _asked(connection: libpq.Connection, examine: Callable[[], list[str]]) -> str:
+    connection.query("BEGIN READ ONLY")
+    try:
+        for setting in pages.SETTINGS:
+            connection.query(setting)
+        return "; ".join(examine())
+    except libpq.QueryFailed as error:
+        # What was prepared outlives the transaction, and the next page prepares under the same name.
+        connection.query("ROLLBACK; DEALLOCATE ALL")
+        return str(error).strip()
+    finally:
+        connection.query("ROLLBACK")
+
+
+def _write_junit(path: Path, checks: list[Check]) -> None:
+    failed = [check for check in checks if check.problem]
+    suite = ElementTree.Element(
+        "testsuite", name="smoke", tests=str(len(checks)), failures=str(len(failed)), errors="0", skipped="0"
+    )
+    for check in checks:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=f"smoke.{check.group}", name=check.name, time=f"{check.seconds:.3f}"
+        )
+        if check.problem:
+            ElementTree.SubElement(case, "failure", message=check.problem).text = check.problem
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    try:
+        files.replace(path.absolute(), ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
+    except OSError as error:
+        raise errors.ConfigError(
+            f"{path} cannot be written: {error.strerror}", "Choose another --junit file."
+        ) from error

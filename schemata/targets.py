@@ -1,0 +1,153 @@
+"""Which database a command works on, and whether it may be destructive there."""
+
+import contextlib
+import dataclasses
+import os
+import sys
+from collections.abc import Iterator, Mapping
+
+from schemata import commands, config, errors
+from schemata.postgres import catalog, libpq, urls, waiting
+from schemata.report import progress, results
+from schemata.server.embedded import instance
+
+_LOCAL = ("", "localhost", "127.0.0.1", "::1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A database by its URL, and what chose it."""
+
+    url: str
+    chosen_by: str
+    notes: tuple[str, ...] = ()
+    is_dev: bool = False
+
+
+def on(
+    settings: config.Config,
+    kind: str,
+    speak: progress.Voice,
+    environ: Mapping[str, str] = os.environ,
+) -> config.Config:
+    """Return the settings with the server that the flag names, if it names one; say which server it is and why."""
+    by = "SCHEMATA_SERVER_KIND" if environ.get("SCHEMATA_SERVER_KIND") else "settings"
+    if kind:
+        chosen = config.values.one_of("embedded", "docker", "external")(kind, "--server")
+        # The flag is this command's alone: the next one would look elsewhere.
+        lasting = "" if chosen == settings.server.kind else f"; for every command: export SCHEMATA_SERVER_KIND={chosen}"
+        by = f"--server{lasting}"
+        settings = dataclasses.replace(settings, server=dataclasses.replace(settings.server, kind=chosen))
+    speak.say(f"Server: {settings.server.kind} ({by})")
+    return settings
+
+
+def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = os.environ) -> Choice:
+    """Return the database: --url, else the project's running dev server, else DATABASE_URL.
+
+    With [tool.schemata.server] kind = "external" the dev server is left out; with "docker" the database of the
+    Compose project is the one, whatever DATABASE_URL says.
+    """
+    if url:
+        return _choice(url, "--url")
+    if settings.server.kind == "docker":
+        return Choice(commands.docker.url(settings), "docker", is_dev=True)
+    if settings.server.kind == "embedded":
+        running = instance.find_running(settings.home)
+        if running is not None:
+            return Choice(running.url, "dev server", is_dev=True)
+    if environ.get("DATABASE_URL"):
+        return _choice(environ["DATABASE_URL"], "DATABASE_URL")
+    if settings.server.kind == "embedded":
+        raise errors.NotAvailable(
+            "the dev server is not running, and neither --url nor DATABASE_URL says another database",
+            "Start it: inv dev-up",
+        )
+    raise errors.ConfigError(
+        'the server is "external", but neither --url nor DATABASE_URL says where it is',
+        "export DATABASE_URL=postgresql://user:password@host:5432/database",
+    )
+
+
+def _choice(url: str, chosen_by: str) -> Choice:
+    scheme, mark, _ = url.partition("://")
+    known = scheme.partition("+")[0] in ("postgresql", "postgres") if mark else "=" in url
+    if not known:
+        raise errors.ConfigError(
+            f"{urls.redact(url)!r} ({chosen_by}) is not a PostgreSQL URL",
+            "Write postgresql://user:password@host:5432/database (or host=... dbname=...).",
+        )
+    clean, notes = urls.normalise(url)
+    return Choice(clean, chosen_by, tuple(notes))
+
+
+def describe(choice: Choice, connection: libpq.Connection) -> results.Target:
+    """Return the target as it is printed, asked from the server itself."""
+    database, user, version = catalog.target(connection.query)
+    return results.Target(urls.redact(choice.url), choice.chosen_by, database, user, version)
+
+
+class NoAnswer(errors.NotAvailable):
+    """The server let us in, but did not answer a question."""
+
+    def __init__(self, choice: Choice, failure: Exception) -> None:
+        super().__init__(
+            f"{urls.redact(choice.url)} did not answer: {str(failure).strip()}",
+            "Run again; if it lasts, the server's log says more.",
+        )
+
+
+@contextlib.contextmanager
+def connect(choice: Choice) -> Iterator[libpq.Connection]:
+    """Log in for questions; read-only commands try once, a standby is good enough for them."""
+    with answered(choice), waiting.connect(choice.url, application_name="schemata", accept_standby=True) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def answered(choice: Choice) -> Iterator[None]:
+    """Raise NoAnswer for a question in the block that the server did not answer."""
+    try:
+        yield
+    except (libpq.ConnectionLost, libpq.QueryFailed) as failure:
+        raise NoAnswer(choice, failure) from failure
+
+
+def guard(choice: Choice, target: results.Target, connection: libpq.Connection, *, yes: bool, word: str) -> bool:
+    """Refuse a destructive command on what looks like production unless its database is named by `word`.
+
+    Returns whether a person is still to be asked. Elsewhere, where nobody can be asked, `yes` is needed.
+    """
+    if choice.is_dev:
+        return not (yes or word)
+    name = target.database
+    host = "" if connection.is_socket else str(connection.host)
+    looks = host not in _LOCAL or any(part in f"{host} {name}".lower() for part in ("prod", "live", "primary"))
+    if looks and word != name:
+        raise errors.Error(
+            f"{target.describe()} looks like production (host {host or 'local socket'}, database {name}), "
+            "and this command destroys data",
+            f"If you mean it, say its name: --production {name}",
+        )
+    if not looks and not yes and word != name and not sys.stdin.isatty():
+        raise errors.Error(
+            f"{target.describe()} is not this project's dev server, and this command destroys data",
+            "If you mean it, add --yes.",
+        )
+    return not (yes or word)
+
+
+def ask(text: str, question: str, otherwise: str) -> None:
+    """Show what would be destroyed and ask; end with Interrupted unless the answer is yes.
+
+    Where nobody can be asked, `otherwise` says what to type.
+    """
+    if not sys.stdin.isatty():
+        raise errors.ConfigError(f"nobody can be asked whether to do this:\n{text}", otherwise)
+    print(text, file=sys.stderr)
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise errors.Interrupted("Nothing was changed.", exit_code=errors.NEEDS_PERSON)
