@@ -13,7 +13,7 @@ from pathlib import Path
 import measure
 import place as places
 import tables
-from place import Place
+from place import Position
 
 #: The promise, of fifty on two cores.
 _MOST = 3.0
@@ -21,12 +21,12 @@ _BARE = measure.Command((sys.executable, "-c", "pass"))
 _COLUMNS = ("platform's migrations, empty database", "median", "fastest", "slowest")
 
 
-def crowds(place: Place, rounds: int, sizes: list[int]) -> list[tables.Section]:
+def crowds(place: Position, rounds: int, sizes: list[int]) -> list[tables.Section]:
     """Measure so many boots of the platform at once, in turns with bare interpreters; every boot must end well."""
     return [_crowd(place, rounds, count) for count in sizes]
 
 
-def _crowd(place: Place, rounds: int, count: int) -> tables.Section:
+def _crowd(place: Position, rounds: int, count: int) -> tables.Section:
     project = _platform(place.folder / "platform")
     seconds: dict[str, list[float]] = {name: [] for name in ("one", "all", "bare one", "bare all")}
     for number in range(-1, rounds):
@@ -70,7 +70,7 @@ def _platform(folder: Path) -> Path:
     return folder
 
 
-def _boots(place: Place, project: Path, count: int) -> float:
+def _boots(place: Position, project: Path, count: int) -> float:
     url = place.database()
     boot = places.boot(project, url)
     crowd = measure.crowd(measure.Command((*boot.words, "financial-svc"), boot.environment, boot.folder), count)

@@ -8,7 +8,7 @@ from pathlib import Path
 import measure
 import place as places
 import tables
-from place import Place
+from place import Position
 
 _COLUMNS = ("whole process", "median", "fastest", "slowest", "× psql")
 #: Makes a tool's command out of a database's URL.
@@ -20,7 +20,7 @@ _ALL_PEERS = 1000
 class Fresh(measure.Contender):
     """A deploy into a database that is made before each time, checked and dropped after it."""
 
-    def __init__(self, name: str, place: Place, count: int, command: Deployer) -> None:
+    def __init__(self, name: str, place: Position, count: int, command: Deployer) -> None:
         super().__init__(name, self._deploy, self._prepare)
         self._place = place
         self._count = count
@@ -38,7 +38,7 @@ class Fresh(measure.Contender):
         return seconds
 
 
-def apply(place: Place, rounds: int, sizes: list[int]) -> list[tables.Section]:
+def apply(place: Position, rounds: int, sizes: list[int]) -> list[tables.Section]:
     """Measure fresh deploys of each size; beyond a thousand only by us and by psql."""
     sections = []
     for count in sizes:
@@ -61,7 +61,7 @@ def apply(place: Place, rounds: int, sizes: list[int]) -> list[tables.Section]:
     return sections
 
 
-def _deploys(place: Place, count: int, *, peers: bool) -> dict[str, Fresh]:
+def _deploys(place: Position, count: int, *, peers: bool) -> dict[str, Fresh]:
     ours, script = place.sources("sealed", count), place.sources("psql", count)
     found = {
         "psql": Fresh(
@@ -87,7 +87,7 @@ def _deploys(place: Place, count: int, *, peers: bool) -> dict[str, Fresh]:
     return found
 
 
-def deployers(place: Place, rounds: int, sizes: list[int], people: int = 20) -> list[tables.Section]:
+def deployers(place: Position, rounds: int, sizes: list[int], people: int = 20) -> list[tables.Section]:
     """Measure twenty deployers at once on a fresh database, and twenty starts on an up-to-date one."""
     rows: list[tuple[str, ...]] = []
     goals: list[tables.Goal] = []
@@ -129,7 +129,7 @@ def _dbmate_up(folder: Path, url: str) -> measure.Command:
 
 
 def _crowds(
-    place: Place,
+    place: Position,
     commands: dict[str, Deployer],
     turns: int,
     people: int,
@@ -166,7 +166,7 @@ def _crowds(
     return {item.name: (item, least[item.name]) for item in contenders}
 
 
-def memory(place: Place, rounds: int, sizes: list[int]) -> list[tables.Section]:
+def memory(place: Position, rounds: int, sizes: list[int]) -> list[tables.Section]:
     """Measure the most memory that a deploy holds, against a process that only connects by psycopg."""
     code = "import os, psycopg; psycopg.connect(os.environ['DATABASE_URL']).execute('SELECT 1').fetchone()"
     parts = {

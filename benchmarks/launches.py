@@ -10,7 +10,7 @@ import measure
 import place as places
 import tables
 import workload
-from place import Place
+from place import Position
 
 from schemata.server.embedded import data_directory, os_user
 
@@ -30,7 +30,7 @@ _STOP = (
 class Launch:
     """The ways to a running server, each on a folder of its own on the same disk."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Position) -> None:
         self._place = place
         self._account = os_user.choose(place.folder)
         self._home = place.folder / "home" / ".schemata"
@@ -117,7 +117,7 @@ class Launch:
         return measure.Command((sys.executable, "-c", code, *words), {"PYTHONPATH": str(measure.REPOSITORY)})
 
 
-def server(place: Place, rounds: int, sizes: list[int]) -> list[tables.Section]:
+def server(place: Position, rounds: int, sizes: list[int]) -> list[tables.Section]:
     """Measure the first start, later starts, and the start with nothing to do."""
     launch = Launch(place)
     bare = measure.Contender("initdb, then pg_ctl -w start", launch.bare, launch.settle)
@@ -147,7 +147,7 @@ def server(place: Place, rounds: int, sizes: list[int]) -> list[tables.Section]:
     return [found, _up(place, rounds)]
 
 
-def _up(place: Place, rounds: int) -> tables.Section:
+def _up(place: Position, rounds: int) -> tables.Section:
     project = workload.project(place.folder / "up", 20)
     environment = {"XDG_CACHE_HOME": str(place.folder / "cache")}
     up, listing, down = (

@@ -67,7 +67,7 @@ class Contender:
         return statistics.median(self.seconds)
 
 
-def race(contenders: Sequence[Contender], rounds: int, *, warm: bool = True, say: bool = True) -> None:
+def race(contenders: Sequence[Contender], rounds: int, *, warm: bool = True, info: bool = True) -> None:
     """Run every contender once a round, in turns of who begins; `warm` adds an unmeasured first round."""
     for number in range(-1 if warm else 0, rounds):
         shift = number % len(contenders)
@@ -76,7 +76,7 @@ def race(contenders: Sequence[Contender], rounds: int, *, warm: bool = True, say
             seconds = contender.run()
             if number >= 0:
                 contender.seconds.append(seconds)
-            if say:
+            if info:
                 print(f"  {contender.name}: {seconds * 1000:.0f} ms", file=sys.stderr)
 
 

@@ -16,7 +16,7 @@ from schemata.server.embedded import binaries, instance
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
-class Place:
+class Position:
     """A server with a template of four empty schemas, and a folder for files."""
 
     def __init__(self, server: instance.Server, found: binaries.Binaries, folder: Path) -> None:
@@ -86,7 +86,7 @@ def _ours(url: str) -> dict[str, str]:
     return {"PYTHONPATH": str(measure.REPOSITORY), **({"DATABASE_URL": url} if url else {})}
 
 
-def psql(place: Place, url: str, *words: str) -> measure.Command:
+def psql(place: Position, url: str, *words: str) -> measure.Command:
     """Return psql with our options and these."""
     return measure.Command((str(place.found.program("psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1", *words, url))
 

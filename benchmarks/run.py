@@ -22,11 +22,11 @@ import launches
 import measure
 import starts
 import tables
-from place import Place
+from place import Position
 
 from schemata.server.embedded import binaries, instance
 
-PARTS: dict[str, Callable[[Place, int, list[int]], list[tables.Section]]] = {
+PARTS: dict[str, Callable[[Position, int, list[int]], list[tables.Section]]] = {
     "noop": starts.noop,
     "apply": deploys.apply,
     "deployers": deploys.deployers,
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
         server = stack.enter_context(instance.temporary(found))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="schemata-bench-")))
         folder.chmod(0o755)  # servers of a root caller run as another user
-        place = Place(server, found, folder)
+        place = Position(server, found, folder)
         for part in options.parts or PARTS:
             sizes = [int(size) for size in options.sizes.split(",")] if options.sizes else SIZES[part][options.quick]
             print(f"{part}: {sizes or ''}", file=sys.stderr)

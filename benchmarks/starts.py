@@ -8,7 +8,7 @@ import place as places
 import psycopg
 import tables
 import workload
-from place import Place
+from place import Position
 
 _SELECT = (
     "import os, psycopg\nwith psycopg.connect(os.environ['DATABASE_URL']) as c: c.execute('SELECT 1').fetchone()\n"
@@ -18,7 +18,7 @@ _PROMISED = 1000
 _COLUMNS = ("whole process", "median", "fastest", "slowest", "× psql")
 
 
-def recorded(place: Place, count: int) -> str:
+def recorded(place: Position, count: int) -> str:
     """Return a database in which our history says that everything is applied, and dbmate's and alembic's too.
 
     The rows are written without running the migrations: no contender looks at the tables themselves.
@@ -38,7 +38,7 @@ def recorded(place: Place, count: int) -> str:
     return url
 
 
-def noop(place: Place, rounds: int, sizes: list[int]) -> list[tables.Section]:
+def noop(place: Position, rounds: int, sizes: list[int]) -> list[tables.Section]:
     """Measure a start with nothing pending, for each number of applied migrations, and whether it stays flat."""
     sections = []
     urls = {}
@@ -66,7 +66,7 @@ def noop(place: Place, rounds: int, sizes: list[int]) -> list[tables.Section]:
     return sections
 
 
-def _noop_contenders(place: Place, url: str, count: int) -> dict[str, measure.Contender]:
+def _noop_contenders(place: Position, url: str, count: int) -> dict[str, measure.Contender]:
     environment = {"DATABASE_URL": url}
     ours, sealed = place.sources("ours", count), place.sources("sealed", count)
     commands = {
@@ -88,7 +88,7 @@ def _noop_contenders(place: Place, url: str, count: int) -> dict[str, measure.Co
     return {key: measure.Contender(name, command.run) for key, (name, command) in commands.items()}
 
 
-def _flatness(place: Place, urls: dict[int, str], rounds: int) -> tables.Section:
+def _flatness(place: Position, urls: dict[int, str], rounds: int) -> tables.Section:
     few, many = min(urls), max(urls)
     found = {
         (kind, count): measure.Contender(
@@ -110,7 +110,7 @@ def _flatness(place: Place, urls: dict[int, str], rounds: int) -> tables.Section
     return tables.Section("Nothing to do: what more migrations cost", columns, rows, goals if many >= _PROMISED else ())
 
 
-def status(place: Place, rounds: int, sizes: list[int]) -> list[tables.Section]:
+def status(place: Position, rounds: int, sizes: list[int]) -> list[tables.Section]:
     """Measure the status, which compares every checksum, against what peers call it."""
     sections = []
     for count in sizes:

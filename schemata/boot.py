@@ -106,12 +106,12 @@ def project_root() -> str:
 class Start:
     """One start: its options, its project, and what it learned of the database so far."""
 
-    __slots__ = ("_tree", "answer", "build", "journal", "major", "options", "raw_url", "root")
+    __slots__ = ("_tree", "answer", "build", "lines", "major", "options", "raw_url", "root")
 
-    def __init__(self, options: Options, root: str, lines: log.Journal) -> None:
+    def __init__(self, options: Options, root: str, lines: log.Log) -> None:
         self.options = options
         self.root = root
-        self.journal = lines
+        self.lines = lines
         self.raw_url = options.url or os.environ.get("DATABASE_URL", "")
         self._tree: start.Tree | None = None
         self.build = up_to_date.build(root) or self.tree().build
@@ -137,12 +137,14 @@ class Start:
 
             self.raw_url, is_dev = start.target(self.tree(), self.raw_url)
             may_create = may_create or is_dev
-        door = connect.Door(urls.normalise(self.raw_url)[0], up_to_date.rests(self.build.settings), self.journal.say)
-        self._migrate(door, may_create)
+        connector = connect.Connector(
+            urls.normalise(self.raw_url)[0], up_to_date.retry_delays(self.build.settings), self.lines.info
+        )
+        self._migrate(connector, may_create)
         with_client = self.build.settings.get("client_services", "").split(",")
         if self.options.service and self.options.service in with_client and not self.options.until:
-            self._generate(door)
-        self.journal.ready(self.answer.last if self.answer else "")
+            self._generate(connector)
+        self.lines.ready(self.answer.last if self.answer else "")
 
     def _check_service(self) -> None:
         """Refuse a slip: a service under another name would start on whatever client is there."""
@@ -154,86 +156,88 @@ class Start:
 
             start.refuse(self.options.service, known.split(","))
 
-    def _migrate(self, door: connect.Door, may_create: bool) -> None:
+    def _migrate(self, connector: connect.Connector, may_create: bool) -> None:
         wait_only, until = self.options.wait_only, self.options.until
         deadline = time.monotonic() + up_to_date.patience(self.build.settings)
         began = 0.0
         while True:
-            connection, self.answer = door.reach(
+            connection, self.answer = connector.connect(
                 self.build, standby_will_do=wait_only, create=may_create and not wait_only, database_may_come=wait_only
             )
             try:
                 self.major = connection.server_version // 10000
                 done = up_to_date.up_to_date(self.answer, self.build) and not until
                 if began and done:
-                    self.journal.phase("migrate", began, "somebody else migrated")
-                elif not began and (door.tries > 1 or not done):
-                    self.journal.phase("wait", self.journal.started, "the database answers")
+                    self.lines.phase("migrate", began, "somebody else migrated")
+                elif not began and (connector.tries > 1 or not done):
+                    self.lines.phase("wait", self.lines.started, "the database answers")
                 if done:
                     return
                 began = began or time.time()
                 if wait_only or until:
                     connection.close()
-                elif self._is_another_at_it(connection, door, deadline):
+                elif self._is_another_at_it(connection, connector, deadline):
                     continue
-                self._work(connection, door)
+                self._work(connection, connector)
                 return
             finally:
                 connection.close()
 
-    def _is_another_at_it(self, connection: libpq.Connection, door: connect.Door, deadline: float) -> bool:
+    def _is_another_at_it(self, connection: libpq.Connection, connector: connect.Connector, deadline: float) -> bool:
         """Wait at the gate; True when there is to be looked again, False when the work is ours."""
         try:
-            ours = up_to_date.pass_gate(connection, self.build, deadline)
+            ours = up_to_date.await_turn(connection, self.build, deadline)
         except libpq.QueryFailed:
             return False  # the whole engine says what it is
         except libpq.ConnectionLost:
-            return door.rest()
+            return connector.pause()
         if ours is None:
             # Not all of a crowd in the same moment.
             connection.close()
             time.sleep(0.75 + os.getpid() % 50 / 100)
         return not ours
 
-    def _work(self, connection: libpq.Connection, door: connect.Door) -> None:
+    def _work(self, connection: libpq.Connection, connector: connect.Connector) -> None:
         # This much reads the files; the whole engine, psycopg and the parser, comes only behind the gate.
         from schemata.entrypoint import start
 
         _in_c.clear()
         try:
             start.run(
-                self.tree(), self.raw_url, door, self.options.until, self.journal, wait_only=self.options.wait_only
+                self.tree(), self.raw_url, connector, self.options.until, self.lines, wait_only=self.options.wait_only
             )
         finally:
-            up_to_date.open_gate(connection)
+            up_to_date.end_turn(connection)
         _in_c.append(True)
         try:
             self.answer = up_to_date.ask(connection, self.build.settings["history"])
         except (libpq.ConnectionLost, libpq.QueryFailed):
-            again, self.answer = door.reach(self.build, standby_will_do=True, create=False, database_may_come=False)
+            again, self.answer = connector.connect(
+                self.build, standby_will_do=True, create=False, database_may_come=False
+            )
             self.major = again.server_version // 10000
             again.close()
 
-    def _generate(self, door: connect.Door) -> None:
+    def _generate(self, connector: connect.Connector) -> None:
         """Have the typed client generated where the one that is there does not fit, and put it first in the path."""
         # Imported here: it is for the services that have a client.
         from schemata.client import location
 
-        places = location.Places(self.root, self.build.settings)
+        locations = location.Locations(self.root, self.build.settings)
         if self.answer is None:
             return
-        folder, stale = places.choose(self.answer, self.build, self.major)
+        folder, stale = locations.choose(self.answer, self.build, self.major)
         if stale:
             from schemata.entrypoint import start  # late: most starts need none of it
 
             began = time.time()
-            self.journal.say(f"generating the typed client in {folder}: {stale}")
+            self.lines.info(f"generating the typed client in {folder}: {stale}")
             _in_c.clear()
             folder = start.generate(
-                self.root, places.targets, self.options.service, self.raw_url, self.journal.format, door
+                self.root, locations.targets, self.options.service, self.raw_url, self.lines.format, connector
             )
             _in_c.append(True)
-            self.journal.phase("generate", began, "generated the typed client")
+            self.lines.phase("generate", began, "generated the typed client")
         location.first_on_path(folder)
 
 
@@ -289,7 +293,7 @@ def main(arguments: "list[str]") -> int:
     if "--help" in arguments[: _end_of_options(arguments)] or "-h" in arguments[: _end_of_options(arguments)]:
         print(USAGE, end="")
         return errors.DONE
-    lines = log.Journal(os.environ.get("SCHEMATA_LOG_FORMAT", ""), "", started)
+    lines = log.Log(os.environ.get("SCHEMATA_LOG_FORMAT", ""), "", started)
     try:
         options = parse(arguments)
         lines.service = options.service
@@ -307,7 +311,7 @@ def main(arguments: "list[str]") -> int:
         return errors.INTERRUPTED
     except SystemExit as end:
         if end.code == errors.TERMINATED:
-            lines.say("stopped by SIGTERM before it was ready", "stopped")
+            lines.info("stopped by SIGTERM before it was ready", "stopped")
         raise
     return errors.DONE
 

@@ -18,7 +18,7 @@ _LEAST_FREE = 1 << 30  # bytes; an embedded server takes about 50 MB, its WAL up
 Row = tuple[str, str, str, str]
 
 
-def examine(speak: progress.Voice = progress.SILENT) -> results.Table:
+def examine(reporter: progress.Reporter = progress.SILENT) -> results.Table:
     """Return one row a thing that Schemata needs or can use. Changes nothing; does not fail where others would."""
     rows: list[Row] = [_python(), _libpq()]
     settings: config.Config | None = None
@@ -84,7 +84,7 @@ def _binaries(settings: config.Config) -> Row:
 
     major = int(settings.server.version.partition(".")[0]) if settings.server.version else None
     try:
-        found = binaries.find(major, os.environ.get("SCHEMATA_PG_BIN"), settings.home)
+        found = binaries.find(major, os.environ.get("SCHEMATA_PG_BIN"), settings.state_dir)
     except errors.NotAvailable as error:
         state = "FAILED" if settings.server.kind == "embedded" else "missing"
         return ("PostgreSQL", state, error.message.partition("\n")[0], error.hint)
@@ -96,9 +96,9 @@ def _server(settings: config.Config) -> Row:
         return ("dev server", "-", "external: DATABASE_URL says where it is", "")
     if settings.server.kind == "docker":
         return ("dev server", "-", f"docker: {settings.compose.file} describes it", "")
-    running = instance.find_running(settings.home)
+    running = instance.find_running(settings.state_dir)
     if running is None:
-        return ("dev server", "stopped", str(settings.home), "inv dev-up")
+        return ("dev server", "stopped", str(settings.state_dir), "inv dev-up")
     return ("dev server", "ok", f"PostgreSQL {running.version} on port {running.port}", "")
 
 

@@ -37,8 +37,8 @@ def build(root: str = "") -> up_to_date.Build:
 
     Reads the manifest of a sealed build, else the migration files. Raises errors.Error for a broken project.
     """
-    place = root or boot.project_root()
-    return up_to_date.build(place) or commands.start.survey(place).build
+    folder = root or boot.project_root()
+    return up_to_date.build(folder) or commands.start.survey(folder).build
 
 
 def question(build_: up_to_date.Build) -> str:
@@ -68,8 +68,8 @@ def judge(build_: up_to_date.Build, row: "tuple[str | None, ...] | None") -> Ver
     if there > own:
         if comparison.within(revision, accepts):
             return verdict()
-        said = f"accepts {accepts}" if accepts else "accepts none but its own"
-        return verdict(f"the database is at {revision}, after this build's {build_.last}, which {said}")
+        range_ = f"accepts {accepts}" if accepts else "accepts none but its own"
+        return verdict(f"the database is at {revision}, after this build's {build_.last}, which {range_}")
     if there < own:
         return verdict(f"the database is at {revision}; this build needs {build_.last}")
     return verdict(f"the migrations before {revision} are not the ones of this build; `inv migrate-status` says more")

@@ -27,7 +27,7 @@ class Choice:
 def on(
     settings: config.Config,
     kind: str,
-    speak: progress.Voice,
+    reporter: progress.Reporter,
     environ: Mapping[str, str] = os.environ,
 ) -> config.Config:
     """Return the settings with the server that the flag names, if it names one; say which server it is and why."""
@@ -38,7 +38,7 @@ def on(
         lasting = "" if chosen == settings.server.kind else f"; for every command: export SCHEMATA_SERVER_KIND={chosen}"
         by = f"--server{lasting}"
         settings = dataclasses.replace(settings, server=dataclasses.replace(settings.server, kind=chosen))
-    speak.say(f"Server: {settings.server.kind} ({by})")
+    reporter.info(f"Server: {settings.server.kind} ({by})")
     return settings
 
 
@@ -53,7 +53,7 @@ def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = 
     if settings.server.kind == "docker":
         return Choice(commands.docker.url(settings), "docker", is_dev=True)
     if settings.server.kind == "embedded":
-        running = instance.find_running(settings.home)
+        running = instance.find_running(settings.state_dir)
         if running is not None:
             return Choice(running.url, "dev server", is_dev=True)
     if environ.get("DATABASE_URL"):

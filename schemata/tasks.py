@@ -88,7 +88,7 @@ def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     try:
         if kwargs.get("url") == "":
             raise errors.ConfigError("--url is empty", "Is the variable set that it is made of?")
-        result = function(speaker.voice(), *args, **kwargs)
+        result = function(speaker.reporter(), *args, **kwargs)
     except BrokenPipeError:
         _quiet()
         result = None
@@ -143,7 +143,7 @@ def _seconds(text: str, flag: str) -> float | None:
     json=_JSON,
 )
 def dev_up(
-    speak: Any,
+    reporter: Any,
     server: str = "",
     services: str = "",
     no_services: bool = False,
@@ -153,19 +153,19 @@ def dev_up(
 ) -> Any:
     """Start server and services; migrate the database."""
     return commands.development.up(
-        commands.targets.on(config.load(), server, speak),
+        commands.targets.on(config.load(), server, reporter),
         unsafe=unsafe,
         services=services,
         no_services=no_services,
         restart=restart,
-        speak=speak,
+        reporter=reporter,
     )
 
 
 @task(server=_SERVER, json=_JSON)
-def dev_down(speak: Any, server: str = "", json: bool = False) -> Any:
+def dev_down(reporter: Any, server: str = "", json: bool = False) -> Any:
     """Stop services and server; keep the data."""
-    return commands.development.down(commands.targets.on(config.load(), server, speak), speak=speak)
+    return commands.development.down(commands.targets.on(config.load(), server, reporter), reporter=reporter)
 
 
 @task(
@@ -174,10 +174,10 @@ def dev_down(speak: Any, server: str = "", json: bool = False) -> Any:
     production="The database's name, where it looks like production.",
     json=_JSON,
 )
-def dev_down_clean(speak: Any, server: str = "", yes: bool = False, production: str = "", json: bool = False) -> Any:
+def dev_down_clean(reporter: Any, server: str = "", yes: bool = False, production: str = "", json: bool = False) -> Any:
     """Stop services and server; delete the data."""
     return commands.development.clean(
-        commands.targets.on(config.load(), server, speak), yes=yes, production=production, speak=speak
+        commands.targets.on(config.load(), server, reporter), yes=yes, production=production, reporter=reporter
     )
 
 
@@ -192,7 +192,7 @@ def dev_down_clean(speak: Any, server: str = "", yes: bool = False, production: 
     json=_JSON,
 )
 def migrate(
-    speak: Any,
+    reporter: Any,
     url: str | None = None,
     schema: str = "",
     to: str = "",
@@ -212,7 +212,7 @@ def migrate(
         lock_wait=_seconds(lock_wait, "--lock-wait"),
         allow_out_of_order=allow_out_of_order,
         create_database=create_database,
-        speak=speak,
+        reporter=reporter,
     )
 
 
@@ -224,7 +224,7 @@ def migrate(
     json=_JSON,
 )
 def migrate_status(
-    speak: Any,
+    reporter: Any,
     url: str | None = None,
     schema: str = "",
     check: bool = False,
@@ -236,15 +236,15 @@ def migrate_status(
 
 
 @task(schema="The schema it belongs to.", name="What it does, such as create_invoices.", json=_JSON)
-def migrate_new(speak: Any, schema: str = "", name: str = "", json: bool = False) -> Any:
+def migrate_new(reporter: Any, schema: str = "", name: str = "", json: bool = False) -> Any:
     """Write an empty migration and its rollback."""
     return commands.authoring.new(config.load(), schema=schema, name=name)
 
 
 @task(url=_URL, through="The last migration that the database already has.", json=_JSON)
-def migrate_baseline(speak: Any, through: str = "", url: str | None = None, json: bool = False) -> Any:
+def migrate_baseline(reporter: Any, through: str = "", url: str | None = None, json: bool = False) -> Any:
     """Record migrations as applied without running them."""
-    return commands.repair.baseline(config.load(), through=through, url=url or "", speak=speak)
+    return commands.repair.baseline(config.load(), through=through, url=url or "", reporter=reporter)
 
 
 @task(
@@ -255,7 +255,7 @@ def migrate_baseline(speak: Any, through: str = "", url: str | None = None, json
     json=_JSON,
 )
 def migrate_resolve(
-    speak: Any,
+    reporter: Any,
     migration: str,
     applied: bool = False,
     rolled_back: bool = False,
@@ -264,12 +264,12 @@ def migrate_resolve(
 ) -> Any:
     """Say what became of an interrupted migration."""
     return commands.repair.resolve(
-        config.load(), migration, applied=applied, rolled_back=rolled_back, url=url or "", speak=speak
+        config.load(), migration, applied=applied, rolled_back=rolled_back, url=url or "", reporter=reporter
     )
 
 
 @task(migration="Only this migration (default: every one that is out of order).", url=_URL, json=_JSON)
-def migrate_restamp(speak: Any, migration: str = "", url: str | None = None, json: bool = False) -> Any:
+def migrate_restamp(reporter: Any, migration: str = "", url: str | None = None, json: bool = False) -> Any:
     """Give pending out-of-order migrations a new time."""
     return commands.authoring.restamp(config.load(), migration, url=url or "")
 
@@ -285,7 +285,7 @@ def migrate_restamp(speak: Any, migration: str = "", url: str | None = None, jso
     json=_JSON,
 )
 def rollback(
-    speak: Any,
+    reporter: Any,
     to: str = "",
     steps: str = "",
     dry_run: bool = False,
@@ -305,18 +305,18 @@ def rollback(
         production=production,
         lock_wait=_seconds(lock_wait, "--lock-wait"),
         url=url or "",
-        speak=speak,
+        reporter=reporter,
     )
 
 
 @task(url=_URL, junit="Also write JUnit XML to this file.", json=_JSON)
-def smoke(speak: Any, url: str | None = None, junit: str = "", json: bool = False) -> Any:
+def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = False) -> Any:
     """Ask the migrated database what it must be able to answer."""
     return commands.smoke.smoke(config.load(), url=url or "", junit=junit)
 
 
 @task(url=_URL, command="Run this SQL and end.", file="Run this file and end.")
-def psql(speak: Any, url: str | None = None, command: str = "", file: str = "") -> Any:
+def psql(reporter: Any, url: str | None = None, command: str = "", file: str = "") -> Any:
     """Open psql on the database."""
     return commands.development.psql(config.load(), url=url or "", command=command, file=file)
 
@@ -328,10 +328,10 @@ def psql(speak: Any, url: str | None = None, command: str = "", file: str = "") 
     follow="Go on printing as lines are written.",
     lines="How many lines to begin with.",
 )
-def logs(speak: Any, service: str | None = None, server: str = "", follow: bool = False, lines: str = "50") -> Any:
+def logs(reporter: Any, service: str | None = None, server: str = "", follow: bool = False, lines: str = "50") -> Any:
     """Print the log of a service, or of the server."""
     return commands.development.logs(
-        commands.targets.on(config.load(), server, speak),
+        commands.targets.on(config.load(), server, reporter),
         service or "",
         follow=follow,
         lines=_count(lines, "--lines"),
@@ -339,21 +339,21 @@ def logs(speak: Any, service: str | None = None, server: str = "", follow: bool 
 
 
 @task(check="Only tell whether the manifest is up to date (exit 1 if not).", json=_JSON)
-def seal(speak: Any, check: bool = False, json: bool = False) -> Any:
+def seal(reporter: Any, check: bool = False, json: bool = False) -> Any:
     """Write migrations/manifest for an image."""
     return commands.authoring.seal(config.load(), check=check)
 
 
 @task(url=_URL, check="Only tell whether the client is up to date (exit 1 if not).", json=_JSON)
-def generate(speak: Any, url: str | None = None, check: bool = False, json: bool = False) -> Any:
+def generate(reporter: Any, url: str | None = None, check: bool = False, json: bool = False) -> Any:
     """Write the typed client from the database."""
-    return commands.generate.generate(config.load(), url=url or "", check=check, speak=speak)
+    return commands.generate.generate(config.load(), url=url or "", check=check, reporter=reporter)
 
 
 @task(json=_JSON)
-def doctor(speak: Any, json: bool = False) -> Any:
+def doctor(reporter: Any, json: bool = False) -> Any:
     """Show what this machine has, lacks, and what to type."""
-    return commands.doctor.examine(speak)
+    return commands.doctor.examine(reporter)
 
 
 namespace = collection.Collection(

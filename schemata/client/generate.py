@@ -98,8 +98,8 @@ def generate(
     url: str = "",
     check: bool = False,
     into: Path | None = None,
-    speak: progress.Voice = progress.SILENT,
-) -> results.Said:
+    reporter: progress.Reporter = progress.SILENT,
+) -> results.Message:
     """Write the typed client of a migrated database into [tool.schemata.client] folder (or `into`).
 
     The package is replaced whole, and only when something differs; a failure leaves the old one. What was not
@@ -118,7 +118,7 @@ def generate(
     with targets.connect(choice) as connection:
         accepted = _refuse_others(settings, connection)
         if accepted:
-            speak.say(accepted)
+            reporter.info(accepted)
         migrations = tables.History(settings.history_schema).read(connection.query).head.digest
         structure = catalog.structure(connection.query, schemas)
         major = connection.server_version // 10000
@@ -128,7 +128,7 @@ def generate(
             stale = stamps.stale(before, major, migrations, structure, list(schemas))
             if stale:
                 return _stale(folder, [stale], facts)
-            return results.Said(f"{folder} is what the database gives.", facts=facts)
+            return results.Message(f"{folder} is what the database gives.", facts=facts)
         made = _modules(choice.url, schemas, package)
         if catalog.structure(connection.query, schemas) != structure:
             raise errors.Busy("the structure changed while the client was generated", "Nothing was written. Run again.")
@@ -136,13 +136,13 @@ def generate(
         differ = _differences(found, made)
         if differ:
             return _stale(folder, differ, facts)
-        return results.Said(f"{folder} is what the database gives.", facts=facts)
+        return results.Message(f"{folder} is what the database gives.", facts=facts)
     made[stamps.FILE] = stamps.Stamp(major, migrations, structure, _content(made)).text()
     if found == made:
-        return results.Said(f"{folder} is already what the database gives.", facts={**facts, "written": False})
+        return results.Message(f"{folder} is already what the database gives.", facts={**facts, "written": False})
     wanted = functools.partial(stamps.stale, major=major, migrations=migrations, structure_=structure, names=[*schemas])
     _replace(folder, made, lambda stamp: into is not None and not wanted(stamp))
-    return results.Said(
+    return results.Message(
         f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''}).",
         facts={**facts, "written": True},
     )
@@ -159,17 +159,17 @@ def main(arguments: Sequence[str]) -> int:
 
     signal.signal(signal.SIGTERM, terminated)
     root, service, folder, *beside = arguments
-    lines = log.Journal(os.environ.get("SCHEMATA_LOG_FORMAT", "text"), service, time.time())
+    lines = log.Log(os.environ.get("SCHEMATA_LOG_FORMAT", "text"), service, time.time())
     try:
         settings = dataclasses.replace(config.load(Path(root)), server=config.Server(kind="external"))
-        speak = progress.Voice(lines.say, progress.SILENT.step)
+        reporter = progress.Reporter(lines.info, progress.SILENT.step)
         try:
-            generate(settings, into=Path(folder), speak=speak)
+            generate(settings, into=Path(folder), reporter=reporter)
         except ClientNotWritable as error:
             if not error.taken or not beside:
                 raise
-            lines.say(f"{folder}/{settings.client.package} is another user's; generating in {beside[0]}")
-            generate(settings, into=Path(beside[0]), speak=speak)
+            lines.info(f"{folder}/{settings.client.package} is another user's; generating in {beside[0]}")
+            generate(settings, into=Path(beside[0]), reporter=reporter)
             return location.BESIDE
     except errors.Error as error:
         lines.failed(type(error).__name__, error.message, error.hint, error.exit_code)
@@ -275,8 +275,8 @@ def _differences(found: Mapping[str, str], made: Mapping[str, str]) -> list[str]
     ]
 
 
-def _stale(folder: Path, differ: list[str], facts: Mapping[str, object]) -> results.Said:
-    return results.Said(
+def _stale(folder: Path, differ: list[str], facts: Mapping[str, object]) -> results.Message:
+    return results.Message(
         f"{folder} is stale: {'; '.join(differ)}.\nWrite it again: inv generate",
         ok=False,
         exit_code=errors.NEEDS_PERSON,

@@ -13,14 +13,14 @@ from schemata.migrations import revision
 BESIDE = 75
 
 
-class Places:
+class Locations:
     """The folders that may hold the client: the build's own, and the one for what a start generates.
 
     The latter may be shared by replicas with different UIDs, in a sticky folder as /tmp is one: there nobody
     can replace what another one left. So it may hold one more, of this UID's own: `beside`.
     """
 
-    __slots__ = ("beside", "own", "package", "schemas", "spare")
+    __slots__ = ("beside", "fallback", "own", "package", "schemas")
 
     def __init__(self, root: str, settings: "dict[str, str]") -> None:
         def setting(name: str) -> str:
@@ -29,13 +29,13 @@ class Places:
         self.package = setting("package")
         self.schemas = (setting("schemas") or settings["schemas"]).split(",")
         self.own = os.path.join(root, setting("folder"))
-        self.spare = os.environ.get("SCHEMATA_CLIENT_DIR", "")
-        self.beside = os.path.join(os.path.abspath(self.spare), f"uid-{os.geteuid()}") if self.spare else ""
+        self.fallback = os.environ.get("SCHEMATA_CLIENT_DIR", "")
+        self.beside = os.path.join(os.path.abspath(self.fallback), f"uid-{os.geteuid()}") if self.fallback else ""
 
     @property
     def targets(self) -> "list[str]":
         """Return where a start generates: the folder, and another one for when somebody else's client is there."""
-        return [os.path.abspath(self.spare), self.beside] if self.spare else [os.path.abspath(self.own)]
+        return [os.path.abspath(self.fallback), self.beside] if self.fallback else [os.path.abspath(self.own)]
 
     def choose(self, answer: up_to_date.Answer, build: up_to_date.Build, major: int) -> "tuple[str, str]":
         """Return the folder whose client is to be used and why it is stale; the reason is empty when it fits.
@@ -48,7 +48,7 @@ class Places:
             return self.own, ""
         structure = stamps.structure(answer.structure)
         why = ""
-        for folder in filter(None, (self.beside, self.spare, self.own)):
+        for folder in filter(None, (self.beside, self.fallback, self.own)):
             stamp = own if folder == self.own else self._stamp(folder)
             stale = stamps.stale(stamp, major, answer.digest, structure, self.schemas)
             if not stale:

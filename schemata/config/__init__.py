@@ -136,7 +136,7 @@ class Config:
     pages: tuple[Page, ...] = ()
 
     @property
-    def home(self) -> Path:
+    def state_dir(self) -> Path:
         """Return the folder of what this project's commands remember: the dev server, logs, caches."""
         return self.root / ".schemata"
 

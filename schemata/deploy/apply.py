@@ -59,7 +59,7 @@ def apply(
     if item.transactional:
         ran = _whole(deploy, item, script, record, durable=durable, direction="apply")
     else:
-        ran = _stepwise(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
+        ran = _nontransactional(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
     return results.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
 
 
@@ -103,14 +103,14 @@ def apply_batch(
         )
         items.append(batches.Item(deploy.script(item, heads[-2]), count, record))
     message = batches.compose(deploy.session, items, deploy.budget, last_is_durable=not then)
-    deploy.eyes.begin()
+    deploy.monitor.begin()
     try:
         seconds = batches.send(deploy.session, message, lambda: _prefetch(deploy, then[: batches.MOST]))
     except KeyboardInterrupt:
         _remember_of(deploy, group)
         raise
     finally:
-        deploy.eyes.end()
+        deploy.monitor.end()
     reached = heads[len(seconds)]
     if len(seconds) < len(group):
         # The results told that something went wrong; how far it came is for the history to say.
@@ -143,7 +143,7 @@ def undo(
     if item.rollback_transactional:
         ran = _whole(deploy, item, script, record, durable=True, direction="rollback")
     else:
-        ran = _stepwise(deploy, item, script, record, resume, direction="rollback", fingerprint=None)
+        ran = _nontransactional(deploy, item, script, record, resume, direction="rollback", fingerprint=None)
     return results.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
 
 
@@ -195,12 +195,12 @@ def _whole(
             lambda count: record(count, None),
             deploy.budget,
             durable=durable,
-            eyes=deploy.eyes,
-            say=deploy.voice.say,
+            monitor=deploy.monitor,
+            info=deploy.reporter.info,
         )
 
     try:
-        return lock.pooled(run, deploy.session, deploy.wait, deploy.voice.say) if deploy.session.pooled else run()
+        return lock.pooled(run, deploy.session, deploy.wait, deploy.reporter.info) if deploy.session.pooled else run()
     except (transactional.ScriptFailed, transactional.LockTimeout) as error:
         sqlstate = error.sqlstate if isinstance(error, transactional.ScriptFailed) else transactional.LOCK_NOT_AVAILABLE
         line = error.line if isinstance(error, transactional.ScriptFailed) else None
@@ -238,7 +238,7 @@ def _remember(
         )
 
 
-def _stepwise(
+def _nontransactional(
     deploy: deployment.Deploy,
     item: migration.Migration,
     script: transactional.Script,
@@ -276,8 +276,8 @@ def _stepwise(
         item.schema,
         lambda done: deploy.history.progress(number, done),
         deploy.budget,
-        deploy.eyes,
-        deploy.voice.say,
+        deploy.monitor,
+        deploy.reporter.info,
     )
     try:
         steps.run(statements, resume)

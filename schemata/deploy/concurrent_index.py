@@ -15,7 +15,7 @@ _SQL = queries.load("server")
 _TRIES = 3
 _RETRIED = ("55P03", "40P01")
 
-Say = Callable[[str], None]
+Info = Callable[[str], None]
 
 
 class IndexInUse(errors.Busy):
@@ -37,7 +37,9 @@ class IndexStillInvalid(errors.MigrationError):
         )
 
 
-def build(session: sessions.Session, item: statement.Statement, schema: str, say: Say, *, in_doubt: bool) -> None:
+def build(
+    session: sessions.Session, item: statement.Statement, schema: str, info: Info, *, indeterminate: bool
+) -> None:
     """Run a CREATE INDEX CONCURRENTLY until its index is valid and ready.
 
     `schema` is where an unqualified table is looked for. An INVALID leftover of the same name is
@@ -48,56 +50,56 @@ def build(session: sessions.Session, item: statement.Statement, schema: str, say
     if target is None or target.index is None:
         session.script(item.text)
         return
-    home = target.schema or schema
-    name = f"{queries.identifier(home)}.{queries.identifier(target.index)}"
+    in_schema = target.schema or schema
+    name = f"{queries.identifier(in_schema)}.{queries.identifier(target.index)}"
     for _ in range(_TRIES):
-        state = _state(session, home, target.index)
+        state = _state(session, in_schema, target.index)
         if state is not None:
             _check_table(name, state.table, target.table)
         if state is not None and not state.valid:
-            _drop_invalid(session, name, state, say)
+            _drop_invalid(session, name, state, info)
             state = None
-        if state is not None and (in_doubt or target.if_not_exists):
+        if state is not None and (indeterminate or target.if_not_exists):
             _check_definition(name, state.definition, item)
             return
         try:
             session.script(item.text)
         except sessions.StatementFailed as failure:
-            left = _state(session, home, target.index)
+            left = _state(session, in_schema, target.index)
             if left is not None and not left.valid and left.table == target.table:
-                _drop_invalid(session, name, left, say)
+                _drop_invalid(session, name, left, info)
             if failure.sqlstate not in _RETRIED:
                 raise
-            say(f"{name}: {failure.message}; building it again")
+            info(f"{name}: {failure.message}; building it again")
             continue
-        state = _state(session, home, target.index)
+        state = _state(session, in_schema, target.index)
         if state is not None and state.valid:
             return
-    state = _state(session, home, target.index)
+    state = _state(session, in_schema, target.index)
     if state is not None and not state.valid:
-        _drop_invalid(session, name, state, say)
+        _drop_invalid(session, name, state, info)
     raise IndexStillInvalid(name, _TRIES)
 
 
-def drop(session: sessions.Session, item: statement.Statement, schema: str, *, in_doubt: bool) -> None:
+def drop(session: sessions.Session, item: statement.Statement, schema: str, *, indeterminate: bool) -> None:
     """Run a DROP INDEX CONCURRENTLY; when an earlier run may have finished it, a missing index is enough."""
-    if in_doubt and all(
-        _state(session, home or schema, name) is None for home, name in statement.dropped_indexes(item)
+    if indeterminate and all(
+        _state(session, in_schema or schema, name) is None for in_schema, name in statement.dropped_indexes(item)
     ):
         return
     session.script(item.text)
 
 
-def rebuild(session: sessions.Session, item: statement.Statement, schema: str, say: Say) -> None:
+def rebuild(session: sessions.Session, item: statement.Statement, schema: str, info: Info) -> None:
     """Run a REINDEX CONCURRENTLY after clearing away what an interrupted one left (`…_ccnew`, `…_ccold`)."""
     what = statement.reindexed(item)
-    home = schema
+    in_schema = schema
     if what is not None:
-        home = (what.name if what.what == "schema" else what.schema) or schema
-    text = session.rows(_SQL["leftovers"].format(schema=queries.literal(home)))[0][0]
+        in_schema = (what.name if what.what == "schema" else what.schema) or schema
+    text = session.rows(_SQL["leftovers"].format(schema=queries.literal(in_schema)))[0][0]
     for left_schema, left_name in json.loads(str(text)):
         name = f"{queries.identifier(left_schema)}.{queries.identifier(left_name)}"
-        say(f"dropping {name}, which an interrupted REINDEX CONCURRENTLY left")
+        info(f"dropping {name}, which an interrupted REINDEX CONCURRENTLY left")
         session.script(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
     session.script(item.text)
 
@@ -118,10 +120,10 @@ def _state(session: sessions.Session, schema: str, name: str) -> _State | None:
     return _State(rows[0]) if rows else None
 
 
-def _drop_invalid(session: sessions.Session, name: str, state: _State, say: Say) -> None:
+def _drop_invalid(session: sessions.Session, name: str, state: _State, info: Info) -> None:
     if state.builder:
         raise IndexInUse(name, state.builder)
-    say(f"dropping {name}, which an interrupted build left INVALID")
+    info(f"dropping {name}, which an interrupted build left INVALID")
     session.script(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 

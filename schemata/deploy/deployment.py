@@ -12,7 +12,7 @@ from schemata.postgres import activity, catalog, sessions
 from schemata.report import progress
 from schemata.system import signals
 
-_WATCH_PATIENCE = 0.5
+_MONITOR_PATIENCE = 0.5
 _INSUFFICIENT_PRIVILEGE = "42501"
 
 
@@ -24,8 +24,8 @@ class Deploy:
     session: sessions.Session
     history: tables.History
     budget: transactional.Budget
-    eyes: activity.Watch
-    voice: progress.Voice
+    monitor: activity.Monitor
+    reporter: progress.Reporter
     wait: float = 0.0
     parsed: dict[str, migration.Parsed] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
@@ -42,20 +42,20 @@ class Deploy:
         self.wait = wait
         if self.session.pooled:
             return True
-        if not lock.acquire(self.session, wait, self.voice.say, done):
+        if not lock.acquire(self.session, wait, self.reporter.info, done):
             return False
         if self.settings.prisma_lock:
-            lock.acquire_prisma(self.session, wait, self.voice.say)
+            lock.acquire_prisma(self.session, wait, self.reporter.info)
         return True
 
     def prepare(self, wait: float) -> recorded.Recorded:
         """Make the schemas and the history where they are missing; return the history. Needs the lock."""
         if self.session.pooled:
-            found = lock.pooled(self._prepare, self.session, wait, self.voice.say)
+            found = lock.pooled(self._prepare, self.session, wait, self.reporter.info)
         else:
             found = self._prepare()
         if found.yoyo_lock_pid:
-            lock.wait_for_yoyo(self.session, self.history.schema, wait, self.voice.say)
+            lock.wait_for_yoyo(self.session, self.history.schema, wait, self.reporter.info)
             found = self.read()
         self.session.prepare(self.history.prepare_record())
         return found
@@ -72,7 +72,7 @@ class Deploy:
                 if parts:
                     self.session.script("; ".join(parts))
                 found = self.read()
-                if not found.head_is_true():
+                if not found.head_agrees():
                     self.session.script(self.history.repair_head(found))
                     found = self.read()
                 self.session.script("COMMIT")
@@ -99,7 +99,7 @@ class Deploy:
         except sessions.StatementFailed as failure:
             if failure.sqlstate != transactional.LOCK_NOT_AVAILABLE:
                 raise
-            self.voice.say(f"the structure was not noted: {failure.message}; the next migrate does it")
+            self.reporter.info(f"the structure was not noted: {failure.message}; the next migrate does it")
             return {}
 
     def note_structure(self) -> None:
@@ -112,7 +112,7 @@ class Deploy:
 
 
 @contextlib.contextmanager
-def opened(settings: config.Config, choice: targets.Choice, speak: progress.Voice) -> Iterator[Deploy]:
+def opened(settings: config.Config, choice: targets.Choice, reporter: progress.Reporter) -> Iterator[Deploy]:
     """Open a session for a deploy; on the way out it is closed, and with it goes the lock.
 
     A signal in the block becomes errors.Interrupted, a lost connection errors.NotAvailable, each after
@@ -129,12 +129,12 @@ def opened(settings: config.Config, choice: targets.Choice, speak: progress.Voic
     with signals.raised():
         try:
             with (
-                sessions.session(choice.url, who, notice=speak.say) as session,
-                activity.Watch(
-                    choice.url, session.pid, min(_WATCH_PATIENCE, settings.locks.lock_timeout / 2), speak.say
-                ) as eyes,
+                sessions.session(choice.url, who, notice=reporter.info) as session,
+                activity.Monitor(
+                    choice.url, session.pid, min(_MONITOR_PATIENCE, settings.locks.lock_timeout / 2), reporter.info
+                ) as monitor,
             ):
-                yield Deploy(settings, session, tables.History(settings.history_schema), budget, eyes, speak)
+                yield Deploy(settings, session, tables.History(settings.history_schema), budget, monitor, reporter)
         except KeyboardInterrupt as error:
             terminated = isinstance(error, signals.Terminated)
             raise errors.Interrupted(

@@ -16,7 +16,7 @@ from schemata.postgres import catalog, lock_holder, queries, sessions
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.25
 
-Say = Callable[[str], None]
+Info = Callable[[str], None]
 Result = TypeVar("Result")
 
 
@@ -32,7 +32,7 @@ class LockNotAvailable(errors.Busy):
         self.holders = tuple(holders)
 
 
-def acquire(session: sessions.Session, wait: float, say: Say, done: Callable[[], bool]) -> bool:
+def acquire(session: sessions.Session, wait: float, info: Info, done: Callable[[], bool]) -> bool:
     """Take the deploy lock for this session, within `wait` seconds.
 
     Returns False, without the lock, as soon as `done()` says that there is no need for it any more.
@@ -43,7 +43,7 @@ def acquire(session: sessions.Session, wait: float, say: Say, done: Callable[[],
         lambda: catalog.holders(session.rows),
         "the deploy lock",
         wait,
-        say,
+        info,
         done,
     )
 
@@ -52,7 +52,7 @@ class Taken(Exception):
     """Through a pooler: somebody else's transaction holds the deploy lock in this moment."""
 
 
-def pooled(run: Callable[[], Result], session: sessions.Session, wait: float, say: Say) -> Result:
+def pooled(run: Callable[[], Result], session: sessions.Session, wait: float, info: Info) -> Result:
     """Return what `run` returns, trying again while it raises Taken, with no transaction open in between.
 
     This is the lock's form for a transaction-mode pooler, where a session is nobody's: each transaction
@@ -67,7 +67,7 @@ def pooled(run: Callable[[], Result], session: sessions.Session, wait: float, sa
             return False
         return True
 
-    _poll(take, lambda: catalog.holders(session.rows), "the deploy lock", wait, say, lambda: False)
+    _poll(take, lambda: catalog.holders(session.rows), "the deploy lock", wait, info, lambda: False)
     return result[0]
 
 
@@ -76,19 +76,19 @@ def still_ours(session: sessions.Session) -> bool:
     return session.rows(f"SELECT pg_try_advisory_lock({lock_holder.KEY})") == [("t",)]
 
 
-def acquire_prisma(session: sessions.Session, wait: float, say: Say) -> None:
+def acquire_prisma(session: sessions.Session, wait: float, info: Info) -> None:
     """Take Prisma's lock as well, so that its pipeline and ours never run together."""
     _poll(
         lambda: session.rows(f"SELECT pg_try_advisory_lock({lock_holder.PRISMA_KEY})") == [("t",)],
         lambda: catalog.holders(session.rows, lock_holder.PRISMA_KEY),
         "Prisma's migration lock",
         wait,
-        say,
+        info,
         lambda: False,
     )
 
 
-def wait_for_yoyo(session: sessions.Session, history_schema: str, wait: float, say: Say) -> None:
+def wait_for_yoyo(session: sessions.Session, history_schema: str, wait: float, info: Info) -> None:
     """Wait until no plain yoyo holds its lock row; name its process id."""
     table = f"{queries.identifier(history_schema)}.yoyo_lock"
     pids: list[str | None] = []
@@ -102,7 +102,7 @@ def wait_for_yoyo(session: sessions.Session, history_schema: str, wait: float, s
         lambda: [lock_holder.Holder(int(pid or 0), application=f"plain yoyo, client pid {pid}") for pid in pids],
         f"yoyo's lock row ({table})",
         wait,
-        say,
+        info,
         lambda: False,
     )
 
@@ -112,22 +112,22 @@ def _poll(
     who: Callable[[], list[lock_holder.Holder]],
     what: str,
     wait: float,
-    say: Say,
+    info: Info,
     done: Callable[[], bool],
 ) -> bool:
     deadline = time.monotonic() + wait
     pause = _FIRST_PAUSE
-    said = False
+    reported = False
     while not take():
         if done():
             return False
         left = deadline - time.monotonic()
         if left <= 0:
             raise LockNotAvailable(what, who(), wait)
-        if not said and pause >= _LONGEST_PAUSE:
+        if not reported and pause >= _LONGEST_PAUSE:
             held = "; ".join(holder.describe() for holder in who())
-            say(f"waiting for {what}, up to {left:.0f} s; held by {held or 'a session that just ended'}")
-            said = True
+            info(f"waiting for {what}, up to {left:.0f} s; held by {held or 'a session that just ended'}")
+            reported = True
         time.sleep(min(left, pause * random.uniform(0.5, 1.0)))
         pause = min(_LONGEST_PAUSE, pause * 1.5)
     return True

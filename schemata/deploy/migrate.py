@@ -50,7 +50,7 @@ def migrate(
     create_database: bool = False,
     sources: tuple[migration.Migration, ...] | None = None,
     parsed: Mapping[str, migration.Parsed] | None = None,
-    speak: progress.Voice = progress.SILENT,
+    reporter: progress.Reporter = progress.SILENT,
 ) -> results.Migrated:
     """Apply the pending migrations, each together with its record, in the one order.
 
@@ -68,7 +68,7 @@ def migrate(
         status.find(sources, to)
     choice = targets.choose(settings, url)
     may_create = create_database or settings.create_database or choice.is_dev
-    with targets.answered(choice), _login(settings, choice, may_create, speak) as connection:
+    with targets.answered(choice), _login(settings, choice, may_create, reporter) as connection:
         target = targets.describe(choice, connection)
         compared = status.compare(
             settings, sources, connection.query, full=False, allow_out_of_order=allow_out_of_order
@@ -89,7 +89,7 @@ def migrate(
         )
     done: list[results.Applied] = []
     revision = compared.database_revision
-    unsettled = not found.head_is_true() or (found.present and found.head.structure is None)
+    unsettled = not found.head_agrees() or (found.present and found.head.structure is None)
     if not compared.of("ahead") and (pending or missing or unsettled or compared.of("interrupted")):
         wait = settings.locks.wait if lock_wait is None else lock_wait
 
@@ -98,7 +98,7 @@ def migrate(
             return _selected(again, files_read, schema, to)
 
         try:
-            with deployment.opened(settings, choice, speak) as deploy:
+            with deployment.opened(settings, choice, reporter) as deploy:
                 deploy.parsed.update(known)
                 deploy.notes = notes
                 if deploy.lock(wait, done=lambda: not missing and not selected(deploy.session.rows)):
@@ -125,7 +125,7 @@ def migrate(
 
 
 def _login(
-    settings: config.Config, choice: targets.Choice, may_create: bool, speak: progress.Voice
+    settings: config.Config, choice: targets.Choice, may_create: bool, reporter: progress.Reporter
 ) -> libpq.Connection:
     def connect() -> libpq.Connection:
         return waiting.connect(
@@ -133,7 +133,7 @@ def _login(
             application_name="schemata",
             attempts=settings.wait.attempts,
             delay=settings.wait.delay,
-            say=speak.say,
+            info=reporter.info,
         )
 
     try:
@@ -144,7 +144,7 @@ def _login(
             error.hint = f"Create it ({name}), or let this command do it: --create-database."
             raise
         if waiting.create_database(choice.url, name, application_name="schemata"):
-            speak.say(f"created the database {name}")
+            reporter.info(f"created the database {name}")
         return connect()
 
 
@@ -183,7 +183,7 @@ def _apply_all(
     number = alone = 0
     while number < len(pending):
         item = pending[number]
-        deploy.voice.step(number, len(pending), item.id)
+        deploy.reporter.step(number, len(pending), item.id)
         group = apply.batch(deploy, pending[number:]) if number >= alone else ()
         if group:
             applied, head = apply.apply_batch(deploy, group, head, pending[number + len(group) :])
@@ -194,7 +194,7 @@ def _apply_all(
             applied, head = _apply_one(deploy, item, head, resumes, done, durable=number == len(pending) - 1)
         done += applied
         number += len(applied)
-    deploy.voice.step(len(pending), len(pending), "")
+    deploy.reporter.step(len(pending), len(pending), "")
     if done or head.structure is None:
         deploy.note_structure()
     return head.last_id
@@ -203,10 +203,10 @@ def _apply_all(
 def advice(failure: transactional.ScriptFailed, transactional: bool, before: str, again: str) -> str:
     """Return what is left after a failure, what stays, and what to type."""
     left = "Nothing of it is left" if transactional else "What its earlier statements did is done, and stays"
-    mend = "Mend the file"
+    fix = "Mend the file"
     if failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
-        mend = "Grant the role what it lacks, or use another role"
-    return f"{left}; {before} before it stay so. {mend}, then: {again}"
+        fix = "Grant the role what it lacks, or use another role"
+    return f"{left}; {before} before it stay so. {fix}, then: {again}"
 
 
 def _warn_of_drift(deploy: deployment.Deploy, found: recorded.Recorded) -> None:
@@ -274,7 +274,7 @@ def _resumes(
         if item not in pending:
             continue
         resumes[item.id] = resume_of(deploy, item, attempt)
-        deploy.voice.say(f"{item.id}: going on at statement {resumes[item.id].done + 1} of an interrupted run")
+        deploy.reporter.info(f"{item.id}: going on at statement {resumes[item.id].done + 1} of an interrupted run")
     return resumes
 
 

@@ -18,7 +18,7 @@ from schemata.sql import position, statement
 _DUPLICATE_OBJECT = "42710"
 _ROLES = {"role", "session_authorization"}
 
-Say = Callable[[str], None]
+Info = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Resume:
     """Where to go on: statements before `done` are finished; `in_doubt` says the same of the next one, perhaps."""
 
     done: int = 0
-    in_doubt: bool = False
+    indeterminate: bool = False
 
 
 class NeedsResolve(errors.MigrationError):
@@ -62,17 +62,17 @@ def plan(
         number < len(statements) and statement.fingerprint(before[number].text) == statement.fingerprint(item.text)
         for number, item in enumerate(before[:done])
     )
-    doubtful = before[done] if done < len(before) else None
-    if same and (doubtful is None or not _outside(doubtful)):
+    running = before[done] if done < len(before) else None
+    if same and (running is None or not _outside(running)):
         return Resume(done)
     # What the server refused with an error of its own did not happen; only a DO block or CALL may have
     # committed a part before that.
     refused = attempt.state == "failed" and bool(attempt.sqlstate)
-    if same and doubtful is not None and refused and not statement.may_commit(doubtful):
+    if same and running is not None and refused and not statement.may_commit(running):
         return Resume(done)
-    if same and doubtful is not None and statement.heals_itself(doubtful):
-        unchanged = done < len(statements) and statements[done].text == doubtful.text
-        return Resume(done, in_doubt=unchanged)
+    if same and running is not None and statement.is_repairable(running):
+        unchanged = done < len(statements) and statements[done].text == running.text
+        return Resume(done, indeterminate=unchanged)
     raise NeedsResolve(attempt, path, _difference(attempt, before, same, structure_now))
 
 
@@ -123,8 +123,8 @@ class Steps:
     schema: str
     progress: Callable[[int], str]
     budget: transactional.Budget
-    eyes: activity.Watch
-    say: Say
+    monitor: activity.Monitor
+    info: Info
 
     def run(self, statements: Sequence[statement.Statement], resume: Resume) -> None:
         """Run the statements from where `resume` says. Raises ScriptFailed at the first that fails."""
@@ -134,14 +134,14 @@ class Steps:
                 if item.kind == "set":
                     self.session.script(item.text)
                 continue
-            self._step(number, item, own, in_doubt=resume.in_doubt and number == resume.done)
+            self._step(number, item, own, indeterminate=resume.indeterminate and number == resume.done)
 
-    def _step(self, number: int, item: statement.Statement, own: set[str], *, in_doubt: bool) -> None:
-        self.eyes.begin(building_index=item.kind == "create index concurrently")
+    def _step(self, number: int, item: statement.Statement, own: set[str], *, indeterminate: bool) -> None:
+        self.monitor.begin(building_index=item.kind == "create index concurrently")
         try:
             if _outside(item):
                 self._settings(own, outside=True)
-                self._run_outside(item, in_doubt)
+                self._run_outside(item, indeterminate)
                 self.session.script(self._noted(number + 1, own))
             elif item.kind == "set":
                 self.session.script(item.text)
@@ -156,10 +156,10 @@ class Steps:
             if failure.position is not None and failure.position <= len(item.text):
                 at = position.where(self.script.sql, item.offset + failure.position, number) or at
             if failure.sqlstate in transactional.RETRIED:
-                raise transactional.LockTimeout(self.script, 1, self.eyes.end(), at.line) from failure
+                raise transactional.LockTimeout(self.script, 1, self.monitor.end(), at.line) from failure
             raise transactional.ScriptFailed(self.script, failure, at) from failure
         finally:
-            self.eyes.end()
+            self.monitor.end()
 
     def _settings(self, own: set[str], *, outside: bool) -> None:
         # A waiting CREATE INDEX CONCURRENTLY blocks nobody, and lock_timeout would leave it INVALID.
@@ -170,19 +170,19 @@ class Steps:
         }
         self.session.script("; ".join(f"SET {name} = {value}" for name, value in wanted.items() if name not in own))
 
-    def _run_outside(self, item: statement.Statement, in_doubt: bool) -> None:
+    def _run_outside(self, item: statement.Statement, indeterminate: bool) -> None:
         match item.kind:
             case "create index concurrently":
-                concurrent_index.build(self.session, item, self.schema, self.say, in_doubt=in_doubt)
+                concurrent_index.build(self.session, item, self.schema, self.info, indeterminate=indeterminate)
             case "drop index concurrently":
-                concurrent_index.drop(self.session, item, self.schema, in_doubt=in_doubt)
+                concurrent_index.drop(self.session, item, self.schema, indeterminate=indeterminate)
             case "reindex concurrently":
-                concurrent_index.rebuild(self.session, item, self.schema, self.say)
+                concurrent_index.rebuild(self.session, item, self.schema, self.info)
             case "alter type add value":
                 try:
                     self.session.script(item.text)
                 except sessions.StatementFailed as failure:
-                    if not (in_doubt and failure.sqlstate == _DUPLICATE_OBJECT):
+                    if not (indeterminate and failure.sqlstate == _DUPLICATE_OBJECT):
                         raise
             case _:
                 self.session.script(item.text)
@@ -205,7 +205,7 @@ class Steps:
                 if failure.sqlstate not in transactional.RETRIED or attempt == self.budget.attempts:
                     raise
                 pause = lock_holder.backoff(attempt, self.budget.backoff, self.budget.backoff_cap, random.random)
-                self.say(f"{self.script.migration_id}: {failure.message} (try {attempt}); again in {pause:.1f} s")
+                self.info(f"{self.script.migration_id}: {failure.message} (try {attempt}); again in {pause:.1f} s")
                 time.sleep(pause)
 
 

@@ -13,7 +13,7 @@ from schemata.sql import statement
 
 
 def baseline(
-    settings: config.Config, *, through: str, url: str = "", speak: progress.Voice = progress.SILENT
+    settings: config.Config, *, through: str, url: str = "", reporter: progress.Reporter = progress.SILENT
 ) -> results.Migrated:
     """Record every migration up to `through` as applied without running it, in one transaction.
 
@@ -37,7 +37,7 @@ def baseline(
                 "Apply the migrations instead: inv migrate",
             )
     done: list[results.Applied] = []
-    with _locked(settings, choice, speak) as deploy:
+    with _locked(settings, choice, reporter) as deploy:
         found = deploy.prepare(settings.locks.wait)
         head = found.head
         known = {record.id: record for record in found.records}
@@ -79,8 +79,8 @@ def resolve(
     applied: bool,
     rolled_back: bool,
     url: str = "",
-    speak: progress.Voice = progress.SILENT,
-) -> results.Said:
+    reporter: progress.Reporter = progress.SILENT,
+) -> results.Message:
     """Record what a person found out about an interrupted migration; nothing of it is run.
 
     `applied`: all of it is there. `rolled_back`: nothing of it is there, so it is pending again.
@@ -95,7 +95,7 @@ def resolve(
     choice = targets.choose(settings, url)
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
-    with _locked(settings, choice, speak) as deploy:
+    with _locked(settings, choice, reporter) as deploy:
         found = deploy.prepare(settings.locks.wait)
         attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
         if attempt is None:
@@ -106,17 +106,19 @@ def resolve(
             )
         _write(deploy, found, attempt, sources, applied=applied)
     word = "applied" if applied else "rolled back"
-    return results.Said(
+    return results.Message(
         f"{migration_id} is recorded as {word} in {target.describe()}.\nGo on with: inv migrate-status",
         facts={"id": migration_id, "state": word},
     )
 
 
 @contextlib.contextmanager
-def _locked(settings: config.Config, choice: targets.Choice, speak: progress.Voice) -> Iterator[deployment.Deploy]:
+def _locked(
+    settings: config.Config, choice: targets.Choice, reporter: progress.Reporter
+) -> Iterator[deployment.Deploy]:
     """Open a deploy that holds the lock; what the server refuses or cuts off in the block is told as an error."""
     try:
-        with deployment.opened(settings, choice, speak) as deploy:
+        with deployment.opened(settings, choice, reporter) as deploy:
             deploy.lock(settings.locks.wait)
             yield deploy
     except sessions.ConnectionLost as error:

@@ -37,7 +37,7 @@ def rollback(
     production: str = "",
     lock_wait: float | None = None,
     url: str = "",
-    speak: progress.Voice = progress.SILENT,
+    reporter: progress.Reporter = progress.SILENT,
 ) -> results.Migrated:
     """Undo the last applied migration, the last `steps`, or all applied after `to`.
 
@@ -62,13 +62,13 @@ def rollback(
             return results.Migrated(
                 target, "rolled back", planned=planned, dry_run=dry_run, revision=found.head.last_id
             )
-        asking = targets.guard(choice, target, connection, yes=yes, word=production)
-    if asking:
+        confirm = targets.guard(choice, target, connection, yes=yes, word=production)
+    if confirm:
         targets.ask(_shown(target, planned), "Roll back?", "Look first with --dry-run, then add --yes.")
     done: list[results.Applied] = []
     revision = found.head.last_id
     try:
-        with deployment.opened(settings, choice, speak) as deploy:
+        with deployment.opened(settings, choice, reporter) as deploy:
             wait = settings.locks.wait if lock_wait is None else lock_wait
             deploy.lock(wait)
             again = deploy.prepare(wait)
@@ -76,8 +76,8 @@ def rollback(
                 raise errors.Busy("the history changed meanwhile; nothing was rolled back", "Run again.")
             revision = _undo_all(deploy, again, chosen, done)
     except sessions.ConnectionLost as error:
-        said = migrate.settled(settings, choice, chosen, done, rollback=True)
-        raise migrate.ConnectionEnded(str(error), said) from error
+        settled = migrate.settled(settings, choice, chosen, done, rollback=True)
+        raise migrate.ConnectionEnded(str(error), settled) from error
     return results.Migrated(
         target, "rolled back", done=tuple(done), revision=revision, seconds=round(time.monotonic() - began, 3)
     )
@@ -153,7 +153,7 @@ def _undo_all(
     head = found.head
     gone: list[str] = []
     for number, item in enumerate(chosen):
-        deploy.voice.step(number, len(chosen), item.id)
+        deploy.reporter.step(number, len(chosen), item.id)
         resume = nontransactional.Resume()
         if item.id in attempts:
             resume = migrate.resume_of(deploy, item, attempts[item.id])

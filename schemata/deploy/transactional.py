@@ -21,7 +21,7 @@ _RECORD = 2  # which statement of its message the record is
 # Sent as the second statement of a transaction through a pooler: fails where somebody else has the lock.
 POOLED_LOCK = f"SELECT 1 / pg_try_advisory_xact_lock({lock_holder.KEY})::int"
 
-Say = Callable[[str], None]
+Info = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Ran:
 class ScriptFailed(errors.MigrationError):
     """A statement of a migration failed. Whatever its transaction had done is rolled back."""
 
-    def __init__(self, script: Script, failure: sessions.StatementFailed, at: position.Place | None) -> None:
+    def __init__(self, script: Script, failure: sessions.StatementFailed, at: position.Position | None) -> None:
         self.script = script
         self.failure = failure
         self.line = at.line if at else None
@@ -154,8 +154,8 @@ def run(
     budget: Budget,
     *,
     durable: bool,
-    eyes: activity.Watch,
-    say: Say,
+    monitor: activity.Monitor,
+    info: Info,
 ) -> Ran:
     """Run a script in one transaction together with the record that `record(statement_count)` returns.
 
@@ -166,7 +166,7 @@ def run(
     before, extra = prologue(session, script, budget, durable=durable, pooled_lock=session.pooled)
     for attempt in range(1, budget.attempts + 1):
         started = time.monotonic()
-        eyes.begin()
+        monitor.begin()
         try:
             with rolled_back(session):
                 count = len(session.script(before + script.sql)) - extra
@@ -177,11 +177,11 @@ def run(
                     )
                 if sessions.may_lose_lock(script.sql) and not session.pooled and not lock.still_ours(session):
                     raise HistoryMoved(script.migration_id)
-                eyes.end()
+                monitor.end()
                 _record(session, script, record(count))
             return Ran(count, attempt, time.monotonic() - started)
         except sessions.StatementFailed as failure:
-            blockers = eyes.end()
+            blockers = monitor.end()
             if session.pooled and taken(failure):
                 raise lock.Taken from failure
             if session.pooled and failure.index == 2 and failure.sqlstate == _DIVISION_BY_ZERO:
@@ -193,7 +193,7 @@ def run(
                 raise LockTimeout(script, attempt, blockers, at.line if at else None) from failure
             pause = lock_holder.backoff(attempt, budget.backoff, budget.backoff_cap, random.random)
             named = "; ".join(holder.describe() for holder in blockers) or "a session that could not be seen"
-            say(
+            info(
                 f"{script.migration_id}: {failure.message} (try {attempt} of {budget.attempts}); blocked by {named}; "
                 f"again in {pause:.1f} s"
             )

@@ -15,22 +15,22 @@ if TYPE_CHECKING:  # `typing` itself would be an import on the light path
 _AWAY = ("57P01", "57P02", "57P03")
 
 
-class Door:
+class Connector:
     """A database as a boot sees it from outside, and how long it goes on trying.
 
     :param url: as libpq takes it.
     :param rests: seconds to sleep between tries; taken away as they are used, by all that wait here.
     """
 
-    def __init__(self, url: str, rests: "list[float]", say: "Callable[[str], None]") -> None:
+    def __init__(self, url: str, retry_delays: "list[float]", info: "Callable[[str], None]") -> None:
         self.url = url
-        self.say = say
+        self.info = info
         self.tries = 0
         self.spent = 0.0
-        self._rests = list(rests)
+        self._delays = list(retry_delays)
         self._heard = ""
 
-    def reach(
+    def connect(
         self, build: up_to_date.Build, *, standby_will_do: bool, create: bool, database_may_come: bool
     ) -> "tuple[libpq.Connection, up_to_date.Answer | None]":
         """Return a connection, and what the database has; None where it has no history that can be read.
@@ -65,13 +65,13 @@ class Door:
             if not (reason.missing_database and create and self._create()):
                 self._rest(reason, detail, hopeless=reason.missing_database and not (create or database_may_come))
 
-    def rest(self, most: float = float("inf")) -> bool:
+    def pause(self, most: float = float("inf")) -> bool:
         """Sleep until the next try, for `most` seconds at the most; False when no time is left."""
-        if not self._rests:
+        if not self._delays:
             return False
-        pause = self._rests.pop(0)
+        pause = self._delays.pop(0)
         if pause > most:
-            self._rests.insert(0, pause - most)
+            self._delays.insert(0, pause - most)
             pause = most
         self.spent += pause
         time.sleep(pause)
@@ -80,13 +80,13 @@ class Door:
     @property
     def patience(self) -> float:
         """Return the seconds that are left to wait."""
-        return sum(self._rests)
+        return sum(self._delays)
 
     def _rest(self, reason: failures.Reason, detail: str, *, hopeless: bool) -> None:
         # Imported here: a start that works never needs it.
         from schemata.postgres import waiting
 
-        if reason.hopeless or hopeless or not self._rests:
+        if reason.hopeless or hopeless or not self._delays:
             kind = waiting.DatabaseNotFound if reason.missing_database else waiting.ServerNotReady
             error = kind(self.url, reason, detail, self.tries)
             if reason.missing_database:
@@ -94,8 +94,8 @@ class Door:
             raise error
         if reason.text != self._heard:
             self._heard = reason.text
-            self.say(f"waiting for {urls.redact(self.url)}: {reason.text} (for up to {self.patience:.0f} s)")
-        self.rest()
+            self.info(f"waiting for {urls.redact(self.url)}: {reason.text} (for up to {self.patience:.0f} s)")
+        self.pause()
 
     def _create(self) -> bool:
         """Make the database; False when the server is not ready for that either."""
@@ -105,7 +105,7 @@ class Door:
         try:
             name = waiting.database_of(self.url)
             if waiting.create_database(self.url, name, application_name="schemata boot"):
-                self.say(f"created the database {name}")
+                self.info(f"created the database {name}")
         except waiting.ServerNotReady as error:
             if error.reason.hopeless or error.reason.missing_database:
                 raise

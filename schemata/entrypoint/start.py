@@ -40,7 +40,7 @@ class Tree:
     build: up_to_date.Build
 
 
-def run(tree: Tree, url: str, door: connect.Door, until: str, lines: log.Journal, *, wait_only: bool) -> None:
+def run(tree: Tree, url: str, connector: connect.Connector, until: str, lines: log.Log, *, wait_only: bool) -> None:
     """Bring the database to this build, or wait until somebody else has. Raises errors.Error.
 
     A server that went away and a deploy lock that is held are tried again, as often as `door` has rests; a
@@ -52,9 +52,9 @@ def run(tree: Tree, url: str, door: connect.Door, until: str, lines: log.Journal
         status.find(found, until)
     choice = _choice(settings, url)
     if wait_only:
-        _wait(settings, choice, found, until, door, lines)
+        _wait(settings, choice, found, until, connector, lines)
     else:
-        _migrate(tree, parsed, choice, until, door, lines)
+        _migrate(tree, parsed, choice, until, connector, lines)
 
 
 def target(tree: Tree, url: str) -> tuple[str, bool]:
@@ -70,7 +70,9 @@ def refuse(service: str, known: Sequence[str]) -> NoReturn:
     raise error
 
 
-def generate(root: str, folders: Sequence[str], service: str, url: str, log_format: str, door: connect.Door) -> str:
+def generate(
+    root: str, folders: Sequence[str], service: str, url: str, log_format: str, connector: connect.Connector
+) -> str:
     """Have a child process generate the typed client, so that what it loads goes with it; return its folder.
 
     That is the first of `folders`, or the second where the first holds another user's. The child says itself
@@ -80,7 +82,7 @@ def generate(root: str, folders: Sequence[str], service: str, url: str, log_form
     # The URL may hold a password: not among the arguments, which everybody on the machine may read.
     environment = {**os.environ, "DATABASE_URL": url, "SCHEMATA_LOG_FORMAT": log_format, "SCHEMATA_ROOT": root}
     try:
-        while (code := child.run(command, environment)) == errors.BUSY and door.rest():
+        while (code := child.run(command, environment)) == errors.BUSY and connector.pause():
             pass
     except OSError as error:
         raise errors.NotAvailable(
@@ -116,7 +118,7 @@ def remember(settings: config.Config, began: float, found: tuple[migration.Migra
         "folder": str(settings.migrations),
         **authoring.boot_settings(settings),
     }
-    files.remember(settings.home / CACHE, began, facts, found)
+    files.remember(settings.state_dir / CACHE, began, facts, found)
 
 
 def _sealed(settings: config.Config, found: tuple[migration.Migration, ...]) -> dict[str, migration.Parsed]:
@@ -143,8 +145,8 @@ def _migrate(
     parsed: dict[str, migration.Parsed],
     choice: targets.Choice,
     until: str,
-    door: connect.Door,
-    lines: log.Journal,
+    connector: connect.Connector,
+    lines: log.Log,
 ) -> None:
     settings = tree.settings
     # One policy, not one inside the other: each try here looks at the server once.
@@ -159,7 +161,7 @@ def _migrate(
                 to=until,
                 sources=tree.found,
                 parsed=parsed,
-                speak=progress.Voice(lines.say, phases.step),
+                reporter=progress.Reporter(lines.info, phases.step),
             )
         except (errors.NotAvailable, errors.Busy) as error:
             hopeless = isinstance(error, waiting.ServerNotReady) and (
@@ -169,13 +171,13 @@ def _migrate(
                 raise
             if error.message != heard:
                 heard = error.message
-                lines.say(f"{error.message}; trying again")
+                lines.info(f"{error.message}; trying again")
             # Quick: whoever waits at our gate may take every connection that gets free, and waits for us.
-            if not door.rest(_AT_WORK):
+            if not connector.pause(_AT_WORK):
                 raise
             continue
         for note in (*choice.notes, *result.notes):
-            lines.say(note)
+            lines.info(note)
         phases.end(f"applied {len(result.done)}; the database is at {result.revision or 'no revision'}")
         return
 
@@ -183,7 +185,7 @@ def _migrate(
 class _Phases:
     """Turns the steps of a migrate into phases: all before the first is about the schemas and the history."""
 
-    def __init__(self, lines: log.Journal) -> None:
+    def __init__(self, lines: log.Log) -> None:
         self._lines = lines
         self._began = time.time()
         self._migrating = False
@@ -199,7 +201,7 @@ class _Phases:
         """Say what was done."""
         self._lines.phase("migrate", self._began, text)
         if self._lines.format != "json":
-            self._lines.say(text)
+            self._lines.info(text)
 
 
 def _wait(
@@ -207,8 +209,8 @@ def _wait(
     choice: targets.Choice,
     found: tuple[migration.Migration, ...],
     until: str,
-    door: connect.Door,
-    lines: log.Journal,
+    connector: connect.Connector,
+    lines: log.Log,
 ) -> None:
     """Poll until what this build needs is applied; a standby will do."""
     heard = ""
@@ -231,11 +233,11 @@ def _wait(
             text = error.message
         if text != heard:
             heard = text
-            lines.say(f"{text}, for up to {door.patience:.0f} s")
-        if not door.rest():
+            lines.info(f"{text}, for up to {connector.patience:.0f} s")
+        if not connector.pause():
             break
     raise errors.Busy(
-        f"{heard}, and nobody applied it within {door.spent:.0f} s",
+        f"{heard}, and nobody applied it within {connector.spent:.0f} s",
         "See what the migrating service says, or run `inv migrate`.",
     )
 

@@ -110,7 +110,7 @@ def compare(
                 errors.DONE,
             )
         )
-    if history.present and not history.head_is_true():
+    if history.present and not history.head_agrees():
         findings.append(
             Finding(
                 "head",
@@ -375,17 +375,17 @@ def _rows(
     attempts: Mapping[str, recorded.OpenAttempt],
     findings: Sequence[Finding],
 ) -> tuple[Row, ...]:
-    said = {finding.subject: finding.code for finding in findings if finding.code != "pending"}
+    state_of = {finding.subject: finding.code for finding in findings if finding.code != "pending"}
     rows = []
     for item in files:
         record = records.get(item.id)
-        state = said.get(item.id) or ("pending" if record is None else record.state or "applied")
+        state = state_of.get(item.id) or ("pending" if record is None else record.state or "applied")
         rows.append(
             Row(item.id, item.schema, state, record.applied_at if record else "", item.directives.title or item.slug)
         )
     known = {item.id for item in files}
     rows += [
-        Row(record.id, record.schema, said.get(record.id, "missing"), record.applied_at)
+        Row(record.id, record.schema, state_of.get(record.id, "missing"), record.applied_at)
         for record in records.values()
         if record.id not in known
     ]

@@ -76,7 +76,7 @@ class Recorded:
         """Return the ids that are applied."""
         return {record.id for record in self.records}
 
-    def head_is_true(self) -> bool:
+    def head_agrees(self) -> bool:
         """Tell whether the summing row agrees with the rows that it sums up."""
         return self.head.applied == len(self.records) and self.head.digest == self.digest()
 

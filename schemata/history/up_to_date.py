@@ -11,10 +11,10 @@ import time
 from schemata.postgres import backoff, libpq
 
 # The gate (postgres/lock_holder.GATE_KEY): of many boots with something to do, one at a time loads the whole engine.
-GATE_KEY = int.from_bytes(b"scheGATE", "big")
+QUEUE_KEY = int.from_bytes(b"scheGATE", "big")
 _CHANNEL = "schemata_gate"
 # Seconds between two looks of one that waits, and until it gives its connection back for a moment.
-_GATE_PAUSE, _GATE_HOLD = 0.5, 3.0
+_QUEUE_PAUSE, _QUEUE_HOLD = 0.5, 3.0
 _QUESTION = (
     'SELECT h.digest, (h.applied = (SELECT count(*) FROM "{0}"._yoyo_migration))::text, h.last_id,'
     ' (h.structure IS NOT NULL)::text, pg_is_in_recovery()::text, h.structure::text FROM "{0}".head h'
@@ -121,7 +121,7 @@ def patience(settings: "dict[str, str]") -> float:
     return _seconds("SCHEMATA_LOCKS_WAIT", settings.get("lock_wait", "300"))
 
 
-def rests(settings: "dict[str, str]") -> "list[float]":
+def retry_delays(settings: "dict[str, str]") -> "list[float]":
     """Return the seconds to sleep between tries at a server that is not there yet; the environment wins."""
     attempts = os.environ.get("SCHEMATA_WAIT_ATTEMPTS", "").strip()
     count = int(attempts) if attempts.isdecimal() and int(attempts) else int(settings.get("attempts", "60"))
@@ -171,9 +171,9 @@ def question(history: str) -> str:
 
 def answered(row: "tuple[str | None, ...]") -> Answer:
     """Return the row that the question gave, as what it means."""
-    digest, true, last, settled, standby, structure = row
+    digest, agrees, last, settled, standby, structure = row
     return Answer(
-        digest if digest and true == "true" else "",
+        digest if digest and agrees == "true" else "",
         last or "",
         settled == "true",
         standby == "true",
@@ -200,7 +200,7 @@ def up_to_date(answer: "Answer | None", build_: "Build") -> bool:
     return answer is not None and answer.digest == build_.digest and answer.settled
 
 
-def pass_gate(connection: libpq.Connection, build_: "Build", deadline: float) -> "bool | None":
+def await_turn(connection: libpq.Connection, build_: "Build", deadline: float) -> "bool | None":
     """Wait for the gate; False when meanwhile somebody else did everything there was to do.
 
     The gate is a second advisory lock, held by this light connection until it is closed. It guards
@@ -212,26 +212,26 @@ def pass_gate(connection: libpq.Connection, build_: "Build", deadline: float) ->
     if connection.query("SELECT pg_backend_pid()", timeout=30) != [(str(connection.backend_pid),)]:
         return True  # through a pooler a session's lock would stay with whoever comes next
     history = build_.settings["history"]
-    attempt = f"SELECT pg_try_advisory_lock({GATE_KEY})"
+    attempt = f"SELECT pg_try_advisory_lock({QUEUE_KEY})"
     ours = connection.query(attempt, timeout=30)
     if ours != [("t",)]:
         # To be told costs nothing while it works, and all that wait learn of its end in the same moment.
         ours = connection.query(f"LISTEN {_CHANNEL}; {attempt}", timeout=30)
-    until = time.monotonic() + _GATE_HOLD
+    until = time.monotonic() + _QUEUE_HOLD
     while ours != [("t",)]:
         if time.monotonic() > deadline:
             return True
         if time.monotonic() > until:
             return None
-        if connection.hears(_GATE_PAUSE) and up_to_date(ask(connection, history), build_):
+        if connection.hears(_QUEUE_PAUSE) and up_to_date(ask(connection, history), build_):
             return False
         ours = connection.query(attempt, timeout=30)
     return not up_to_date(ask(connection, history), build_)
 
 
-def open_gate(connection: libpq.Connection) -> None:
+def end_turn(connection: libpq.Connection) -> None:
     """Let go of the gate and tell those that wait. A connection that was lost did both in its way."""
     try:
-        connection.query(f"SELECT pg_advisory_unlock({GATE_KEY}); NOTIFY {_CHANNEL}", timeout=5)
+        connection.query(f"SELECT pg_advisory_unlock({QUEUE_KEY}); NOTIFY {_CHANNEL}", timeout=5)
     except (libpq.ConnectionLost, libpq.QueryFailed):
         return

@@ -33,7 +33,7 @@ _ROLLBACK_TEMPLATE = """\
 """
 
 
-def new(settings: config.Config, *, schema: str, name: str) -> results.Said:
+def new(settings: config.Config, *, schema: str, name: str) -> results.Message:
     """Write an empty migration and its rollback, named for now (UTC) and after every other.
 
     Changes nothing when a name is not possible or a file exists.
@@ -62,7 +62,7 @@ def new(settings: config.Config, *, schema: str, name: str) -> results.Said:
     files.write_new(paths[0], _TEMPLATE.format(title=title))
     files.write_new(paths[1], _ROLLBACK_TEMPLATE.format(title=title[0].lower() + title[1:], id=stem))
     shown = [str(path.relative_to(settings.root) if path.is_relative_to(settings.root) else path) for path in paths]
-    return results.Said(
+    return results.Message(
         "Wrote\n"
         + "\n".join(f"  {path}" for path in shown)
         + "\nFill both in, then: inv migrate --dry-run; inv migrate",
@@ -147,7 +147,7 @@ def _rename(sources: Sequence[migration.Migration], new_ids: Mapping[str, str]) 
                 old.rename(old.with_name(old.name.replace(item.id, new_ids[item.id])))
 
 
-def seal(settings: config.Config, *, check: bool = False) -> results.Said:
+def seal(settings: config.Config, *, check: bool = False) -> results.Message:
     """Write `migrations/manifest`, from which a boot knows every id and checksum without reading the files.
 
     With `check` nothing is written: the answer is whether the manifest says what the files say.
@@ -162,12 +162,14 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Said:
     facts = {"manifest": str(path), "digest": value, "migrations": len(sources)}
     if check:
         if found == text:
-            return results.Said(f"{path} says what the {len(sources)} files say.", facts=facts)
+            return results.Message(f"{path} says what the {len(sources)} files say.", facts=facts)
         what = "is not there" if found is None else "is not what the files say"
-        return results.Said(f"{path} {what}.\nWrite it: inv seal", ok=False, exit_code=errors.NEEDS_PERSON, facts=facts)
+        return results.Message(
+            f"{path} {what}.\nWrite it: inv seal", ok=False, exit_code=errors.NEEDS_PERSON, facts=facts
+        )
     if found != text:
         files.replace(path, text)
-    return results.Said(f"Sealed {len(sources)} migrations in {path} ({value[:12]}…).", facts=facts)
+    return results.Message(f"Sealed {len(sources)} migrations in {path} ({value[:12]}…).", facts=facts)
 
 
 def _parsed(sources: Sequence[migration.Migration]) -> dict[str, migration.Parsed]:

@@ -13,7 +13,7 @@ _SQL = queries.load("server")
 Progress = Callable[[str], None]
 
 
-class Watch:
+class Monitor:
     """A thread that asks, over a connection of its own, why the statement of one backend takes long.
 
     It connects only once a statement has run for `patience` seconds. What it cannot learn it leaves
@@ -31,7 +31,7 @@ class Watch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="schemata-watch", daemon=True)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "Monitor":
         self._thread.start()
         return self
 
@@ -54,7 +54,7 @@ class Watch:
 
     def _run(self) -> None:
         connection: libpq.Connection | None = None
-        said = ""
+        last = ""
         while not self._over.wait(self._patience / 2):
             since = self._since
             if since is None or time.monotonic() - since < self._patience:
@@ -68,8 +68,8 @@ class Watch:
                 text = self._building_text(connection) if self._building else ""
                 if seen and not text and time.monotonic() - since > 10 * self._patience:
                     text = "waiting for " + "; ".join(holder.describe() for holder in seen)
-                if text and text != said:
-                    said = text
+                if text and text != last:
+                    last = text
                     self._progress(text)
             except (libpq.ConnectFailed, libpq.ConnectionLost, libpq.QueryFailed):
                 if connection is not None:

@@ -228,11 +228,11 @@ def classify(sqlstate: str | None, message: str) -> Reason:
     if found in (None, "starting") or sqlstate == "28000":
         # Of several hosts the last one counts: libpq has tried all before it.
         last = message.strip().rpartition("\nconnection to ")[2].lower()
-        said = next((kind for phrase, kind in _PHRASES if phrase in last), None)
+        kind_by_text = next((kind for phrase, kind in _PHRASES if phrase in last), None)
         if found is None:
-            found = said or "other"
-        elif said in ("stopping", "standby", "no_entry"):
-            found = said
+            found = kind_by_text or "other"
+        elif kind_by_text in ("stopping", "standby", "no_entry"):
+            found = kind_by_text
     reason = of(found)
     if found == "other":
         reason.text = message.strip().partition("\n")[0] or reason.text

@@ -112,12 +112,12 @@ def _candidates() -> list[str]:
     paths = [os.environ["SCHEMATA_LIBPQ"]] if os.environ.get("SCHEMATA_LIBPQ") else []
     macos = sys.platform == "darwin"
     folder = "psycopg_binary/.dylibs" if macos else "psycopg_binary.libs"
-    for place in sys.path:
+    for location in sys.path:
         try:
-            names = os.listdir(os.path.join(place, folder))
+            names = os.listdir(os.path.join(location, folder))
         except OSError:
             continue
-        paths += [os.path.join(place, folder, name) for name in names if name.startswith("libpq")]
+        paths += [os.path.join(location, folder, name) for name in names if name.startswith("libpq")]
     return [*paths, "libpq.5.dylib" if macos else "libpq.so.5"]
 
 
@@ -165,9 +165,9 @@ def connect(
         pq.PQsetnonblocking(handle, 1)
         return Connection(pq, handle)
     except _TimeIsUp:
-        place = f'"{_text(pq.PQhost(handle))}", port {_text(pq.PQport(handle))}'
+        location = f'"{_text(pq.PQhost(handle))}", port {_text(pq.PQport(handle))}'
         pq.PQfinish(handle)
-        raise ConnectFailed(None, f"connection to server at {place}: no answer within {timeout:g} s") from None
+        raise ConnectFailed(None, f"connection to server at {location}: no answer within {timeout:g} s") from None
     except BaseException:
         pq.PQfinish(handle)
         raise

@@ -64,9 +64,9 @@ def _through_psycopg() -> ctypes.CDLL:
     def error_message(connection: pq.abc.PGconn) -> bytes:
         text = connection.error_message
         # In the place where libpq itself would write it.
-        head, severity, said = text.rpartition(b"FATAL:  ")
-        code = next((code for words, code in _LOGIN_SQLSTATES if words.encode() in said), "") if severity else ""
-        return b"%b%b%b: %b" % (head, severity, code.encode(), said) if code else text
+        head, severity, message = text.rpartition(b"FATAL:  ")
+        code = next((code for words, code in _LOGIN_SQLSTATES if words.encode() in message), "") if severity else ""
+        return b"%b%b%b: %b" % (head, severity, code.encode(), message) if code else text
 
     def succeeds(call: object, *arguments: object) -> int:
         try:

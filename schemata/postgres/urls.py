@@ -207,6 +207,6 @@ def without_password(url: str) -> tuple[str, str]:
     if not mark:
         return url, ""
     head, question, query = _cut(rest)
-    login, at, place = head.rpartition("@")
+    login, at, location = head.rpartition("@")
     user, _, password = login.partition(":")
-    return f"{scheme}{mark}{user}{at}{place}{question}{query}", _decode(password)
+    return f"{scheme}{mark}{user}{at}{location}{question}{query}", _decode(password)

@@ -50,7 +50,7 @@ def connect(
     delay: float = 2.0,
     timeout: float = 10.0,
     accept_standby: bool = False,
-    say: "Callable[[str], None] | None" = None,
+    info: "Callable[[str], None] | None" = None,
 ) -> libpq.Connection:
     """Log in, trying `attempts` times `delay` seconds apart; hopeless reasons end it at once.
 
@@ -77,9 +77,9 @@ def connect(
             raise DatabaseNotFound(url, reason, detail, attempt)
         if reason.hopeless or attempt == attempts:
             raise ServerNotReady(url, reason, detail, attempt)
-        if say is not None and reason.text != heard:
+        if info is not None and reason.text != heard:
             heard = reason.text
-            say(f"waiting for {urls.redact(url)}: {heard} (try {attempt} of {attempts}, every {delay:g} s)")
+            info(f"waiting for {urls.redact(url)}: {heard} (try {attempt} of {attempts}, every {delay:g} s)")
         time.sleep(delay)
     raise AssertionError("the last try returns or raises")
 

@@ -13,7 +13,7 @@ _CONTROL = {number: f"\\u{number:04x}" for number in (*range(32), 127)}
 _ESCAPED = {**_CONTROL, ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t"}
 
 
-class Journal:
+class Log:
     """Lines of one service's boot. `phase` keeps the seconds of each for the last line."""
 
     __slots__ = ("_phases", "format", "service", "started")
@@ -24,7 +24,7 @@ class Journal:
         self.started = started
         self._phases: list[str] = []
 
-    def say(self, text: str, event: str = "note", level: str = "info", **facts: "str | float") -> None:
+    def info(self, text: str, event: str = "note", level: str = "info", **facts: "str | float") -> None:
         """Write a line; `facts` are further fields of the JSON form."""
         if self.format == "json":
             now = time.time()
@@ -44,14 +44,14 @@ class Journal:
         """Write how long a part took that began at a time (seconds since 1970). Text keeps it for the end."""
         seconds = time.time() - began
         if self.format == "json":
-            self.say(text, name, phase=name, began=round(began, 6), seconds=round(seconds, 6))
+            self.info(text, name, phase=name, began=round(began, 6), seconds=round(seconds, 6))
         self._phases.append(f"{name} {seconds:.2f}")
 
     def ready(self, revision: str) -> None:
         """Write the last line: the database's revision, and how long the boot took."""
         seconds = time.time() - self.started
         parts = f" ({', '.join(self._phases)})" if len(self._phases) > 1 and self.format != "json" else ""
-        self.say(
+        self.info(
             f"ready after {seconds:.2f} s{parts}; the database is at {revision or 'no revision'}",
             "ready",
             revision=revision,
@@ -63,10 +63,10 @@ class Journal:
     def failed(self, kind: str, message: str, hint: str, exit_code: int) -> None:
         """Write an expected error: in text with its kind and its hint below, in JSON as one line."""
         if self.format == "json":
-            self.say(message, "error", "error", error=kind, hint=hint, exit_code=exit_code)
+            self.info(message, "error", "error", error=kind, hint=hint, exit_code=exit_code)
         else:
             name, self.service = self.service, ""
-            self.say(f"{kind}: {message}" + (f"\n{hint}" if hint else ""), level="error")
+            self.info(f"{kind}: {message}" + (f"\n{hint}" if hint else ""), level="error")
             self.service = name
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 
 @dataclasses.dataclass(frozen=True)
-class Voice:
+class Reporter:
     """`say(text)` for a sentence, `step(done, total, what)` for progress."""
 
-    say: Callable[[str], None]
+    info: Callable[[str], None]
     step: Callable[[int, int, str], None]
 
 
-SILENT = Voice(say=lambda text: None, step=lambda done, total, what: None)
+SILENT = Reporter(info=lambda text: None, step=lambda done, total, what: None)

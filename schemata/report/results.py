@@ -120,7 +120,7 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True)
-class Said:
+class Message:
     """A plain sentence, with the facts it is made of."""
 
     text: str
@@ -133,5 +133,5 @@ class Said:
         return {"ok": self.ok, "text": self.text, **self.facts}
 
 
-Result = Status | Migrated | Table | Said
+Result = Status | Migrated | Table | Message
 Results = Sequence[Result]

@@ -17,11 +17,11 @@ class Terminal:
         self._began = time.monotonic()
         self._bar: object = None
 
-    def voice(self) -> progress.Voice:
+    def reporter(self) -> progress.Reporter:
         """Return what a command is given to speak with."""
-        return progress.Voice(say=self.say, step=self.step)
+        return progress.Reporter(info=self.info, step=self.step)
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Write a sentence above the bar, or plainly."""
         if self._quiet:
             return

@@ -53,10 +53,10 @@ class ComposeNotInstalled(errors.NotAvailable):
 class DockerNotRunning(errors.NotAvailable):
     """Nothing answers where the Docker engine should be."""
 
-    def __init__(self, said: str) -> None:
-        self.said = said
+    def __init__(self, output: str) -> None:
+        self.output = output
         super().__init__(
-            f"Docker is installed, but its engine does not answer: {said}",
+            f"Docker is installed, but its engine does not answer: {output}",
             "Start it (systemctl start docker, or Docker Desktop), or correct DOCKER_HOST.",
         )
 
@@ -64,10 +64,10 @@ class DockerNotRunning(errors.NotAvailable):
 class DockerNotPermitted(errors.NotAvailable):
     """The engine's socket is there, and this user may not use it."""
 
-    def __init__(self, said: str) -> None:
-        self.said = said
+    def __init__(self, output: str) -> None:
+        self.output = output
         super().__init__(
-            f"you may not use the Docker engine: {said}",
+            f"you may not use the Docker engine: {output}",
             "Add yourself to the group that owns the socket (usermod -aG docker NAME) and log in again.",
         )
 
@@ -75,10 +75,10 @@ class DockerNotPermitted(errors.NotAvailable):
 class InvalidCompose(errors.ConfigError):
     """Compose cannot read the project's file, or a variable in it has no value."""
 
-    def __init__(self, file: Path, said: str, variable: str = "") -> None:
+    def __init__(self, file: Path, output: str, variable: str = "") -> None:
         self.variable = variable
         hint = f"Set {variable} in the environment or in .env (.env.example shows it)." if variable else "Mend it."
-        super().__init__(f"{file} cannot be used: {said}", hint)
+        super().__init__(f"{file} cannot be used: {output}", hint)
 
 
 class PortTaken(errors.NotAvailable):
@@ -96,16 +96,16 @@ class PortTaken(errors.NotAvailable):
 class BuildFailed(errors.Error):
     """An image could not be built."""
 
-    def __init__(self, said: str, hint: str = "Mend what it names, then run it again.") -> None:
-        super().__init__(f"the image could not be built, so nothing was started:\n{said}", hint)
+    def __init__(self, output: str, hint: str = "Mend what it names, then run it again.") -> None:
+        super().__init__(f"the image could not be built, so nothing was started:\n{output}", hint)
 
 
 class ImageNotFound(errors.NotAvailable):
     """An image is not on this machine and cannot be fetched."""
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, output: str) -> None:
         super().__init__(
-            f"an image is not on this machine and could not be fetched: {said}",
+            f"an image is not on this machine and could not be fetched: {output}",
             "Check its name (POSTGRES_IMAGE, PYTHON_IMAGE, APP_IMAGE) and the way to its registry, or build it here.",
         )
 
@@ -113,8 +113,8 @@ class ImageNotFound(errors.NotAvailable):
 class ComposeFailed(errors.NotAvailable):
     """Compose failed in a way that is not known here; its own words follow."""
 
-    def __init__(self, command: str, said: str) -> None:
-        super().__init__(f"docker compose {command} failed: {said}", "Run it by hand for all that it says.")
+    def __init__(self, command: str, output: str) -> None:
+        super().__init__(f"docker compose {command} failed: {output}", "Run it by hand for all that it says.")
 
 
 def config(project: Project) -> dict[str, Any]:
@@ -186,39 +186,39 @@ def host() -> str:
     return done.output.strip() if done.code == 0 else ""
 
 
-def _is_about_health(said: str) -> bool:
-    return bool(re.search(r"is unhealthy|exited \(\d+\)|didn't complete successfully|application not healthy", said))
+def _is_about_health(output: str) -> bool:
+    return bool(re.search(r"is unhealthy|exited \(\d+\)|didn't complete successfully|application not healthy", output))
 
 
 def _explained(project: Project, command: str, done: processes.Completed) -> errors.Error:
     """Return the error that says what Compose's words mean."""
-    said = done.complaint
-    if found := re.search(r"required variable (\w+) is missing a value", said):
+    output = done.complaint
+    if found := re.search(r"required variable (\w+) is missing a value", output):
         return InvalidCompose(project.file, f"the variable {found[1]} has no value", found[1])
     if found := re.search(
         r"(?:Bind for|listen tcp4?) \S*?:(\d+)(?: failed)?: (?:port is already allocated|bind: address already in use)",
-        said,
+        output,
     ):
         port = int(found[1])
         return PortTaken(port, processes.user_of_port(port))
-    missing = [line.strip() for line in said.splitlines() if _MISSING.search(line)]
-    if "failed to solve" in said:
+    missing = [line.strip() for line in output.splitlines() if _MISSING.search(line)]
+    if "failed to solve" in output:
         hint = "Mend what it names, then run it again."
         if missing:
             hint = "The base image could not be fetched: check PYTHON_IMAGE and the way to its registry."
-        return BuildFailed(_tail(said), hint)
+        return BuildFailed(_tail(output), hint)
     # Before the engine: where a fetch fails, the build beside it is called off, and says that there is no engine.
     if missing:
         return ImageNotFound(missing[-1])
-    if engine := _of_engine(said):
+    if engine := _of_engine(output):
         return engine
     if command == "config":
-        return InvalidCompose(project.file, _last(said))
-    return ComposeFailed(command, _last(said))
+        return InvalidCompose(project.file, _last(output))
+    return ComposeFailed(command, _last(output))
 
 
-def _of_engine(said: str) -> errors.NotAvailable | None:
-    for line in said.splitlines():
+def _of_engine(output: str) -> errors.NotAvailable | None:
+    for line in output.splitlines():
         if "permission denied while trying to connect" in line:
             return DockerNotPermitted(line.partition(": Get ")[0].strip())
         if re.search(r"Cannot connect to the Docker daemon|error during connect|docker daemon is not running", line):
@@ -226,11 +226,11 @@ def _of_engine(said: str) -> errors.NotAvailable | None:
     return None
 
 
-def _last(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _last(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"
 
 
-def _tail(said: str) -> str:
-    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+def _tail(output: str) -> str:
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     return "\n".join(f"  {line}" for line in lines[-_TAIL:])

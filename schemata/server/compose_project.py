@@ -66,7 +66,7 @@ def of(settings: config.Config) -> Composition:
         project = compose.Project(file, {PASSWORD: _PLACEHOLDER})
         facts, demands = compose.config(project), True
     name = str(facts["name"])
-    secret = settings.home / f"compose-{name}.env"
+    secret = settings.state_dir / f"compose-{name}.env"
     if demands:
         password = _secret_of(secret)
         project = compose.Project(file, {PASSWORD: password or _PLACEHOLDER})
@@ -77,7 +77,7 @@ def of(settings: config.Config) -> Composition:
 
 
 def with_password(
-    settings: config.Config, found: Composition, volumes: Collection[str], speak: progress.Voice
+    settings: config.Config, found: Composition, volumes: Collection[str], reporter: progress.Reporter
 ) -> Composition:
     """Return it with a password: a new one for a new database, where none is known.
 
@@ -89,13 +89,13 @@ def with_password(
     if kept:
         raise PasswordUnknown(kept[0])
     password = secrets.token_urlsafe(18)
-    settings.home.mkdir(exist_ok=True)
+    settings.state_dir.mkdir(exist_ok=True)
     found.secret.unlink(missing_ok=True)
     with os.fdopen(os.open(found.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
         made.write(
             f"# Made by inv dev-up, for the database of the Compose project {found.name}.\n{PASSWORD}={password}\n"
         )
-    speak.say(f"No {PASSWORD} in the environment or .env: made one, in {found.secret}")
+    reporter.info(f"No {PASSWORD} in the environment or .env: made one, in {found.secret}")
     return dataclasses.replace(
         found, password=password, project=compose.Project(found.project.file, {PASSWORD: password})
     )

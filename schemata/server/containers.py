@@ -81,8 +81,10 @@ class Belongings:
 class EngineFailed(errors.NotAvailable):
     """The engine refused a request, or went away."""
 
-    def __init__(self, said: str) -> None:
-        super().__init__(f"the Docker engine did not do what it was asked: {said}", "See `docker info`; run it again.")
+    def __init__(self, output: str) -> None:
+        super().__init__(
+            f"the Docker engine did not do what it was asked: {output}", "See `docker info`; run it again."
+        )
 
 
 class Engine:

@@ -49,7 +49,7 @@ def up(
     services: str = "",
     no_services: bool = False,
     restart: bool = False,
-    speak: progress.Voice = progress.SILENT,
+    reporter: progress.Reporter = progress.SILENT,
 ) -> results.Table:
     """Start the project's server where it is not running, migrate its database to the files, start the services.
 
@@ -74,7 +74,7 @@ def up(
                 'the server is "docker", where each dev-up builds the images and replaces what changed',
                 "Leave --restart out.",
             )
-        return _up_docker(settings, began, speak)
+        return _up_docker(settings, began, reporter)
     client = _client_stamp(settings)
     wanted: tuple[config.Service, ...] = ()
     if settings.services and not no_services:
@@ -82,10 +82,10 @@ def up(
         commands.manage.require_ports(settings, wanted)
     elif services:
         raise commands.manage.NoSuchService(services, ())
-    done = _server(settings, unsafe, speak)
+    done = _server(settings, unsafe, reporter)
     seconds = time.monotonic() - began
     states = commands.manage.Report() if settings.services else None
-    if wanted or (not no_services and managed_process.names(settings.home)):
+    if wanted or (not no_services and managed_process.names(settings.state_dir)):
         states = commands.manage.up(
             settings,
             wanted,
@@ -94,7 +94,7 @@ def up(
             own_server=done.choice.is_dev,
             everything=not services,
             restart=restart,
-            speak=speak,
+            reporter=reporter,
         )
     return _table(settings, done, seconds, states, is_client_new=_client_stamp(settings) != client)
 
@@ -107,44 +107,46 @@ def _client_stamp(settings: config.Config) -> str:
     return ""
 
 
-def _server(settings: config.Config, unsafe: bool, speak: progress.Voice) -> _Up:
+def _server(settings: config.Config, unsafe: bool, reporter: progress.Reporter) -> _Up:
     if settings.server.kind == "embedded":
         server = instance.start(
-            settings.home,
+            settings.state_dir,
             database=settings.database,
             binaries_of=lambda: _binaries(settings),
             settings=settings.server.settings,
             port=settings.server.port or None,
             unsafe=unsafe or settings.server.unsafe,
-            say=speak.say,
+            info=reporter.info,
         )
         choice = targets.Choice(server.url, "dev server", is_dev=True)
-        return _migrated(settings, choice, _WAS[server.was], server.version, speak)
-    return _migrated(settings, targets.choose(settings), "not ours", "", speak)
+        return _migrated(settings, choice, _WAS[server.was], server.version, reporter)
+    return _migrated(settings, targets.choose(settings), "not ours", "", reporter)
 
 
-def _up_docker(settings: config.Config, began: float, speak: progress.Voice) -> results.Table:
+def _up_docker(settings: config.Config, began: float, reporter: progress.Reporter) -> results.Table:
     try:
-        states = commands.docker.up(settings, speak=speak)
+        states = commands.docker.up(settings, reporter=reporter)
     except signals.Terminated as error:
         hint = "What this call started was taken down again."
         raise errors.Interrupted("stopped by SIGTERM", hint, errors.TERMINATED) from error
     choice = targets.choose(settings)
     # The services' entrypoints have migrated it already, unless there are none.
-    done = _migrated(settings, choice, "ready", commands.docker.version(choice.url), speak)
+    done = _migrated(settings, choice, "ready", commands.docker.version(choice.url), reporter)
     code = errors.DONE if all(state.ok for state in states) else errors.NOT_AVAILABLE
     complaints = tuple(f"{state.name}: {state.detail}" for state in states if not state.ok)
     report = commands.manage.Report(states, complaints, code) if settings.services else None
     return _table(settings, done, time.monotonic() - began if report is None else None, report)
 
 
-def _migrated(settings: config.Config, choice: targets.Choice, was: str, version: str, speak: progress.Voice) -> _Up:
+def _migrated(
+    settings: config.Config, choice: targets.Choice, was: str, version: str, reporter: progress.Reporter
+) -> _Up:
     known = _up_to_date(settings, choice.url)
     if known is not None:
         return _Up(choice, was, version, known[0], 0, known[1])
     clock = files.clock()
     own = settings.server.kind == "embedded"
-    result = commands.migrate.migrate(settings, url="" if own else choice.url, speak=speak)
+    result = commands.migrate.migrate(settings, url="" if own else choice.url, reporter=reporter)
     found = files.read(settings.migrations, settings.schemas)
     commands.start.remember(settings, clock, found)
     # Imported here: an up-to-date database needs no file read and no digest of it.
@@ -184,7 +186,7 @@ def _table(
             notes=("", shown, following),
             facts=facts,
         )
-    rows = [(_database_name(done), done.was, _place(url), done.revision or "-", took)]
+    rows = [(_database_name(done), done.was, _location(url), done.revision or "-", took)]
     for state in services.states:
         word = "was running" if state.ok and state.was_running else state.state
         after = "-" if state.ready_after is None else f"{state.ready_after:.2f} s"
@@ -217,7 +219,7 @@ def _database_name(done: _Up) -> str:
     return f"PostgreSQL {done.version}".rstrip()
 
 
-def _place(url: str) -> str:
+def _location(url: str) -> str:
     """Return where a database is, without user, password and name: a column is narrow.
 
     >>> _place("postgresql://me:secret@127.0.0.1:21000/app?sslmode=disable")
@@ -244,7 +246,7 @@ def _binaries(settings: config.Config) -> "binaries.Binaries":
     from schemata.server.embedded import binaries
 
     major = int(settings.server.version.partition(".")[0]) if settings.server.version else None
-    cache = settings.home
+    cache = settings.state_dir
     try:
         return binaries.find(major, os.environ.get("SCHEMATA_PG_BIN"), cache)
     except errors.NotAvailable:
@@ -253,17 +255,17 @@ def _binaries(settings: config.Config) -> "binaries.Binaries":
         return binaries.provision(major, cache)
 
 
-def down(settings: config.Config, *, speak: progress.Voice = progress.SILENT) -> results.Said:
+def down(settings: config.Config, *, reporter: progress.Reporter = progress.SILENT) -> results.Message:
     """Stop the project's services and its server; the data and the logs stay."""
     if settings.server.kind == "docker":
-        return results.Said(commands.docker.down(settings, speak=speak))
-    services = _stopped(commands.manage.down(settings, speak=speak))
+        return results.Message(commands.docker.down(settings, reporter=reporter))
+    services = _stopped(commands.manage.down(settings, reporter=reporter))
     if settings.server.kind == "external":
         if not services:
             _own(settings)
-        return results.Said(f"{services}The server is external: it goes on running.")
-    stopped = instance.stop(settings.home, say=speak.say)
-    return results.Said(
+        return results.Message(f"{services}The server is external: it goes on running.")
+    stopped = instance.stop(settings.state_dir, info=reporter.info)
+    return results.Message(
         services + ("The server is stopped; its data stay." if stopped else "The server was not running.")
     )
 
@@ -273,22 +275,22 @@ def _stopped(names: tuple[str, ...]) -> str:
 
 
 def clean(
-    settings: config.Config, *, yes: bool = False, production: str = "", speak: progress.Voice = progress.SILENT
-) -> results.Said:
+    settings: config.Config, *, yes: bool = False, production: str = "", reporter: progress.Reporter = progress.SILENT
+) -> results.Message:
     """Stop the project's services and server and delete its data; on an external server, drop the project's schemas.
 
     The latter prints the target and asks for --yes, or for the database's name where it looks like production.
     """
     if settings.server.kind == "docker":
-        removed = commands.docker.clean(settings, yes=yes, speak=speak)
+        removed = commands.docker.clean(settings, yes=yes, reporter=reporter)
         _tidy(settings)
         text = "Removed " + ", ".join(removed) + "." if removed else "There was nothing to delete."
-        return results.Said(text, facts={"removed": list(removed)})
+        return results.Message(text, facts={"removed": list(removed)})
     if settings.server.kind == "embedded":
-        services = _stopped(commands.manage.clean(settings, speak=speak))
-        found = instance.remove(settings.home, say=speak.say)
-        shutil.rmtree(settings.home, ignore_errors=True)
-        return results.Said(
+        services = _stopped(commands.manage.clean(settings, reporter=reporter))
+        found = instance.remove(settings.state_dir, info=reporter.info)
+        shutil.rmtree(settings.state_dir, ignore_errors=True)
+        return results.Message(
             services + ("The server is stopped and its data are deleted." if found else "There was nothing to delete.")
         )
     choice = targets.choose(settings)
@@ -298,20 +300,20 @@ def clean(
         if targets.guard(choice, target, connection, yes=yes, word=production):
             shown = f"Target: {target.describe()}\n  drop the schemas {', '.join(names)}"
             targets.ask(shown, "Drop them?", "If you mean it, add --yes.")
-        services = _stopped(commands.manage.clean(settings, speak=speak))
+        services = _stopped(commands.manage.clean(settings, reporter=reporter))
         drops = "; ".join(f'DROP SCHEMA IF EXISTS "{name}" CASCADE' for name in names)
         connection.query(
             f"SET client_min_messages = warning; BEGIN; {drops}; CREATE SCHEMA IF NOT EXISTS public; COMMIT"
         )
     _tidy(settings)
-    return results.Said(f"{services}Dropped {', '.join(names)} in {target.describe()}.")
+    return results.Message(f"{services}Dropped {', '.join(names)} in {target.describe()}.")
 
 
 def _tidy(settings: config.Config) -> None:
     """Remove the project's `.schemata/` unless it holds something lasting, such as an embedded server's data."""
     with contextlib.suppress(FileNotFoundError):
-        if {path.name for path in settings.home.iterdir()} <= {commands.start.CACHE, ".gitignore"}:
-            shutil.rmtree(settings.home, ignore_errors=True)
+        if {path.name for path in settings.state_dir.iterdir()} <= {commands.start.CACHE, ".gitignore"}:
+            shutil.rmtree(settings.state_dir, ignore_errors=True)
 
 
 def _own(settings: config.Config) -> None:
@@ -341,7 +343,7 @@ def _psql(settings: config.Config) -> str:
     from schemata.server.embedded import binaries  # see _binaries
 
     try:
-        program = binaries.find(None, os.environ.get("SCHEMATA_PG_BIN"), settings.home).program("psql")
+        program = binaries.find(None, os.environ.get("SCHEMATA_PG_BIN"), settings.state_dir).program("psql")
         if program.exists():
             return str(program)
     except errors.NotAvailable:
@@ -364,7 +366,7 @@ def logs(settings: config.Config, service: str = "", *, follow: bool = False, li
         path = commands.manage.log_of(settings, service)
     else:
         _own(settings)
-        path = instance.log_of(settings.home)
+        path = instance.log_of(settings.state_dir)
         if not path.exists():
             raise errors.NotAvailable(
                 f"there is no log at {path}: the server was never started", "Start it: inv dev-up"

@@ -46,49 +46,49 @@ class ForeignProject(errors.Error):
         )
 
 
-def up(settings: config.Config, *, speak: progress.Voice = progress.SILENT) -> tuple[outcome.State, ...]:
+def up(settings: config.Config, *, reporter: progress.Reporter = progress.SILENT) -> tuple[outcome.State, ...]:
     """Build the image, start everything of the Compose file and wait until it is healthy; say how each service is.
 
     Twice in a row changes nothing. When one does not become healthy the containers stay as they are, to be looked
     at; when Ctrl-C or SIGTERM comes, what this call started, and data that it had begun to make, are gone again.
     """
     with signals.raised():
-        place = compose_project.of(settings)
-        strangers = [item.name for item in settings.services if item.name not in place.services]
+        project = compose_project.of(settings)
+        strangers = [item.name for item in settings.services if item.name not in project.services]
         if strangers:
             raise errors.ConfigError(
-                f"{place.project.file} has no service {strangers[0]}, which [tool.schemata.services] names",
+                f"{project.project.file} has no service {strangers[0]}, which [tool.schemata.services] names",
                 "Give both the same names.",
             )
         with connect() as engine:
-            before = engine.belongings(place.name)
-            place = compose_project.with_password(settings, place, before.volumes, speak)
+            before = engine.belongings(project.name)
+            project = compose_project.with_password(settings, project, before.volumes, reporter)
             try:
-                return _start(settings, place, engine, before, speak)
+                return _start(settings, project, engine, before, reporter)
             except KeyboardInterrupt:
                 with signals.held():
-                    speak.say("Interrupted: taking down what was started ...")
-                    _take_back(place, engine, before)
+                    reporter.info("Interrupted: taking down what was started ...")
+                    _take_back(project, engine, before)
                 raise
 
 
 def _start(
     settings: config.Config,
-    place: compose_project.Composition,
+    project: compose_project.Composition,
     engine: "containers.Engine",
     before: "containers.Belongings",
-    speak: progress.Voice,
+    reporter: progress.Reporter,
 ) -> tuple[outcome.State, ...]:
-    speak.say(f"Docker Compose project {place.name}: building and starting ...")
+    reporter.info(f"Docker Compose project {project.name}: building and starting ...")
     try:
-        done = compose.up(place.project, settings.compose.patience)
+        done = compose.up(project.project, settings.compose.patience)
     except compose.PortTaken as error:
         # Where a container has it, the process that listens is Docker's own and says nothing.
         owner = engine.publisher(error.port) or error.owner
-        raise compose.PortTaken(error.port, owner, _variable(place, error.port)) from error
-    after = engine.belongings(place.name)
+        raise compose.PortTaken(error.port, owner, _variable(project, error.port)) from error
+    after = engine.belongings(project.name)
     if done.code != 0:
-        raise _not_healthy(place, engine, after, done.complaint)
+        raise _not_healthy(project, engine, after, done.complaint)
     old = {container.id: container.started for container in before.containers}
     return tuple(
         _state(item, [found for found in after.containers if found.service == item.name and not found.is_oneoff], old)
@@ -126,16 +126,16 @@ def _state(item: config.Service, found: "list[containers.Container]", old: dict[
 
 
 def _not_healthy(
-    place: compose_project.Composition, engine: "containers.Engine", after: "containers.Belongings", said: str
+    project: compose_project.Composition, engine: "containers.Engine", after: "containers.Belongings", output: str
 ) -> errors.Error:
     """Return what to say about the first container that is not well."""
     rows = [container for container in after.containers if not container.is_oneoff]
     unwell = sorted((item for item in rows if not item.is_well), key=_suspicion)
     states = "\n".join(f"  {container.name}: {container.condition}" for container in rows)
     if not unwell:
-        return compose.ComposeFailed("up", said.strip().splitlines()[-1] if said.strip() else "it said nothing")
+        return compose.ComposeFailed("up", output.strip().splitlines()[-1] if output.strip() else "it said nothing")
     worst = unwell[0]
-    lines = tuple(_hidden(line, place.password) for line in engine.log(worst.id, _LOG_LINES))
+    lines = tuple(_hidden(line, project.password) for line in engine.log(worst.id, _LOG_LINES))
     hint = f"Mend it and run it again. All of its log: inv logs {worst.service} --server docker"
     if any("password authentication failed" in line for line in lines):
         hint = (
@@ -155,7 +155,7 @@ def _suspicion(container: "containers.Container") -> int:
 
 
 def _take_back(
-    place: compose_project.Composition, engine: "containers.Engine", before: "containers.Belongings"
+    project: compose_project.Composition, engine: "containers.Engine", before: "containers.Belongings"
 ) -> None:
     """Remove what was not there before; Compose may still be at work, so look until there is nothing more."""
     running = {container.id for container in before.containers if container.status == "running"}
@@ -163,10 +163,10 @@ def _take_back(
     for _ in range(_CLEAN_ROUNDS):
         try:
             # A volume that this call made is half of a database at best, and would be taken for a whole one.
-            removed = engine.remove(place.name, besides=before, volumes=True)
+            removed = engine.remove(project.name, besides=before, volumes=True)
             started = [
                 container
-                for container in engine.belongings(place.name).containers
+                for container in engine.belongings(project.name).containers
                 if container.status in ("running", "restarting") and container.id not in running
             ]
             for container in started:
@@ -179,37 +179,39 @@ def _take_back(
         time.sleep(0.3)
 
 
-def down(settings: config.Config, *, speak: progress.Voice = progress.SILENT) -> str:
+def down(settings: config.Config, *, reporter: progress.Reporter = progress.SILENT) -> str:
     """Stop and remove the project's containers and networks; its volumes, the data, stay."""
-    place = compose_project.of(settings)
+    project = compose_project.of(settings)
     with connect() as engine:
-        found = engine.belongings(place.name)
+        found = engine.belongings(project.name)
     if not found.containers and not found.networks:
-        return f"The Compose project {place.name} was not running."
-    speak.say(f"Docker Compose project {place.name}: stopping ...")
-    compose.down(place.project)
-    return f"The Compose project {place.name} is stopped; its data stay."
+        return f"The Compose project {project.name} was not running."
+    reporter.info(f"Docker Compose project {project.name}: stopping ...")
+    compose.down(project.project)
+    return f"The Compose project {project.name} is stopped; its data stay."
 
 
-def clean(settings: config.Config, *, yes: bool = False, speak: progress.Voice = progress.SILENT) -> tuple[str, ...]:
+def clean(
+    settings: config.Config, *, yes: bool = False, reporter: progress.Reporter = progress.SILENT
+) -> tuple[str, ...]:
     """Stop the project's containers and remove them, its networks and its volumes; return what was removed.
 
     Nothing without this Compose project's label is touched. What was started from another folder needs `yes`.
     The image stays.
     """
-    place = compose_project.of(settings)
+    project = compose_project.of(settings)
     with connect() as engine:
-        found = engine.belongings(place.name)
+        found = engine.belongings(project.name)
         foreign = [item.folder for item in found.containers if item.folder and not _same(item.folder, settings.root)]
         if foreign and not yes:
-            raise ForeignProject(place.name, foreign[0])
+            raise ForeignProject(project.name, foreign[0])
         if found.containers:
-            speak.say(f"Docker Compose project {place.name}: removing ...")
-            compose.down(place.project, volumes=True)
+            reporter.info(f"Docker Compose project {project.name}: removing ...")
+            compose.down(project.project, volumes=True)
         nothing = dataclasses.replace(found, containers=(), networks=(), volumes=())
-        engine.remove(place.name, besides=nothing, volumes=True)
-        left = engine.belongings(place.name)
-    place.secret.unlink(missing_ok=True)
+        engine.remove(project.name, besides=nothing, volumes=True)
+        left = engine.belongings(project.name)
+    project.secret.unlink(missing_ok=True)
     gone = [f"container {item.name}" for item in found.containers if item not in left.containers]
     gone += [f"network {name}" for name in found.networks if name not in left.networks]
     gone += [f"volume {name}" for name in found.volumes if name not in left.volumes]
@@ -218,40 +220,40 @@ def clean(settings: config.Config, *, yes: bool = False, speak: progress.Voice =
 
 def url(settings: config.Config) -> str:
     """Return the URL of the project's database from this machine. Raises NotAvailable while it is not running."""
-    place = compose_project.of(settings)
+    project = compose_project.of(settings)
     name = settings.compose.database
-    facts = place.services.get(name)
+    facts = project.services.get(name)
     if facts is None:
         raise errors.ConfigError(
-            f"{place.project.file} has no service {name}",
+            f"{project.project.file} has no service {name}",
             '[tool.schemata.compose] database = "..." says which one the database is.',
         )
-    done = compose.call(place.project, "port", name, str(_DATABASE_PORT))
+    done = compose.call(project.project, "port", name, str(_DATABASE_PORT))
     port = done.output.strip().rpartition(":")[2]
     if done.code != 0 or not port.isdecimal() or port == "0":
         raise errors.NotAvailable(
-            f"the database of the Compose project {place.name} is not running, or publishes no port",
+            f"the database of the Compose project {project.name} is not running, or publishes no port",
             "Start it: inv dev-up --server docker",
         )
     environment = facts.get("environment") or {}
     user = str(environment.get("POSTGRES_USER") or "postgres")
     database = str(environment.get("POSTGRES_DB") or user)
-    login = ":".join(parse.quote(part, safe="") for part in (user, place.password) if part)
+    login = ":".join(parse.quote(part, safe="") for part in (user, project.password) if part)
     return f"postgresql://{login}@127.0.0.1:{port}/{parse.quote(database, safe='')}"
 
 
 def logs(settings: config.Config, name: str = "", *, follow: bool = False, lines: int = 50) -> Iterator[str]:
     """Give the last lines of a service's log, the database's without a name; with `follow`, each new one too."""
-    place = compose_project.of(settings)
+    project = compose_project.of(settings)
     name = name or settings.compose.database
-    if name not in place.services:
-        known = ", ".join(sorted(place.services))
-        raise errors.ConfigError(f"{place.project.file} has no service {name}", f"It has {known}.")
+    if name not in project.services:
+        known = ", ".join(sorted(project.services))
+        raise errors.ConfigError(f"{project.project.file} has no service {name}", f"It has {known}.")
     with connect() as engine:
-        found = tuple(item for item in engine.belongings(place.name).containers if item.service == name)
+        found = tuple(item for item in engine.belongings(project.name).containers if item.service == name)
         if not found:
             raise errors.NotAvailable(
-                f"{name} of the Compose project {place.name} has no container, so there is no log",
+                f"{name} of the Compose project {project.name} has no container, so there is no log",
                 "Start it: inv dev-up --server docker",
             )
         yield from engine.logs(found, lines, follow=follow)
@@ -290,9 +292,9 @@ def connect() -> "containers.Engine":
         raise
 
 
-def _variable(place: compose_project.Composition, port: int) -> str:
+def _variable(project: compose_project.Composition, port: int) -> str:
     """Return the variable that says a service's port, by the convention of <NAME>_PORT."""
-    for name, facts in place.services.items():
+    for name, facts in project.services.items():
         for published in facts.get("ports") or ():
             first, _, last = str(published.get("published") or "0").partition("-")
             if first.isdecimal() and int(first) <= port <= int(last or first):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def facts(root: Path, places: Sequence[str], leave_out: Path | None) -> list[str]:
+def facts(root: Path, paths: Sequence[str], leave_out: Path | None) -> list[str]:
     """Return a text for each file in these places: another one when its path, its size or its time is another.
 
     What is hidden, byte code, and all below `leave_out` do not count.
@@ -16,8 +16,8 @@ def facts(root: Path, places: Sequence[str], leave_out: Path | None) -> list[str
     Raises FileNotFoundError for a place that is not there, PermissionError for one that may not be read.
     """
     found: set[str] = set()
-    for place in places:
-        path = root / os.path.normpath(place)
+    for path_ in paths:
+        path = root / os.path.normpath(path_)
         if path.is_dir():
             found.update(_within(path, leave_out))
         else:

@@ -96,7 +96,7 @@ def require_ports(settings: config.Config, wanted: Sequence[config.Service]) -> 
     """Refuse, before anything is started, a port that somebody else has. Raises PortInUse. Changes nothing."""
     ours: set[int] | None = None
     for item in wanted:
-        running = managed_process.find(settings.home, item.name)
+        running = managed_process.find(settings.state_dir, item.name)
         if not item.port or (running is not None and running.port == item.port):
             continue
         # Imported here: where all services run, no port is looked at.
@@ -105,7 +105,9 @@ def require_ports(settings: config.Config, wanted: Sequence[config.Service]) -> 
         if postmaster.is_free(item.port):
             continue
         if ours is None:
-            ours = set(managed_process.strays(settings.home))  # those whose file was lost too; they are stopped first
+            ours = set(
+                managed_process.strays(settings.state_dir)
+            )  # those whose file was lost too; they are stopped first
         users = processes.listeners(item.port)
         if not users or not all(pid in ours for pid in users):
             raise PortInUse(item.name, item.port, processes.user_of_port(item.port))
@@ -120,7 +122,7 @@ def up(
     own_server: bool,
     everything: bool = True,
     restart: bool = False,
-    speak: progress.Voice = progress.SILENT,
+    reporter: progress.Reporter = progress.SILENT,
 ) -> Report:
     """Start each service that does not run as it should, wait until all are ready, and say how each is.
 
@@ -145,9 +147,9 @@ def up(
     begun: list[str] = []
     with signals.raised():
         try:
-            with state_directory.plainly(settings.home), managed_process.sole(settings.home, patience):
-                _make_way(settings, wanted, prints, speak, everything=everything, restart=restart)
-                return _up(settings, wanted, url, prints, begun, speak, own_server=own_server)
+            with state_directory.plainly(settings.state_dir), managed_process.sole(settings.state_dir, patience):
+                _make_way(settings, wanted, prints, reporter, everything=everything, restart=restart)
+                return _up(settings, wanted, url, prints, begun, reporter, own_server=own_server)
         except KeyboardInterrupt as error:
             terminated = isinstance(error, signals.Terminated)
             raise errors.Interrupted(
@@ -164,7 +166,7 @@ def _up(
     url: str,
     prints: Mapping[str, str],
     begun: list[str],
-    speak: progress.Voice,
+    reporter: progress.Reporter,
     *,
     own_server: bool,
 ) -> Report:
@@ -172,17 +174,17 @@ def _up(
     watched: list[startup.Start] = []
     try:
         for item in wanted:
-            found = managed_process.find(settings.home, item.name)
+            found = managed_process.find(settings.state_dir, item.name)
             if found is None:
                 begun.append(item.name)
                 watched.append(_started(settings, item, url, prints[item.name], own_server=own_server))
             else:
                 state = outcome.State(item.name, outcome.STARTING, startup.url_of(item), was_running=True)
                 watched.append(startup.Start(item, found, None, time.monotonic(), 0, state))
-        startup.wait(watched, speak)
+        startup.wait(watched, reporter)
     except KeyboardInterrupt:
         with signals.held():
-            managed_process.stop(settings.home, begun, STOP_PATIENCE, speak.say)
+            managed_process.stop(settings.state_dir, begun, STOP_PATIENCE, reporter.info)
         raise
     finally:
         for one in watched:
@@ -190,28 +192,28 @@ def _up(
                 one.child.release()
     for one in watched:
         if one.state.ok and not one.running.confirmed:
-            managed_process.confirm(settings.home, one.running)
+            managed_process.confirm(settings.state_dir, one.running)
     # As the server knows the password, and as it stands in the URL.
     secrets = (urls.without_password(url)[1], url.partition("://")[2].rpartition("@")[0].partition(":")[2])
     return Report(
         tuple(one.state for one in watched),
-        tuple(startup.complaint(settings.home, one, secrets) for one in watched if not one.state.ok),
+        tuple(startup.complaint(settings.state_dir, one, secrets) for one in watched if not one.state.ok),
         errors.worst([one.exit_code for one in watched]),
     )
 
 
-def down(settings: config.Config, *, speak: progress.Voice = progress.SILENT) -> tuple[str, ...]:
+def down(settings: config.Config, *, reporter: progress.Reporter = progress.SILENT) -> tuple[str, ...]:
     """Stop every service of this project that runs, also one that its file was lost of; return their names."""
-    if not managed_process.folder_of(settings.home).is_dir() and not managed_process.strays(settings.home):
+    if not managed_process.folder_of(settings.state_dir).is_dir() and not managed_process.strays(settings.state_dir):
         return ()
-    with managed_process.sole(settings.home, _LOCK_PATIENCE):
-        return managed_process.stop(settings.home, None, STOP_PATIENCE, speak.say)
+    with managed_process.sole(settings.state_dir, _LOCK_PATIENCE):
+        return managed_process.stop(settings.state_dir, None, STOP_PATIENCE, reporter.info)
 
 
-def clean(settings: config.Config, *, speak: progress.Voice = progress.SILENT) -> tuple[str, ...]:
+def clean(settings: config.Config, *, reporter: progress.Reporter = progress.SILENT) -> tuple[str, ...]:
     """Stop every service of this project and delete their files and logs; return the names of those that ran."""
-    stopped = down(settings, speak=speak)
-    managed_process.remove(settings.home)
+    stopped = down(settings, reporter=reporter)
+    managed_process.remove(settings.state_dir)
     return stopped
 
 
@@ -220,7 +222,7 @@ def log_of(settings: config.Config, name: str) -> Path:
     known = [item.name for item in settings.services]
     if name not in known:
         raise NoSuchService(name, known)
-    path = managed_process.log_of(settings.home, name)
+    path = managed_process.log_of(settings.state_dir, name)
     if not path.exists():
         raise errors.NotAvailable(f"there is no log at {path}: {name} was never started", "Start it: inv dev-up")
     return path
@@ -228,21 +230,23 @@ def log_of(settings: config.Config, name: str) -> Path:
 
 def running(settings: config.Config) -> tuple[str, ...]:
     """Return the names of the declared services that run. Changes nothing."""
-    return tuple(item.name for item in settings.services if managed_process.find(settings.home, item.name) is not None)
+    return tuple(
+        item.name for item in settings.services if managed_process.find(settings.state_dir, item.name) is not None
+    )
 
 
 def _all_ready(
     settings: config.Config, wanted: Sequence[config.Service], prints: Mapping[str, str], *, everything: bool
 ) -> tuple[outcome.State, ...] | None:
     """Return how the services are when there is nothing to do; None when there is something. Takes no lock."""
-    if everything and set(managed_process.names(settings.home)) - set(prints):
+    if everything and set(managed_process.names(settings.state_dir)) - set(prints):
         return None
     states = []
     for item in wanted:
-        found = managed_process.find(settings.home, item.name)
+        found = managed_process.find(settings.state_dir, item.name)
         if found is None or found.fingerprint != prints[item.name] or not found.confirmed:
             return None
-        managed_process.bound(settings.home, item.name)
+        managed_process.bound(settings.state_dir, item.name)
         revision = startup.revision(item)
         if revision is None:
             return None
@@ -254,7 +258,7 @@ def _make_way(
     settings: config.Config,
     wanted: Sequence[config.Service],
     prints: Mapping[str, str],
-    speak: progress.Voice,
+    reporter: progress.Reporter,
     *,
     everything: bool,
     restart: bool,
@@ -262,35 +266,39 @@ def _make_way(
     """Stop what runs otherwise than it should, or is declared no more."""
     keep = set()
     # Those that bear our mark may have lost their file, and would keep their port.
-    marked = set(managed_process.strays(settings.home).values())
+    marked = set(managed_process.strays(settings.state_dir).values())
     for item in wanted:
-        found = managed_process.find(settings.home, item.name)
+        found = managed_process.find(settings.state_dir, item.name)
         if found is None:
             if item.name in marked:
-                speak.say(f"{item.name} is started anew: it runs, but what was known of it in {settings.home} is lost.")
+                reporter.info(
+                    f"{item.name} is started anew: it runs, but what was known of it in {settings.state_dir} is lost."
+                )
             continue
         if restart:
-            speak.say(f"{item.name} is started anew, as asked.")
+            reporter.info(f"{item.name} is started anew, as asked.")
         elif found.fingerprint != prints[item.name]:
-            speak.say(f"{item.name} is started anew: its settings, variables, code, database or migrations changed.")
+            reporter.info(
+                f"{item.name} is started anew: its settings, variables, code, database or migrations changed."
+            )
         elif not found.confirmed and startup.revision(item) is None:
-            speak.say(f"{item.name} is started anew: it runs, but never became ready.")
+            reporter.info(f"{item.name} is started anew: it runs, but never became ready.")
         else:
             keep.add(item.name)
-    there = {*managed_process.names(settings.home), *marked}
+    there = {*managed_process.names(settings.state_dir), *marked}
     declared = {item.name for item in settings.services}
     doomed = {name for name in there if name in prints or (everything and name not in declared)} - keep
     if doomed:
-        stopped = managed_process.stop(settings.home, doomed, STOP_PATIENCE, speak.say)
+        stopped = managed_process.stop(settings.state_dir, doomed, STOP_PATIENCE, reporter.info)
         if gone := [name for name in stopped if name not in declared]:
-            speak.say(f"Stopped, because no settings declare it any more: {', '.join(gone)}")
+            reporter.info(f"Stopped, because no settings declare it any more: {', '.join(gone)}")
 
 
 def _started(
     settings: config.Config, item: config.Service, url: str, fingerprint: str, *, own_server: bool
 ) -> startup.Start:
-    managed_process.bound(settings.home, item.name)
-    log = managed_process.log_of(settings.home, item.name)
+    managed_process.bound(settings.state_dir, item.name)
+    log = managed_process.log_of(settings.state_dir, item.name)
     log_from = log.stat().st_size if log.exists() else 0
     order = managed_process.Order(
         item.name,
@@ -301,7 +309,7 @@ def _started(
         fingerprint,
     )
     began = time.monotonic()
-    made, child = managed_process.start(settings.home, order)
+    made, child = managed_process.start(settings.state_dir, order)
     return startup.Start(
         item, made, child, began, log_from, outcome.State(item.name, outcome.STARTING, startup.url_of(item))
     )
@@ -322,16 +330,16 @@ def _environment(
         for name, value in environ.items()
         if name != "PORT" and not (own_server and name.startswith("PG") and name[2:].isupper())
     }
-    places = [str(settings.root)]
+    paths = [str(settings.root)]
     if settings.client.package:
-        places.append(str(settings.root / settings.client.folder))
+        paths.append(str(settings.root / settings.client.folder))
     return {
         **kept,
         "DATABASE_URL": url,
         "HOST": startup.HOST,
         **({"PORT": str(item.port)} if item.port else {}),
         "SCHEMATA_ROOT": str(settings.root),
-        "PYTHONPATH": os.pathsep.join(filter(None, [*places, kept.get("PYTHONPATH", "")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [*paths, kept.get("PYTHONPATH", "")])),
         # A log that is read while the service runs.
         "PYTHONUNBUFFERED": kept.get("PYTHONUNBUFFERED", "1"),
     }

@@ -55,7 +55,7 @@ def revision(item: config.Service) -> str | None:
     return answer.revision if answer.ok else None
 
 
-def wait(watched: Sequence[Start], speak: progress.Voice) -> None:
+def wait(watched: Sequence[Start], reporter: progress.Reporter) -> None:
     """Wait for all at once, each in a thread of its own, since one that hangs would hold up the looks at the others."""
     over = threading.Event()
     threads = [threading.Thread(target=_watch, args=(one, over), daemon=True) for one in watched]
@@ -64,16 +64,16 @@ def wait(watched: Sequence[Start], speak: progress.Voice) -> None:
     try:
         while any(thread.is_alive() for thread in threads):
             waiting = [one.item.name for one in watched if one.state.state == outcome.STARTING]
-            speak.step(len(watched) - len(waiting), len(watched), f"waiting for {', '.join(waiting)}")
+            reporter.step(len(watched) - len(waiting), len(watched), f"waiting for {', '.join(waiting)}")
             for thread in threads:
                 thread.join(0.1 / len(threads))
     finally:
         over.set()
 
 
-def complaint(home: Path, one: Start, secrets: Sequence[str]) -> str:
+def complaint(state_dir: Path, one: Start, secrets: Sequence[str]) -> str:
     """Return why a service is not ready, with the last lines that it wrote since its start; without the `secrets`."""
-    path = managed_process.log_of(home, one.item.name)
+    path = managed_process.log_of(state_dir, one.item.name)
     text = ""
     with contextlib.suppress(OSError), path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)

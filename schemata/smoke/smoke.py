@@ -79,7 +79,7 @@ def _checks(
     for row in compared.rows:
         yield Check("history", row.id, "" if row.state in _SETTLED else f"is {row.state}", 0.0)
     applied = [item for item in sources if item not in compared.pending]
-    promised = expected_objects.promises((item.schema, item.id, item.sql) for item in applied)
+    promised = expected_objects.expect((item.schema, item.id, item.sql) for item in applied)
     tables, indexes = catalog.relations(connection.query, settings.schemas)
     for (schema, name), origin in promised.tables.items():
         problem = "" if (schema, name) in tables else f"does not exist, although {origin} makes it"

@@ -26,7 +26,7 @@ _RELATIONS = (pg.OBJECT_TABLE, pg.OBJECT_MATVIEW, pg.OBJECT_FOREIGN_TABLE)
 
 
 @dataclass(frozen=True)
-class Promises:
+class ExpectedObjects:
     """Tables (and materialized views) and indexes that must exist, each as (schema, name).
 
     A table maps to the id of the migration that gave it its name, an index to (its table, that id).
@@ -52,7 +52,7 @@ class _Catalog:
     parents: dict[Name, Name] = field(default_factory=dict)  # partitions only: they fall with their parent
 
 
-def promises(files: Iterable[tuple[str, str, str]]) -> Promises:
+def expect(files: Iterable[tuple[str, str, str]]) -> ExpectedObjects:
     """Return what a database must hold after the files (schema, id, SQL), given in order of application.
 
     An unqualified name means the migration's schema. Not seen: statements inside DO blocks, EXECUTE and
@@ -73,7 +73,9 @@ def promises(files: Iterable[tuple[str, str, str]]) -> Promises:
         fold = _Fold(catalog, schema, id)
         for one in statements:
             fold.apply(one.node)
-    return Promises(dict(catalog.tables), {name: (index.table[1], index.id) for name, index in catalog.indexes.items()})
+    return ExpectedObjects(
+        dict(catalog.tables), {name: (index.table[1], index.id) for name, index in catalog.indexes.items()}
+    )
 
 
 class _Fold:

@@ -6,7 +6,7 @@ from schemata.sql import statement
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class Position:
     """A line and a column (both from 1, in characters) and the statement that stands there."""
 
     line: int
@@ -14,7 +14,7 @@ class Place:
     excerpt: str
 
 
-def where(sql: str, position: int | None, index: int) -> Place | None:
+def where(sql: str, position: int | None, index: int) -> Position | None:
     """Return the place of a failure, from the server's 1-based position or else from the statement's number.
 
     None when neither says anything: an error at COMMIT belongs to no statement.
@@ -26,14 +26,14 @@ def where(sql: str, position: int | None, index: int) -> Place | None:
     if position is not None:
         line, column = statement.locate(sql, position)
         holder = next((item for item in reversed(statements) if item.offset < position), None)
-        return Place(line, column, statement.excerpt(sql, holder if holder is not None else position - 1))
+        return Position(line, column, statement.excerpt(sql, holder if holder is not None else position - 1))
     if 0 <= index < len(statements):
         item = statements[index]
         return of(sql, item)
     return None
 
 
-def of(sql: str, item: statement.Statement) -> Place:
+def of(sql: str, item: statement.Statement) -> Position:
     """Return the place of a statement."""
     line, column = statement.locate(sql, item.offset + 1)
-    return Place(line, column, statement.excerpt(sql, item))
+    return Position(line, column, statement.excerpt(sql, item))

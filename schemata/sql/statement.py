@@ -46,7 +46,7 @@ _OUTSIDE: frozenset[Kind] = frozenset(
         "other outside transaction",
     }
 )
-_SELF_HEALING: frozenset[Kind] = frozenset(
+_REPAIRABLE: frozenset[Kind] = frozenset(
     {
         "create index concurrently",
         "drop index concurrently",
@@ -174,9 +174,9 @@ def needs_no_transaction(statement: Statement) -> bool:
     return statement.kind in _OUTSIDE
 
 
-def heals_itself(statement: Statement) -> bool:
+def is_repairable(statement: Statement) -> bool:
     """Tell whether the next run can settle an interrupted try at this statement without a person."""
-    return statement.kind in _SELF_HEALING
+    return statement.kind in _REPAIRABLE
 
 
 def opens_or_ends_transaction(statement: Statement) -> bool:

@@ -131,13 +131,13 @@ def start(
     return Child(child)
 
 
-def birth(pid: int) -> str:
+def start_time(pid: int) -> str:
     """Return what tells a process from all others that ever have its number; empty when it is over.
 
     Of Linux it is the boot and the tick in which it began, of other systems the time. A zombie is over.
     """
     if sys.platform != "linux":
-        return _time_of_birth(pid)
+        return _read_start_time(pid)
     # By hand: every `dev-up` asks this of every service, and psutil costs more than the question.
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -299,7 +299,7 @@ def _is_postgres_in(process: object, directory: Path) -> bool:
     return os.path.samefile(process.cwd(), directory)
 
 
-def _time_of_birth(pid: int) -> str:
+def _read_start_time(pid: int) -> str:
     import psutil  # see the module
 
     try:

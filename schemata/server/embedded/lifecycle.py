@@ -24,14 +24,14 @@ _LOG_BYTES = 10 * 1024 * 1024
 class Order:
     """What embedded.start was called with."""
 
-    home: Path
+    state_dir: Path
     database: str
     binaries_of: "binaries.Binaries | Callable[[], binaries.Binaries]"
     settings: dict[str, str]
     port: int | None
     unsafe: bool
-    say: instance.Say | None
-    spares: Path | None
+    info: instance.Info | None
+    prebuilt_root: Path | None
     timeout: float
     # A server for tests: a spare is copied, not used up.
     passing: bool = False
@@ -40,21 +40,21 @@ class Order:
 
 def start(order: Order) -> instance.Server:
     """Return the running server, starting or making it first. See embedded.start."""
-    home = order.home.absolute()
-    say = state_directory.teller(home, order.say)
-    with state_directory.plainly(home), state_directory.sole(home, order.timeout, make=True):
-        running = instance.find_running(home)
+    state_dir = order.state_dir.absolute()
+    info = state_directory.teller(state_dir, order.info)
+    with state_directory.plainly(state_dir), state_directory.sole(state_dir, order.timeout, make=True):
+        running = instance.find_running(state_dir)
         if running is not None:
-            return _keep(home, running, order, say)
-        known = instance.remembered(home)
-        data = state_directory.data_of(home)
-        account = os_user.choose(home.parent) if data is None else os_user.owner_of(data)
+            return _keep(state_dir, running, order, info)
+        known = instance.remembered(state_dir)
+        data = state_directory.data_of(state_dir)
+        account = os_user.choose(state_dir.parent) if data is None else os_user.owner_of(data)
         found = order.binaries_of if isinstance(order.binaries_of, binaries.Binaries) else order.binaries_of()
         if data is not None:
             data_directory.require_version(data, found)
         job = data_directory.Job(binaries.within_reach(found, account), account)
-        server = None if data is None else postmaster.recover(data, say)
-        launch = _Launch(home, order, known, job, say)
+        server = None if data is None else postmaster.recover(data, info)
+        launch = _Launch(state_dir, order, known, job, info)
         return launch.new() if data is None else launch.again(data, server)
 
 
@@ -62,26 +62,31 @@ class _Launch:
     """One start, with the lock held."""
 
     def __init__(
-        self, home: Path, order: Order, known: instance.Remembered | None, job: data_directory.Job, say: instance.Say
+        self,
+        state_dir: Path,
+        order: Order,
+        known: instance.Remembered | None,
+        job: data_directory.Job,
+        info: instance.Info,
     ) -> None:
-        self._home = home
+        self._state_dir = state_dir
         self._order = order
         self._known = known
         self._job = job
-        self._say = say
-        self._log = instance.log_of(home)
+        self._info = info
+        self._log = instance.log_of(state_dir)
 
     def new(self) -> instance.Server:
         """Make a data directory, from a spare where there is one, and start on it."""
-        data = state_directory.place_for_data(self._home, self._job.account) / "data"
+        data = state_directory.data_location(self._state_dir, self._job.account) / "data"
         if not self._order.passing and (left := processes.outliving(data)):
             numbers = ", ".join(str(process.pid) for process in left)
-            self._say(f"A PostgreSQL server of this project still runs (pid {numbers}), but its data were deleted.")
-            self._say("A new server with an empty database is made; the old one ends by itself within two minutes.")
-        store = self._order.spares or prebuilt.directory(self._home)
+            self._info(f"A PostgreSQL server of this project still runs (pid {numbers}), but its data were deleted.")
+            self._info("A new server with an empty database is made; the old one ends by itself within two minutes.")
+        store = self._order.prebuilt_root or prebuilt.directory(self._state_dir)
         obtain = prebuilt.copy if self._order.passing and self._order.unsafe else prebuilt.take
         if not obtain(store, data, self._job):
-            data_directory.initialise(data, self._job, spare=False, lasting=not self._order.unsafe)
+            data_directory.initialise(data, self._job, prebuilt=False, lasting=not self._order.unsafe)
         try:
             return self._run(data, "new")
         finally:
@@ -105,11 +110,11 @@ class _Launch:
         except libpq.ConnectFailed as failure:
             if failure.sqlstate != "28P01":
                 raise _refused(failure, server.port) from failure
-            self._say(f"The password of the running server (pid {server.pid}) is lost; restarting it with another.")
-            postmaster.stop(data, self._say)
+            self._info(f"The password of the running server (pid {server.pid}) is lost; restarting it with another.")
+            postmaster.stop(data, self._info)
             data_directory.reset_password(data, self._job)
             raise postmaster.Died from None
-        self._say(f"Found the server running (pid {server.pid}, port {server.port}) and remembered it again.")
+        self._info(f"Found the server running (pid {server.pid}, port {server.port}) and remembered it again.")
         return self._settle(data, connection, server.port, password, server.socket_directory, "running")
 
     def _run(self, data: Path, was: instance.Was) -> instance.Server:
@@ -119,10 +124,10 @@ class _Launch:
         if self._order.unsafe:
             state_directory.note(self._log, "unsafe settings (fsync off): the data may be lost when the machine stops.")
         if self._log.exists() and self._log.stat().st_size > _LOG_BYTES:
-            self._log.replace(state_directory.old_log_of(self._home))
+            self._log.replace(state_directory.old_log_of(self._state_dir))
         remembered = self._known.port if self._known else None
         for _ in range(_TRIES):
-            port = postmaster.choose_port(self._home, remembered, self._order.port, self._say)
+            port = postmaster.choose_port(self._state_dir, remembered, self._order.port, self._info)
             remembered = None
             self._remember(data, port, password, sockets)
             offset = self._log.stat().st_size if self._log.exists() else 0
@@ -137,10 +142,10 @@ class _Launch:
                 if self._order.port is not None:
                     raise postmaster.port_taken(port) from None
             except libpq.ConnectFailed as failure:
-                postmaster.stop(data, self._say)
+                postmaster.stop(data, self._info)
                 if failure.sqlstate != "28P01":
                     raise _refused(failure, port) from failure
-                self._say(f"The password of role {instance.ROLE} was changed; it gets a new one.")
+                self._info(f"The password of role {instance.ROLE} was changed; it gets a new one.")
                 password = data_directory.reset_password(data, self._job)
                 remembered = port
             except postmaster.StillStarting:
@@ -160,55 +165,60 @@ class _Launch:
         with contextlib.closing(connection):
             _create_database(connection, self._order.database)
         facts = self._remember(data, port, password, sockets)
-        return instance.describe(self._home, facts, self._order.began, was)
+        return instance.describe(self._state_dir, facts, self._order.began, was)
 
     def _remember(self, data: Path, port: int, password: str, sockets: Path) -> instance.Remembered:
         facts = instance.Remembered(
             port, password, self._order.database, data, sockets, self._job.found.version,
             self._order.settings, self._order.unsafe,
         )  # fmt: skip
-        state_directory.save(self._home, facts)
+        state_directory.save(self._state_dir, facts)
         return facts
 
 
-def stop(home: Path, say: instance.Say | None, patience: float) -> bool:
+def stop(state_dir: Path, info: instance.Info | None, patience: float) -> bool:
     """Stop the server of this home; False when none ran. See embedded.stop."""
-    home = home.absolute()
-    data = state_directory.data_of(home)
-    if data is None or not home.is_dir():
+    state_dir = state_dir.absolute()
+    data = state_directory.data_of(state_dir)
+    if data is None or not state_dir.is_dir():
         return False
-    with state_directory.plainly(home), state_directory.sole(home, 60.0, make=False):
-        return postmaster.stop(data, state_directory.teller(home, say), patience=patience)
+    with state_directory.plainly(state_dir), state_directory.sole(state_dir, 60.0, make=False):
+        return postmaster.stop(data, state_directory.teller(state_dir, info), patience=patience)
 
 
-def remove(home: Path, say: instance.Say | None) -> bool:
+def remove(state_dir: Path, info: instance.Info | None) -> bool:
     """Stop the server of this home and delete its data, settings and log. See embedded.remove."""
-    home = home.absolute()
-    if not home.is_dir():
+    state_dir = state_dir.absolute()
+    if not state_dir.is_dir():
         return False
-    with state_directory.plainly(home), state_directory.sole(home, 60.0, make=False):
-        known = instance.remembered(home)
-        data = state_directory.data_of(home)
+    with state_directory.plainly(state_dir), state_directory.sole(state_dir, 60.0, make=False):
+        known = instance.remembered(state_dir)
+        data = state_directory.data_of(state_dir)
         if data is not None:
             with contextlib.suppress(FileNotFoundError):
-                postmaster.stop(data, state_directory.teller(home, say))
-        doomed = [home / "data", home / "data.making", home / "run", state_directory.elsewhere(home)]
+                postmaster.stop(data, state_directory.teller(state_dir, info))
+        doomed = [
+            state_dir / "data",
+            state_dir / "data.making",
+            state_dir / "run",
+            state_directory.relocated(state_dir),
+        ]
         if known is not None:
             doomed.append(known.socket_directory)
         there = [path for path in dict.fromkeys(doomed) if os.path.lexists(path)]
         for path in there:
             if os.path.lexists(path):  # the sockets' folder may lie in one that is gone by now
                 shutil.rmtree(path)
-        shutil.rmtree(home / "spares", ignore_errors=True)  # one may be in the making
-        for path in (instance.state_of(home), instance.log_of(home), state_directory.old_log_of(home)):
+        shutil.rmtree(state_dir / "prebuilt", ignore_errors=True)  # one may be in the making
+        for path in (instance.state_of(state_dir), instance.log_of(state_dir), state_directory.old_log_of(state_dir)):
             path.unlink(missing_ok=True)
         return bool(there)
 
 
-def status(home: Path) -> instance.Status:
+def status(state_dir: Path) -> instance.Status:
     """Return the server's state. Changes nothing."""
-    known = instance.remembered(home)
-    data = state_directory.data_of(home)
+    known = instance.remembered(state_dir)
+    data = state_directory.data_of(state_dir)
     size: int | None = None
     version = None
     if data is not None:
@@ -220,17 +230,17 @@ def status(home: Path) -> instance.Status:
                 for name in names
                 if os.path.lexists(os.path.join(parent, name))
             )
-    return instance.Status(instance.find_running(home), data, version, size)
+    return instance.Status(instance.find_running(state_dir), data, version, size)
 
 
-def _keep(home: Path, running: instance.Server, order: Order, say: instance.Say) -> instance.Server:
+def _keep(state_dir: Path, running: instance.Server, order: Order, info: instance.Info) -> instance.Server:
     """Return the running server, with the database that is asked for; say what it does not do as asked."""
-    known = instance.remembered(home)
+    known = instance.remembered(state_dir)
     assert known is not None
     if order.port not in (None, running.port):
-        say(f"The server runs on port {running.port}, not {order.port}: `inv dev-down dev-up` changes it.")
+        info(f"The server runs on port {running.port}, not {order.port}: `inv dev-down dev-up` changes it.")
     if (known.settings, known.unsafe) != (order.settings, order.unsafe):
-        say("The server runs with other settings than now asked for: `inv dev-down dev-up` applies them.")
+        info("The server runs with other settings than now asked for: `inv dev-down dev-up` applies them.")
     if running.database == order.database:
         return running
     with contextlib.closing(
@@ -241,19 +251,19 @@ def _keep(home: Path, running: instance.Server, order: Order, say: instance.Say)
         known.port, known.password, order.database, known.data, known.socket_directory, known.version,
         known.settings, known.unsafe,
     )  # fmt: skip
-    state_directory.save(home, facts)
-    return instance.describe(home, facts, order.began, "running")
+    state_directory.save(state_dir, facts)
+    return instance.describe(state_dir, facts, order.began, "running")
 
 
 def _create_database(connection: libpq.Connection, name: str) -> None:
     """Make sure that a database of this name exists; a spare's one is renamed, or dropped if not needed."""
     asked = "SELECT datname FROM pg_catalog.pg_database WHERE datname IN ($1, $2)"
-    there = {row[0] for row in connection.query(asked, name, data_directory.SPARE_DATABASE)}
+    there = {row[0] for row in connection.query(asked, name, data_directory.PREBUILT_DATABASE)}
     quoted = '"' + name.replace('"', '""') + '"'
     if name in there:
-        steps = [f"DROP DATABASE {data_directory.SPARE_DATABASE}"] if there != {name} else []
+        steps = [f"DROP DATABASE {data_directory.PREBUILT_DATABASE}"] if there != {name} else []
     elif there:
-        steps = [f"ALTER DATABASE {data_directory.SPARE_DATABASE} RENAME TO {quoted}"]
+        steps = [f"ALTER DATABASE {data_directory.PREBUILT_DATABASE} RENAME TO {quoted}"]
     else:
         steps = [f"CREATE DATABASE {quoted}"]
     for step in steps:

@@ -58,7 +58,7 @@ def find(data: Path) -> Postmaster | None:
     return Postmaster(int(lines[0]), int(port), Path(directory))
 
 
-def recover(data: Path, say: Callable[[str], None]) -> Postmaster | None:
+def recover(data: Path, info: Callable[[str], None]) -> Postmaster | None:
     """Return the live server on a data directory, or make way for a new one and return None.
 
     What a killed server left is removed: its postmaster.pid, and backends that outlived it, which would
@@ -79,49 +79,49 @@ def recover(data: Path, say: Callable[[str], None]) -> Postmaster | None:
             return server
     orphans = [process.pid for process in processes.working_in(data)]
     if orphans:
-        say(f"The server was killed and left {len(orphans)} of its processes behind; they are being stopped.")
+        info(f"The server was killed and left {len(orphans)} of its processes behind; they are being stopped.")
         _end(orphans, _ORPHAN_SECONDS)
     pid = lines[0]
     (data / "postmaster.pid").unlink(missing_ok=True)
     recycled = pid.isdecimal() and not processes.exited(int(pid))
-    say(
+    info(
         f"Removed a stale {data / 'postmaster.pid'}: "
         + (f"process {pid} is another program now." if recycled else f"process {pid} is gone; the server crashed.")
     )
     return None
 
 
-def socket_directory(home: Path, account: os_user.Account | None) -> Path:
+def socket_directory(state_dir: Path, account: os_user.Account | None) -> Path:
     """Make and return a private directory for the server's socket, within the system's length limit."""
-    wanted = home / "run"
+    wanted = state_dir / "run"
     # Commas and quotes have a meaning in unix_socket_directories.
     if len(os.fsencode(wanted / ".s.PGSQL.65535")) <= _SOCKET_PATH_BYTES and not set('",') & set(str(wanted)):
         wanted.mkdir(mode=0o700, exist_ok=True)
         os_user.give(wanted, account)
         return wanted
     uid = os.geteuid() if account is None else account.uid
-    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:10]
+    name = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:10]
     for parent in (Path(tempfile.gettempdir()), Path("/tmp")):
-        place = parent / f"schemata-{uid}-{name}"
-        if len(os.fsencode(place / ".s.PGSQL.65535")) > _SOCKET_PATH_BYTES:
+        location = parent / f"schemata-{uid}-{name}"
+        if len(os.fsencode(location / ".s.PGSQL.65535")) > _SOCKET_PATH_BYTES:
             continue
         try:
-            place.mkdir(mode=0o700)
-            os_user.give(place, account)
+            location.mkdir(mode=0o700)
+            os_user.give(location, account)
         except FileExistsError:
             # Everybody may write to this parent: only a directory of our own will do.
-            found = place.lstat()
-            if place.is_symlink() or found.st_uid != uid or found.st_mode & 0o077:
-                place = Path(tempfile.mkdtemp(prefix="schemata-", dir=parent))
-                os_user.give(place, account)
-        return place
+            found = location.lstat()
+            if location.is_symlink() or found.st_uid != uid or found.st_mode & 0o077:
+                location = Path(tempfile.mkdtemp(prefix="schemata-", dir=parent))
+                os_user.give(location, account)
+        return location
     raise errors.NotAvailable(
-        f"{home} and {tempfile.gettempdir()} are too long for a socket's path ({_SOCKET_PATH_BYTES} bytes).",
+        f"{state_dir} and {tempfile.gettempdir()} are too long for a socket's path ({_SOCKET_PATH_BYTES} bytes).",
         "Set TMPDIR to a shorter directory.",
     )
 
 
-def choose_port(home: Path, remembered: int | None, fixed: int | None, say: Callable[[str], None]) -> int:
+def choose_port(state_dir: Path, remembered: int | None, fixed: int | None, info: Callable[[str], None]) -> int:
     """Return a free TCP port: the fixed one, else the remembered one, else one that the path suggests.
 
     Raises NotAvailable, naming the user of the port, when the fixed one is taken.
@@ -133,8 +133,8 @@ def choose_port(home: Path, remembered: int | None, fixed: int | None, say: Call
     if remembered is not None:
         if is_free(remembered):
             return remembered
-        say(f"Port {remembered} is now used by {processes.user_of_port(remembered)}; choosing another.")
-    order = random.Random(os.fsencode(home))  # the same project gets the same port again after a clean
+        info(f"Port {remembered} is now used by {processes.user_of_port(remembered)}; choosing another.")
+    order = random.Random(os.fsencode(state_dir))  # the same project gets the same port again after a clean
     for _ in range(50):
         port = order.choice(_PORTS)
         if port != remembered and is_free(port):
@@ -229,7 +229,7 @@ def read_log(log: Path, offset: int) -> list[str]:
         return []
 
 
-def stop(data: Path, say: Callable[[str], None], *, patience: float = 30.0) -> bool:
+def stop(data: Path, info: Callable[[str], None], *, patience: float = 30.0) -> bool:
     """Stop the server on a data directory and wait for its end; False when none runs.
 
     Clients are disconnected, their transactions rolled back, and everything is written. After `patience`
@@ -247,10 +247,10 @@ def stop(data: Path, say: Callable[[str], None], *, patience: float = 30.0) -> b
         ) from None
     if processes.wait_gone(server.pid, patience):
         return True
-    say(f"The server (pid {server.pid}) did not stop within {patience:g} s; stopping it at once (SIGQUIT).")
+    info(f"The server (pid {server.pid}) did not stop within {patience:g} s; stopping it at once (SIGQUIT).")
     processes.kill(server.pid, signal.SIGQUIT)
     if not processes.wait_gone(server.pid, _QUIT_SECONDS):
-        say(f"The server (pid {server.pid}) does not react; it is killed (SIGKILL).")
+        info(f"The server (pid {server.pid}) does not react; it is killed (SIGKILL).")
         _end([process.pid for process in processes.working_in(data)], 0.0)
     recover(data, lambda _: None)
     return True

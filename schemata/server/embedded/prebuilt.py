@@ -28,28 +28,28 @@ _FORGOTTEN_SECONDS = 30 * 24 * 3600
 _PATIENCE_SECONDS = 60.0
 
 
-def directory(home: Path) -> Path:
+def directory(state_dir: Path) -> Path:
     """Return where spares are kept: root's shared cache, else the user's, else below `home`."""
     if os.geteuid() == 0:
         wanted = Path("/var/cache/schemata/spares")
     else:
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        wanted = Path(cache, "schemata", "spares")
+        wanted = Path(cache, "schemata", "prebuilt")
     if wanted.is_absolute():
         with contextlib.suppress(OSError):
             wanted.mkdir(mode=0o755, parents=True, exist_ok=True)
             if os.access(wanted, os.W_OK | os.X_OK):
                 return wanted
-    return home / "spares"
+    return state_dir / "prebuilt"
 
 
 def take(store: Path, destination: Path, job: data_directory.Job) -> bool:
     """Make a spare the data directory `destination`, on the disk; False when there is none."""
-    spare = store / _key(job)
-    if not _usable(spare, job):
+    prepared = store / _key(job)
+    if not _usable(prepared, job):
         return False
     try:
-        spare.rename(destination)
+        prepared.rename(destination)
         data_directory.sync_entries(destination.parent, store)
         return True
     except FileNotFoundError:  # another server took it
@@ -57,16 +57,16 @@ def take(store: Path, destination: Path, job: data_directory.Job) -> bool:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    taken = store / f"{spare.name}.taken-{os.getpid()}"
+    taken = store / f"{prepared.name}.taken-{os.getpid()}"
     try:
-        spare.rename(taken)
+        prepared.rename(taken)
     except FileNotFoundError:
         return False
     try:
         _copy(taken, destination, job.account)
         data_directory.sync(destination)
     except BaseException:
-        _put_back(taken, spare)
+        _put_back(taken, prepared)
         raise
     shutil.rmtree(taken, ignore_errors=True)
     return True
@@ -77,11 +77,11 @@ def copy(store: Path, destination: Path, job: data_directory.Job) -> bool:
 
     The copy shares the spare's system identifier and password, and may not be on the disk.
     """
-    spare = store / _key(job)
-    if not _usable(spare, job):
+    prepared = store / _key(job)
+    if not _usable(prepared, job):
         return False
     try:
-        _copy(spare, destination, job.account)
+        _copy(prepared, destination, job.account)
     except FileNotFoundError:  # taken by another server meanwhile
         return False
     return True
@@ -122,14 +122,14 @@ def make(store: Path, job: data_directory.Job) -> bool:
 
     Another's spare may be taken before its maker has ended: then there is none, and it is ours to make.
     """
-    spare = store / _key(job)
-    with (store / f"{spare.name}.lock").open("w") as lock:
-        if not file_lock.acquire(lock, _PATIENCE_SECONDS, unless=lambda: _usable(spare, job)):
+    prepared = store / _key(job)
+    with (store / f"{prepared.name}.lock").open("w") as lock:
+        if not file_lock.acquire(lock, _PATIENCE_SECONDS, unless=lambda: _usable(prepared, job)):
             return False
         _sweep(store)
-        if _usable(spare, job) or shutil.disk_usage(store).free < _NEEDED_BYTES:
+        if _usable(prepared, job) or shutil.disk_usage(store).free < _NEEDED_BYTES:
             return False
-        data_directory.initialise(spare, job, spare=True)
+        data_directory.initialise(prepared, job, prebuilt=True)
     return True
 
 
@@ -140,9 +140,9 @@ def _key(job: data_directory.Job) -> str:
     return f"{job.found.version}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
 
 
-def _usable(spare: Path, job: data_directory.Job) -> bool:
+def _usable(prepared: Path, job: data_directory.Job) -> bool:
     try:
-        return spare.stat().st_uid == job.uid and (spare / data_directory.SECRET).exists()
+        return prepared.stat().st_uid == job.uid and (prepared / data_directory.SECRET).exists()
     except OSError:
         return False
 
@@ -171,10 +171,10 @@ def _copy(source: Path, destination: Path, account: os_user.Account | None) -> N
         raise
 
 
-def _put_back(taken: Path, spare: Path) -> None:
+def _put_back(taken: Path, prepared: Path) -> None:
     """Return a spare that could not be used to its place, or delete it where there is a new one."""
     try:
-        taken.rename(spare)
+        taken.rename(prepared)
     except OSError:
         shutil.rmtree(taken, ignore_errors=True)
 
@@ -188,6 +188,6 @@ def _sweep(store: Path) -> None:
     for left in store.glob("*.taken-*"):
         if processes.exited(int(left.name.rpartition("-")[2])):
             shutil.rmtree(left, ignore_errors=True)
-    for spare in store.glob("*/PG_VERSION"):
-        if time.time() - spare.stat().st_mtime > _FORGOTTEN_SECONDS:
-            shutil.rmtree(spare.parent, ignore_errors=True)
+    for prepared in store.glob("*/PG_VERSION"):
+        if time.time() - prepared.stat().st_mtime > _FORGOTTEN_SECONDS:
+            shutil.rmtree(prepared.parent, ignore_errors=True)

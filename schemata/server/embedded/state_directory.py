@@ -15,54 +15,54 @@ from schemata.server.embedded import data_directory, instance, os_user
 from schemata.system import file_lock, processes
 
 # For a root caller whose project directory the server's user cannot enter.
-_ELSEWHERE = Path("/var/lib/schemata")
+_RELOCATED = Path("/var/lib/schemata")
 
 
-def data_of(home: Path) -> Path | None:
+def data_of(state_dir: Path) -> Path | None:
     """Return the data directory of this home, if it has one."""
-    for place in (home / "data", elsewhere(home) / "data"):
+    for location in (state_dir / "data", relocated(state_dir) / "data"):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            if place.lstat() and (not os.access(place, os.R_OK) or any(True for _ in os.scandir(place))):
-                return place
+            if location.lstat() and (not os.access(location, os.R_OK) or any(True for _ in os.scandir(location))):
+                return location
     return None
 
 
-def old_log_of(home: Path) -> Path:
+def old_log_of(state_dir: Path) -> Path:
     """Return where the log goes when it has grown too long."""
-    return instance.log_of(home).with_suffix(".log.1")
+    return instance.log_of(state_dir).with_suffix(".log.1")
 
 
-def elsewhere(home: Path) -> Path:
+def relocated(state_dir: Path) -> Path:
     """Return the folder that stands in for a home which the server's account cannot use."""
-    return _ELSEWHERE / hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
+    return _RELOCATED / hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:16]
 
 
-def place_for_data(home: Path, account: os_user.Account | None) -> Path:
+def data_location(state_dir: Path, account: os_user.Account | None) -> Path:
     """Return where a new data directory goes: home, or below /var/lib where the account cannot use home."""
     if account is None:
-        return home
-    trial = home / "trial"
+        return state_dir
+    trial = state_dir / "trial"
     try:
         trial.mkdir(exist_ok=True)
         os_user.give(trial, account)  # file systems shared with another machine may refuse, or only pretend
         if trial.stat().st_uid == account.uid and processes.may_enter(trial, account):
-            return home
+            return state_dir
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
             raise
     finally:
         with contextlib.suppress(OSError):
             trial.rmdir()
-    place = elsewhere(home)
-    place.mkdir(mode=0o755, parents=True, exist_ok=True)
-    (place / "project").write_text(f"{home}\n", "utf-8")
-    return place
+    location = relocated(state_dir)
+    location.mkdir(mode=0o755, parents=True, exist_ok=True)
+    (location / "project").write_text(f"{state_dir}\n", "utf-8")
+    return location
 
 
-def save(home: Path, facts: instance.Remembered) -> None:
+def save(state_dir: Path, facts: instance.Remembered) -> None:
     """Write server.json, readable by its owner only, whole or not at all."""
     known = {
-        "home": os.path.realpath(home),
+        "home": os.path.realpath(state_dir),
         "port": facts.port,
         "password": facts.password,
         "database": facts.database,
@@ -72,47 +72,47 @@ def save(home: Path, facts: instance.Remembered) -> None:
         "settings": facts.settings,
         "unsafe": facts.unsafe,
     }
-    path = instance.state_of(home)
-    data_directory.write_private(path, json.dumps(known, indent=1), _person(home))
+    path = instance.state_of(state_dir)
+    data_directory.write_private(path, json.dumps(known, indent=1), _person(state_dir))
 
 
-def _person(home: Path) -> os_user.Account | None:
+def _person(state_dir: Path) -> os_user.Account | None:
     """Return whom a root caller's files in home are for: whoever else works in this project, if anybody."""
-    account = os_user.choose(home.parent)
+    account = os_user.choose(state_dir.parent)
     return account if account is not None and account.person else None
 
 
 @contextlib.contextmanager
-def sole(home: Path, timeout: float, *, make: bool) -> Iterator[None]:
+def sole(state_dir: Path, timeout: float, *, make: bool) -> Iterator[None]:
     """Hold the home's lock for the block. It goes with the process that holds it, however that ends."""
     if make:
-        home.mkdir(parents=True, exist_ok=True)
-        if not (home / ".gitignore").exists():
-            (home / ".gitignore").write_text("*\n", "utf-8")
+        state_dir.mkdir(parents=True, exist_ok=True)
+        if not (state_dir / ".gitignore").exists():
+            (state_dir / ".gitignore").write_text("*\n", "utf-8")
     patience = timeout + 30.0
-    with (home / "server.lock").open("a") as lock:
+    with (state_dir / "server.lock").open("a") as lock:
         if not file_lock.acquire(lock, patience):
             raise errors.Busy(
-                f"Another process has been starting or stopping the server of {home} for {patience:g} s.",
+                f"Another process has been starting or stopping the server of {state_dir} for {patience:g} s.",
                 "Run the command again, or end that process.",
             )
         if make and os.geteuid() == 0:
-            person = _person(home)
-            instance.log_of(home).touch(mode=0o640)
-            for path in (home, home / ".gitignore", home / "server.lock", instance.log_of(home)):
+            person = _person(state_dir)
+            instance.log_of(state_dir).touch(mode=0o640)
+            for path in (state_dir, state_dir / ".gitignore", state_dir / "server.lock", instance.log_of(state_dir)):
                 os_user.give(path, person)
         yield
 
 
 @contextlib.contextmanager
-def plainly(home: Path) -> Iterator[None]:
+def plainly(state_dir: Path) -> Iterator[None]:
     """Say what is the matter with a disk or a permission, in words."""
     try:
         yield
     except OSError as error:
         name = error.filename2 or error.filename  # of a copy the second is the one that could not be written
-        path = home if name is None else Path(os.fsdecode(name))
-        there = next((p for p in (path, *path.parents) if os.path.lexists(p)), home)
+        path = state_dir if name is None else Path(os.fsdecode(name))
+        there = next((p for p in (path, *path.parents) if os.path.lexists(p)), state_dir)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(there).free
             raise errors.NotAvailable(
@@ -127,18 +127,18 @@ def plainly(home: Path) -> Iterator[None]:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise errors.NotAvailable(
                 f"You ({os_user.name_of(os.geteuid())}) have no permission for {path}, which the server needs.",
-                f"Run the command as its owner, or give it to you: `sudo chown -R $(id -u) {home}`.",
+                f"Run the command as its owner, or give it to you: `sudo chown -R $(id -u) {state_dir}`.",
             ) from error
         raise
 
 
-def teller(home: Path, say: instance.Say | None) -> instance.Say:
+def teller(state_dir: Path, info: instance.Info | None) -> instance.Info:
     """Return what tells a text to the server's log, and to `say` if there is one."""
 
     def tell(text: str) -> None:
-        note(instance.log_of(home), text)
-        if say is not None:
-            say(text)
+        note(instance.log_of(state_dir), text)
+        if info is not None:
+            info(text)
 
     return tell
 

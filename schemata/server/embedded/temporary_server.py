@@ -24,34 +24,34 @@ def temporary(
     if not os.access(base, os.W_OK) or shutil.disk_usage(base).free < _ROOM_BYTES:
         base = Path(tempfile.gettempdir())
     sweep(base)
-    home = Path(tempfile.mkdtemp(prefix=f"schemata-test-{os.getpid()}-", dir=base))
-    home.chmod(0o755)  # a root caller's server runs as another user, who must be able to enter
+    state_dir = Path(tempfile.mkdtemp(prefix=f"schemata-test-{os.getpid()}-", dir=base))
+    state_dir.chmod(0o755)  # a root caller's server runs as another user, who must be able to enter
     try:
-        order = lifecycle.Order(home, database, found, settings, None, unsafe, None, store, 60.0, passing=True)
+        order = lifecycle.Order(state_dir, database, found, settings, None, unsafe, None, store, 60.0, passing=True)
         yield lifecycle.start(order)
     finally:
-        _discard(home)
+        _discard(state_dir)
 
 
-def _discard(home: Path) -> None:
+def _discard(state_dir: Path) -> None:
     """Stop a throw-away server at once and delete it."""
-    data = state_directory.data_of(home)
+    data = state_directory.data_of(state_dir)
     server = None if data is None else postmaster.find(data)
     if server is not None:
         processes.kill(server.pid, signal.SIGQUIT)
         processes.wait_gone(server.pid, 10.0)
-    if data is not None and data.parent != home:
+    if data is not None and data.parent != state_dir:
         shutil.rmtree(data.parent, ignore_errors=True)
-    known = instance.remembered(home)
+    known = instance.remembered(state_dir)
     if known is not None:
         shutil.rmtree(known.socket_directory, ignore_errors=True)
-    shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(state_dir, ignore_errors=True)
 
 
 def sweep(base: Path) -> None:
     """Delete the throw-away servers of test processes that were killed."""
-    for home in base.glob("schemata-test-*-*"):
+    for state_dir in base.glob("schemata-test-*-*"):
         with contextlib.suppress(OSError, ValueError):
-            owner = int(home.name.split("-")[2])
-            if home.stat().st_uid == os.geteuid() and processes.exited(owner):
-                _discard(home)
+            owner = int(state_dir.name.split("-")[2])
+            if state_dir.stat().st_uid == os.geteuid() and processes.exited(owner):
+                _discard(state_dir)

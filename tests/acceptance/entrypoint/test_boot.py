@@ -91,7 +91,7 @@ def test_with_nothing_to_do_nothing_heavy_is_imported(pending: Project, schemata
 
 
 @pytest.mark.parametrize("door", ["", "1"], ids=["libpq", "psycopg"])
-def test_it_migrates_and_becomes_the_command(pending: Project, door: str) -> None:
+def test_it_migrates_and_becomes_the_command(pending: Project, connector: str) -> None:
     """What is pending is applied, then the same process is the command: arguments, process id, exit code."""
     script = 'echo $$; for word in "$@"; do echo "[$word]"; done; exit 7'
     words = ["--url", "a b", "", "--", "$HOME", "--wait-only"]
@@ -99,7 +99,7 @@ def test_it_migrates_and_becomes_the_command(pending: Project, door: str) -> Non
         process = subprocess.Popen(
             [*BOOT, "svc", "--", "sh", "-c", script, "sh", *words],
             cwd=pending.root,
-            env=pending.env(SCHEMATA_NO_LIBPQ=door),
+            env=pending.env(SCHEMATA_NO_LIBPQ=connector),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -251,26 +251,26 @@ def test_sigterm_while_it_waits_ends_it_with_143(pending: Project, flags: list[s
 def test_it_waits_for_a_server_that_comes_later(pending: Project) -> None:
     """A port that opens after the start is waited for; then the database is migrated."""
     host, port = re.findall(r"@([\d.]+):(\d+)/", pending.url)[0]
-    door = socket.socket()
-    door.bind(("127.0.0.1", 0))
-    url = pending.url.replace(f":{port}/", f":{door.getsockname()[1]}/")
+    connector = socket.socket()
+    connector.bind(("127.0.0.1", 0))
+    url = pending.url.replace(f":{port}/", f":{connector.getsockname()[1]}/")
     waiting = _start(pending, "--url", url, SCHEMATA_WAIT_DELAY="50ms")
     assert waiting.stderr is not None
     assert "nothing accepts connections" in waiting.stderr.readline()
-    door.listen()
+    connector.listen()
     stop = threading.Event()
-    proxy = threading.Thread(target=_forward, args=(door, (host, int(port)), stop), daemon=True)
+    proxy = threading.Thread(target=_forward, args=(connector, (host, int(port)), stop), daemon=True)
     proxy.start()
     try:
         _, err = waiting.communicate(timeout=60)
     finally:
         stop.set()
-        door.close()
+        connector.close()
     assert waiting.returncode == 0, err
     assert _tables(pending.url) == {"one"}
 
 
-def _forward(door: socket.socket, to: tuple[str, int], stop: threading.Event) -> None:
+def _forward(connector: socket.socket, to: tuple[str, int], stop: threading.Event) -> None:
     """Carry bytes both ways between whoever comes to the door and the server, until it is closed."""
 
     def carry(source: socket.socket, sink: socket.socket) -> None:
@@ -283,7 +283,7 @@ def _forward(door: socket.socket, to: tuple[str, int], stop: threading.Event) ->
 
     while not stop.is_set():
         try:
-            client, _ = door.accept()
+            client, _ = connector.accept()
         except OSError:
             return
         server = socket.create_connection(to)

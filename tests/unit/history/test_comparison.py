@@ -213,7 +213,7 @@ def test_the_history_is_read_from_its_document() -> None:
         "standby": True,
     }
     found = recorded.parse(json.dumps(document))
-    assert found.head_is_true()
+    assert found.head_agrees()
     assert found.records[0] == recorded.Record(A, "", "", "", 0, 0.0)
     assert (found.open_attempts[0].id, found.open_attempts[0].attempt) == (B, 3)
     assert (found.yoyo_lock_pid, found.standby, found.ids()) == (9, True, {A})

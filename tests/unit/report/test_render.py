@@ -153,8 +153,8 @@ def test_other_results() -> None:
     assert render.render(result, PLAIN).split("\n") == ["T", "a  b", "-  -", "1  x", "note"]
     assert json.loads(render.as_json(result)) == {"ok": True, "n": 1, "rows": [{"a": 1, "b": "x"}], "notes": ["note"]}
     assert render.render(results.Table("T", ("a",), ()), PLAIN) == "T"
-    assert render.render(results.Said("done", facts={"x": 2}), PLAIN) == "done"
-    assert json.loads(render.as_json(results.Said("done", facts={"x": 2}))) == {"ok": True, "text": "done", "x": 2}
+    assert render.render(results.Message("done", facts={"x": 2}), PLAIN) == "done"
+    assert json.loads(render.as_json(results.Message("done", facts={"x": 2}))) == {"ok": True, "text": "done", "x": 2}
 
 
 @pytest.mark.parametrize("name", ["NoSuch", "", "a.b"])

@@ -176,7 +176,7 @@ def test_kind(sql: str, kind: statement.Kind, outside: bool, heals: bool) -> Non
     (one,) = statement.split(sql)
     assert one.kind == kind
     assert statement.needs_no_transaction(one) is outside
-    assert statement.heals_itself(one) is heals
+    assert statement.is_repairable(one) is heals
 
 
 @pytest.mark.parametrize(

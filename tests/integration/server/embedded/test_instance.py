@@ -56,7 +56,7 @@ class Home:
 
     def start(self, **options: Any) -> instance.Server:
         usual: dict[str, Any] = {"database": "app", "binaries_of": self.programs, "say": self.said.append}
-        return instance.start(self.path, spares=self.store, **(usual | options))
+        return instance.start(self.path, prebuilt_root=self.store, **(usual | options))
 
     @property
     def pid(self) -> int:
@@ -474,7 +474,7 @@ def test_a_server_that_does_not_react_is_stopped_all_the_same(home: Home, monkey
     monkeypatch.setattr(postmaster, "_QUIT_SECONDS", 0.5)
     home.start()
     psutil.Process(home.pid).suspend()
-    assert instance.stop(home.path, say=home.said.append, patience=0.2)
+    assert instance.stop(home.path, info=home.said.append, patience=0.2)
     assert any("SIGKILL" in text for text in home.said)
     assert home.servers() == []
     assert home.start().was == "stopped"
@@ -684,7 +684,7 @@ def test_a_temporary_server_is_fast_and_leaves_nothing(programs: binaries.Binari
     """It is not durable by default, takes no spare away, and nothing of it is left."""
     until(lambda: finished(store))
     before = finished(store)
-    with instance.temporary(programs, spares=store, settings={"work_mem": "7MB"}) as server:
+    with instance.temporary(programs, prebuilt_root=store, settings={"work_mem": "7MB"}) as server:
         assert ask(server.url, "SELECT current_setting('fsync') || current_setting('work_mem')") == "off7MB"
         pid = int((server.data / "postmaster.pid").read_text().split()[0])
         home = server.log.parent
