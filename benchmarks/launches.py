@@ -12,7 +12,8 @@ import tables
 import workload
 from place import Position
 
-from schemata.server.embedded import data_directory, os_user
+from schemata.server.embedded import data_directory
+from schemata.system import os_user
 
 _DRIVER = (
     "import sys\n"

@@ -19,14 +19,15 @@ except ImportError:  # another Python than CPython
     import signal as _signal
 
 from schemata import errors
-from schemata.entrypoint import connect
+from schemata.entrypoint import boot_queue, connect
 from schemata.history import up_to_date
+from schemata.migrations import builds
 from schemata.postgres import libpq, urls
 from schemata.report import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` itself would be an import on the light path
-    from schemata.entrypoint import start
+    from schemata.migrations import checkout
 
 USAGE = (
     "usage: python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT]"
@@ -86,45 +87,28 @@ def parse(arguments: "list[str]") -> Options:
     return options
 
 
-def project_root() -> str:
-    """Return the folder of the project: SCHEMATA_ROOT, or the nearest one upward that looks like one."""
-    named = os.environ.get("SCHEMATA_ROOT")
-    if named:
-        return named
-    folder = os.getcwd()
-    while not (
-        os.path.exists(os.path.join(folder, "pyproject.toml"))
-        or os.path.exists(os.path.join(folder, "migrations", "manifest"))
-    ):
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return os.getcwd()
-        folder = parent
-    return folder
-
-
 class Start:
     """One start: its options, its project, and what it learned of the database so far."""
 
-    __slots__ = ("_tree", "answer", "build", "lines", "major", "options", "raw_url", "root")
+    __slots__ = ("_checkout", "answer", "build", "lines", "major", "options", "raw_url", "root")
 
     def __init__(self, options: Options, root: str, lines: log.Log) -> None:
         self.options = options
         self.root = root
         self.lines = lines
         self.raw_url = options.url or os.environ.get("DATABASE_URL", "")
-        self._tree: start.Tree | None = None
-        self.build = up_to_date.build(root) or self.tree().build
+        self._checkout: checkout.Checkout | None = None
+        self.build = builds.known(root) or self.checkout().build
         self.answer: up_to_date.Answer | None = None
         self.major = 0
 
-    def tree(self) -> "start.Tree":
+    def checkout(self) -> "checkout.Checkout":
         """Return the project with its settings and migrations, which most starts never read."""
-        if self._tree is None:
-            from schemata.entrypoint import start  # late: most starts need none of it
+        if self._checkout is None:
+            from schemata.migrations import checkout  # late: most starts need none of it
 
-            self._tree = start.survey(self.root)
-        return self._tree
+            self._checkout = checkout.survey(self.root)
+        return self._checkout
 
     def run(self) -> None:
         """Bring the database to this build, by the shortest way, and the client to the database."""
@@ -135,10 +119,10 @@ class Start:
         if scheme not in ("postgresql", "postgres"):
             from schemata.entrypoint import start  # late: most starts need none of it
 
-            self.raw_url, is_dev = start.target(self.tree(), self.raw_url)
+            self.raw_url, is_dev = start.target(self.checkout(), self.raw_url)
             may_create = may_create or is_dev
         connector = connect.Connector(
-            urls.normalise(self.raw_url)[0], up_to_date.retry_delays(self.build.settings), self.lines.info
+            urls.normalise(self.raw_url)[0], builds.retry_delays(self.build.settings), self.lines.info
         )
         self._migrate(connector, may_create)
         with_client = self.build.settings.get("client_services", "").split(",")
@@ -158,7 +142,7 @@ class Start:
 
     def _migrate(self, connector: connect.Connector, may_create: bool) -> None:
         wait_only, until = self.options.wait_only, self.options.until
-        deadline = time.monotonic() + up_to_date.patience(self.build.settings)
+        deadline = time.monotonic() + builds.patience(self.build.settings)
         began = 0.0
         while True:
             connection, self.answer = connector.connect(
@@ -186,7 +170,7 @@ class Start:
     def _is_another_at_it(self, connection: libpq.Connection, connector: connect.Connector, deadline: float) -> bool:
         """Wait at the gate; True when there is to be looked again, False when the work is ours."""
         try:
-            ours = up_to_date.await_turn(connection, self.build, deadline)
+            ours = boot_queue.await_turn(connection, self.build, deadline)
         except libpq.QueryFailed:
             return False  # the whole engine says what it is
         except libpq.ConnectionLost:
@@ -204,10 +188,15 @@ class Start:
         _in_c.clear()
         try:
             start.run(
-                self.tree(), self.raw_url, connector, self.options.until, self.lines, wait_only=self.options.wait_only
+                self.checkout(),
+                self.raw_url,
+                connector,
+                self.options.until,
+                self.lines,
+                wait_only=self.options.wait_only,
             )
         finally:
-            up_to_date.end_turn(connection)
+            boot_queue.end_turn(connection)
         _in_c.append(True)
         try:
             self.answer = up_to_date.ask(connection, self.build.settings["history"])
@@ -301,7 +290,7 @@ def main(arguments: "list[str]") -> int:
         if lines.format not in log.FORMATS:
             raise errors.ConfigError(f"{lines.format!r} is not a format of logs", "Write text or json.")
         _heed_signals()
-        Start(options, project_root(), lines).run()
+        Start(options, builds.project_root(), lines).run()
         if options.command:
             become(options.command)
     except errors.Error as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from schemata.deploy import repair as repair
     from schemata.deploy import rollback as rollback
     from schemata.entrypoint import start as start
+    from schemata.history import restamp as restamp
     from schemata.history import status as status
     from schemata.migrations import authoring as authoring
     from schemata.server import development as development
@@ -31,6 +32,7 @@ _MODULES = {
     "manage": "schemata.services.manage",
     "migrate": "schemata.deploy.migrate",
     "repair": "schemata.deploy.repair",
+    "restamp": "schemata.history.restamp",
     "rollback": "schemata.deploy.rollback",
     "smoke": "schemata.smoke.smoke",
     "start": "schemata.entrypoint.start",

@@ -6,12 +6,14 @@ import shutil
 import sys
 from collections.abc import Callable
 
-from schemata import commands, config, errors
+from schemata import config, errors
 from schemata.history import status
 from schemata.migrations import authoring
 from schemata.postgres import libpq
 from schemata.report import progress, results
+from schemata.server import docker
 from schemata.server.embedded import instance
+from schemata.services import manage
 
 _LEAST_FREE = 1 << 30  # bytes; an embedded server takes about 50 MB, its WAL up to 1 GB
 
@@ -115,7 +117,7 @@ def _database(settings: config.Config) -> Row:
 def _services(settings: config.Config) -> Row:
     if settings.server.kind == "docker":
         return ("services", "-", f"containers: docker compose --file {settings.compose.file} ps", "")
-    running = commands.manage.running(settings)
+    running = manage.running(settings)
     names = [item.name for item in settings.services]
     if len(running) == len(names):
         return ("services", "ok", f"all {len(names)} run", "")
@@ -129,7 +131,7 @@ def _docker(settings: config.Config | None) -> Row:
     if not needed and shutil.which("docker") is None:
         return ("Docker", "missing", f"no program docker on PATH ({use})", "")
     try:
-        return ("Docker", "ok", f"{commands.docker.engine_version()} ({use})", "")
+        return ("Docker", "ok", f"{docker.engine_version()} ({use})", "")
     except errors.NotAvailable as error:
         found = error.message.partition("\n")[0]
         return ("Docker", "FAILED", found, error.hint) if needed else ("Docker", "missing", f"{found} ({use})", "")

@@ -12,8 +12,8 @@ No answer to the question (SQLSTATE 42P01 or 3F000: no history yet) is `judge(bu
 import dataclasses
 import os
 
-from schemata import boot, commands
 from schemata.history import comparison, up_to_date
+from schemata.migrations import builds, checkout
 from schemata.migrations import revision as revisions
 
 NO_HISTORY = up_to_date.NO_HISTORY
@@ -32,21 +32,21 @@ class Verdict:
     wanted: str
 
 
-def build(root: str = "") -> up_to_date.Build:
+def build(root: str = "") -> builds.Build:
     """Return what this build has, from the project at `root` (default: SCHEMATA_ROOT, else around the working folder).
 
     Reads the manifest of a sealed build, else the migration files. Raises errors.Error for a broken project.
     """
-    folder = root or boot.project_root()
-    return up_to_date.build(folder) or commands.start.survey(folder).build
+    folder = root or builds.project_root()
+    return builds.known(folder) or checkout.survey(folder).build
 
 
-def question(build_: up_to_date.Build) -> str:
+def question(build_: builds.Build) -> str:
     """Return the SQL to ask; it needs SELECT on two tables of the history and works on a standby."""
     return up_to_date.question(build_.settings["history"])
 
 
-def judge(build_: up_to_date.Build, row: "tuple[str | None, ...] | None") -> Verdict:
+def judge(build_: builds.Build, row: "tuple[str | None, ...] | None") -> Verdict:
     """Return whether the database that gave this row suits the build.
 
     A newer revision within `accepts` does, because an old release goes on while a new one migrates.

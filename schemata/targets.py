@@ -5,11 +5,18 @@ import dataclasses
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from schemata import commands, config, errors
+from schemata import config, errors, lazy
 from schemata.postgres import catalog, libpq, urls, waiting
 from schemata.report import progress, results
 from schemata.server.embedded import instance
+
+# Loaded when it is used: only a Compose project needs it.
+if TYPE_CHECKING:
+    from schemata.server.compose import project
+else:
+    project = lazy.Module("schemata.server.compose.project")
 
 _LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
@@ -51,7 +58,7 @@ def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = 
     if url:
         return _choice(url, "--url")
     if settings.server.kind == "docker":
-        return Choice(commands.docker.url(settings), "docker", is_dev=True)
+        return Choice(project.url(settings), "docker", is_dev=True)
     if settings.server.kind == "embedded":
         running = instance.find_running(settings.state_dir)
         if running is not None:

@@ -16,7 +16,7 @@ from invoke import collection, exceptions, tasks
 from invoke.parser import argument
 
 from schemata import commands, config, errors
-from schemata.report import render, terminal
+from schemata.report import render, terminal, wrapping
 
 Task = Callable[..., Any]
 
@@ -84,21 +84,24 @@ def task(of: Any = tasks.Task, **help_: str) -> Callable[[Task], Any]:
 
 def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     in_json = bool(kwargs.get("json"))
-    speaker = terminal.Terminal()
+    screen = terminal.Terminal()
     try:
         if kwargs.get("url") == "":
             raise errors.ConfigError("--url is empty", "Is the variable set that it is made of?")
-        result = function(speaker.reporter(), *args, **kwargs)
+        result = function(screen.reporter(), *args, **kwargs)
     except BrokenPipeError:
         _quiet()
         result = None
     except errors.Error as error:
-        speaker.close()
+        screen.close()
         raise _ended(error, in_json) from error
     finally:
-        speaker.close()
+        screen.close()
     if result is not None:
-        _print(render.as_json(result) if in_json else render.render(result, render.Paint(sys.stdout)))
+        if in_json:
+            _print(render.as_json(result))
+        else:
+            _print(render.render(result, render.Paint(sys.stdout), terminal.width(sys.stdout)))
         if result.exit_code:
             raise exceptions.Exit(code=result.exit_code)
 
@@ -120,7 +123,8 @@ def _ended(error: errors.Error, in_json: bool) -> exceptions.Exit:
         _print(render.error_as_json(error))
         return exceptions.Exit(code=error.exit_code)
     kind = render.Paint(sys.stderr)(type(error).__name__, "red")
-    return exceptions.Exit(f"{kind}: {error}", code=error.exit_code)
+    text = wrapping.wrap(f"{type(error).__name__}: {error}", terminal.width(sys.stderr))
+    return exceptions.Exit(kind + text.removeprefix(type(error).__name__), code=error.exit_code)
 
 
 def _count(text: str, flag: str) -> int:
@@ -271,7 +275,7 @@ def migrate_resolve(
 @task(migration="Only this migration (default: every one that is out of order).", url=_URL, json=_JSON)
 def migrate_restamp(reporter: Any, migration: str = "", url: str | None = None, json: bool = False) -> Any:
     """Give pending out-of-order migrations a new time."""
-    return commands.authoring.restamp(config.load(), migration, url=url or "")
+    return commands.restamp.restamp(config.load(), migration, url=url or "")
 
 
 @task(

@@ -7,7 +7,7 @@ import os
 
 from schemata.client import stamps
 from schemata.history import up_to_date
-from schemata.migrations import revision
+from schemata.migrations import builds, revision
 
 #: With this code the process that generates says that the client went into the second of its folders.
 BESIDE = 75
@@ -37,7 +37,7 @@ class Locations:
         """Return where a start generates: the folder, and another one for when somebody else's client is there."""
         return [os.path.abspath(self.fallback), self.beside] if self.fallback else [os.path.abspath(self.own)]
 
-    def choose(self, answer: up_to_date.Answer, build: up_to_date.Build, major: int) -> "tuple[str, str]":
+    def choose(self, answer: up_to_date.Answer, build: builds.Build, major: int) -> "tuple[str, str]":
         """Return the folder whose client is to be used and why it is stale; the reason is empty when it fits.
 
         A database that is ahead of this build keeps the build's own client: the build was tested with that

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from schemata import errors
-from schemata.deploy import batches, deployment, lock, nontransactional, transactional
+from schemata.deploy import batches, deployment, lock, nontransactional, results, transactional
 from schemata.history import recorded, tables
 from schemata.migrations import migration, precheck
 from schemata.postgres import sessions
-from schemata.report import results
 from schemata.sql import statement
 from schemata.system import signals
 

@@ -5,11 +5,11 @@ import time
 from collections.abc import Mapping, Sequence
 
 from schemata import config, errors, targets
-from schemata.deploy import apply, deployment, nontransactional, transactional
+from schemata.deploy import apply, deployment, nontransactional, results, transactional
 from schemata.history import comparison, recorded, status, tables
-from schemata.migrations import files, migration, precheck
+from schemata.migrations import files, lookup, migration, precheck
 from schemata.postgres import catalog, libpq, sessions, waiting
-from schemata.report import progress, results
+from schemata.report import progress
 
 _REFUSED = ("changed", "missing", "ahead", "out-of-order")
 _SETTLE_TRIES = 15
@@ -63,9 +63,9 @@ def migrate(
     if sources is None:
         sources = files.read(settings.migrations, settings.schemas)
     files_read = sources
-    status.check_schema(settings, schema)
+    lookup.check_schema(settings, schema)
     if to:
-        status.find(sources, to)
+        lookup.find(sources, to)
     choice = targets.choose(settings, url)
     may_create = create_database or settings.create_database or choice.is_dev
     with targets.answered(choice), _login(settings, choice, may_create, reporter) as connection:

@@ -4,11 +4,12 @@ import contextlib
 from collections.abc import Iterator
 
 from schemata import config, errors, targets
-from schemata.deploy import deployment, migrate, transactional
-from schemata.history import recorded, status, tables
-from schemata.migrations import files, migration
+from schemata.deploy import deployment, migrate, results, transactional
+from schemata.history import recorded, tables
+from schemata.migrations import files, lookup, migration
 from schemata.postgres import catalog, sessions
-from schemata.report import progress, results
+from schemata.report import progress
+from schemata.report import results as report_results
 from schemata.sql import statement
 
 
@@ -26,7 +27,7 @@ def baseline(
             "which migrations does the database already have?",
             f"Name the last one: inv migrate-baseline --through {sources[-1].id if sources else '<id>'}",
         )
-    last = sources.index(status.find(sources, through))
+    last = sources.index(lookup.find(sources, through))
     choice = targets.choose(settings, url)
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
@@ -80,7 +81,7 @@ def resolve(
     rolled_back: bool,
     url: str = "",
     reporter: progress.Reporter = progress.SILENT,
-) -> results.Message:
+) -> report_results.Message:
     """Record what a person found out about an interrupted migration; nothing of it is run.
 
     `applied`: all of it is there. `rolled_back`: nothing of it is there, so it is pending again.
@@ -106,7 +107,7 @@ def resolve(
             )
         _write(deploy, found, attempt, sources, applied=applied)
     word = "applied" if applied else "rolled back"
-    return results.Message(
+    return report_results.Message(
         f"{migration_id} is recorded as {word} in {target.describe()}.\nGo on with: inv migrate-status",
         facts={"id": migration_id, "state": word},
     )
@@ -143,7 +144,7 @@ def _write(
     parts = [close]
     if applied != is_recorded:
         # The record disagrees with what the person found, so it moves.
-        item = status.find(sources, attempt.id)
+        item = lookup.find(sources, attempt.id)
         who = deploy.session.client
         if applied:
             parts.append(

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemata import config, errors, targets
-from schemata.deploy import apply, deployment, migrate, nontransactional, transactional
+from schemata.deploy import apply, deployment, migrate, nontransactional, results, transactional
 from schemata.history import recorded, status, tables
-from schemata.migrations import files, migration, precheck
+from schemata.migrations import files, lookup, migration, precheck
 from schemata.postgres import libpq, queries, sessions
-from schemata.report import progress, results
+from schemata.report import progress
+from schemata.report import results as report_results
 from schemata.sql import destructive
 
 # Up to this size rows are counted exactly; above, the planner's estimate is told as such.
@@ -91,7 +92,7 @@ def select(
     applied = [record.id for record in found.records]
     if to:
         if to not in applied:
-            status.find(sources, to)
+            lookup.find(sources, to)
             raise errors.MigrationError(f"{to} is not applied, so nothing can be kept up to it", "inv migrate-status")
         ids = applied[applied.index(to) + 1 :]
     else:
@@ -209,7 +210,7 @@ def _rows(connection: libpq.Connection, schema: str, name: str) -> str:
     return f"{int(str(count)):,} row{'' if count == '1' else 's'}"
 
 
-def _shown(target: results.Target, planned: Sequence[Mapping[str, Any]]) -> str:
+def _shown(target: report_results.Target, planned: Sequence[Mapping[str, Any]]) -> str:
     lines = [f"Target: {target.describe()}"]
     for item in planned:
         lines.append(f"  roll back {item['id']}")

@@ -6,6 +6,7 @@ Light: a start that waits for its server must not hold the whole engine in memor
 import time
 
 from schemata.history import up_to_date
+from schemata.migrations import builds
 from schemata.postgres import failures, libpq, query_client, urls
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ class Connector:
         self._heard = ""
 
     def connect(
-        self, build: up_to_date.Build, *, standby_will_do: bool, create: bool, database_may_come: bool
+        self, build: builds.Build, *, standby_will_do: bool, create: bool, database_may_come: bool
     ) -> "tuple[libpq.Connection, up_to_date.Answer | None]":
         """Return a connection, and what the database has; None where it has no history that can be read.
 

@@ -6,17 +6,24 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from schemata import commands, config, errors, targets
+from schemata import config, errors, lazy, targets
 from schemata.client import location
 from schemata.entrypoint import child, connect
-from schemata.history import status, tables, up_to_date
-from schemata.migrations import authoring, checksums, files, migration
+from schemata.history import status, tables
+from schemata.migrations import checkout, files, lookup, migration
 from schemata.postgres import libpq, waiting
 from schemata.report import log, progress
 
-CACHE = "stat-cache"
+# Loaded when they are used: a start that only waits needs neither.
+if TYPE_CHECKING:
+    from schemata.deploy import migrate
+    from schemata.services import manage
+else:
+    migrate = lazy.Module("schemata.deploy.migrate")
+    manage = lazy.Module("schemata.services.manage")
+
 # Seconds between two tries of the one that has passed the gate.
 _AT_WORK = 0.1
 
@@ -31,41 +38,34 @@ class BuildChanged(errors.ConfigError):
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Tree:
-    """A project as it was read: its settings, its migrations in order, and the build they make."""
-
-    settings: config.Config
-    found: tuple[migration.Migration, ...]
-    build: up_to_date.Build
-
-
-def run(tree: Tree, url: str, connector: connect.Connector, until: str, lines: log.Log, *, wait_only: bool) -> None:
+def run(
+    project: checkout.Checkout, url: str, connector: connect.Connector, until: str, lines: log.Log, *, wait_only: bool
+) -> None:
     """Bring the database to this build, or wait until somebody else has. Raises errors.Error.
 
-    A server that went away and a deploy lock that is held are tried again, as often as `door` has rests; a
+    A server that went away and a deploy lock that is held are tried again, as often as `connector` has retry delays; a
     migration that fails is not.
     """
-    settings, found = tree.settings, tree.found
+    settings, found = project.settings, project.migrations
     parsed = _sealed(settings, found)
     if until:
-        status.find(found, until)
+        lookup.find(found, until)
     choice = _choice(settings, url)
     if wait_only:
         _wait(settings, choice, found, until, connector, lines)
     else:
-        _migrate(tree, parsed, choice, until, connector, lines)
+        _migrate(project, parsed, choice, until, connector, lines)
 
 
-def target(tree: Tree, url: str) -> tuple[str, bool]:
+def target(project: checkout.Checkout, url: str) -> tuple[str, bool]:
     """Return the URL of the database, and whether it is the dev server's, where a database may be made."""
-    choice = _choice(tree.settings, url)
+    choice = _choice(project.settings, url)
     return choice.url, choice.is_dev
 
 
 def refuse(service: str, known: Sequence[str]) -> NoReturn:
     """Refuse a name that the project does not declare: it would start without what its service needs."""
-    error = commands.manage.NoSuchService(service, known)
+    error = manage.NoSuchService(service, known)
     error.hint += " A start of something else needs no name: python -m schemata.boot -- COMMAND"
     raise error
 
@@ -100,27 +100,6 @@ def generate(
     return folders[code == location.BESIDE]
 
 
-def survey(root: str) -> Tree:
-    """Read the project at `root`, and remember what its files were for the next look."""
-    settings = config.load(Path(root))
-    began = files.clock()
-    found = files.read(settings.migrations, settings.schemas)
-    remember(settings, began, found)
-    last = found[-1].id if found else "-"
-    value = checksums.of([(item.id, item.checksum) for item in found])
-    return Tree(settings, found, up_to_date.Build(value, last, authoring.boot_settings(settings), False))
-
-
-def remember(settings: config.Config, began: float, found: tuple[migration.Migration, ...]) -> None:
-    """Write the stat cache of a working tree, from files that were read after `began`."""
-    facts = {
-        "settings_stamp": up_to_date.settings_stamp(str(settings.root)),
-        "folder": str(settings.migrations),
-        **authoring.boot_settings(settings),
-    }
-    files.remember(settings.state_dir / CACHE, began, facts, found)
-
-
 def _sealed(settings: config.Config, found: tuple[migration.Migration, ...]) -> dict[str, migration.Parsed]:
     """Return what the parser found when the build was sealed; refuse a build that is not what was sealed."""
     path = settings.migrations / files.MANIFEST
@@ -141,25 +120,25 @@ def _choice(settings: config.Config, url: str) -> targets.Choice:
 
 
 def _migrate(
-    tree: Tree,
+    project: checkout.Checkout,
     parsed: dict[str, migration.Parsed],
     choice: targets.Choice,
     until: str,
     connector: connect.Connector,
     lines: log.Log,
 ) -> None:
-    settings = tree.settings
+    settings = project.settings
     # One policy, not one inside the other: each try here looks at the server once.
     once = dataclasses.replace(settings, wait=config.Wait(1, settings.wait.delay))
     heard = ""
     while True:
         phases = _Phases(lines)
         try:
-            result = commands.migrate.migrate(
+            result = migrate.migrate(
                 once,
                 url=choice.url,
                 to=until,
-                sources=tree.found,
+                sources=project.migrations,
                 parsed=parsed,
                 reporter=progress.Reporter(lines.info, phases.step),
             )
@@ -251,7 +230,7 @@ def _left(
     compared = status.compare(settings, found, connection.query, full=False, allow_out_of_order=True)
     refused = [item for item in compared.of("changed", "missing", "ahead") if item.exit_code != errors.DONE]
     if refused:
-        raise commands.migrate.DeployRefused(refused)
+        raise migrate.DeployRefused(refused)
     pending = [item.id for item in compared.pending]
     halfway = [item.subject for item in compared.of("interrupted", "running") if item.subject not in pending]
     return [*pending, *(f"the end of {subject}" for subject in halfway)]

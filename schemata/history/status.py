@@ -1,27 +1,99 @@
 """The truth about a database, asked without psycopg and without the SQL parser: status must be quick."""
 
 import dataclasses
-import difflib
 from collections.abc import Sequence
+from typing import Any
 
 from schemata import config, errors, targets
 from schemata.history import comparison, tables
-from schemata.migrations import files, migration
+from schemata.migrations import files, lookup, migration, revision
 from schemata.postgres import catalog, libpq
-from schemata.report import results
+from schemata.report import document, results
 
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
+_SERIOUS = (errors.NEEDS_PERSON, errors.WRONG_SETTINGS, errors.NOT_AVAILABLE)
+_PROBLEMS = (*_SERIOUS, errors.BUSY)
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """The answer of `migrate-status`."""
+
+    target: results.Target
+    compared: comparison.Comparison
+    schemas: tuple[str, ...]
+    checked: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """Return the worst of the findings; pending counts only when it was asked for."""
+        codes = [finding.exit_code for finding in self.compared.findings]
+        return errors.worst([code for code in codes if self.checked or code != errors.PENDING])
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether nobody has to do anything, pending migrations included."""
+        return all(finding.exit_code == errors.DONE for finding in self.compared.findings)
+
+    def blocks(self) -> list[document.Block]:
+        """Return the target, a line for each schema, what is not applied, the findings and the verdict."""
+        compared = self.compared
+        shown: list[document.Block] = [document.Text(f"Target: {self.target.describe()}"), document.Gap()]
+        columns = ("schema", "applied", "pending", "problems", "last applied")
+        shown.append(document.Grid(columns, tuple(self._summary(schema) for schema in self.schemas)))
+        rows = tuple((row.id, row.state, row.title) for row in compared.rows if row.state != "applied")
+        if rows:
+            shown += [document.Gap(), document.Grid(("migration", "state", "title"), rows)]
+        for finding in compared.findings:
+            if finding.code != "pending":
+                colour: document.Colour = "red" if finding.exit_code in _SERIOUS else "yellow"
+                shown += [
+                    document.Gap(),
+                    document.Finding(
+                        finding.code, finding.subject, finding.text, finding.remedy, finding.detail, colour
+                    ),
+                ]
+        return [*shown, document.Gap(), self._verdict()]
+
+    def _summary(self, schema: str) -> tuple[str, int, int, int, str]:
+        applied = [row for row in self.compared.rows if row.schema == schema and row.applied_at]
+        pending = [item for item in self.compared.pending if item.schema == schema]
+        problems = [f for f in self.compared.findings if f.schema == schema and f.exit_code in _PROBLEMS]
+        last = max(applied, key=lambda row: revision.time_of(row.id), default=None)
+        return schema, len(applied), len(pending), len(problems), last.id.partition(".")[2] if last else "-"
+
+    def _verdict(self) -> document.Text:
+        persons = [f for f in self.compared.findings if f.exit_code == errors.NEEDS_PERSON]
+        if persons:
+            return document.Text(f"{len(persons)} finding(s) need a person.", "red")
+        if self.compared.pending:
+            return document.Text(f"{len(self.compared.pending)} pending; apply with: inv migrate", "yellow")
+        return document.Text(f"Up to date at {self.compared.database_revision or 'no revision'}.", "green")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        return {
+            "ok": self.ok,
+            "exit_code": self.exit_code,
+            "target": dataclasses.asdict(self.target),
+            "revision": self.compared.revision,
+            "database_revision": self.compared.database_revision,
+            "migrations": [dataclasses.asdict(row) for row in self.compared.rows],
+            "findings": [dataclasses.asdict(finding) for finding in self.compared.findings],
+        }
+
+
 def status_of(
     settings: config.Config, *, url: str = "", schema: str = "", check: bool = False, drift: bool = True
-) -> results.Status:
+) -> Status:
     """Return everything that is so about the database and the files. Reads only, takes no lock, never waits.
 
     `schema` limits what is shown, never what is compared. Without `drift` the structure is not looked at.
     """
     sources = files.read(settings.migrations, settings.schemas)
-    check_schema(settings, schema)
+    lookup.check_schema(settings, schema)
     choice = targets.choose(settings, url)
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
@@ -32,7 +104,7 @@ def status_of(
             rows=tuple(row for row in compared.rows if row.schema == schema),
             findings=tuple(finding for finding in compared.findings if finding.schema in ("", schema)),
         )
-    return results.Status(target, compared, (schema,) if schema else settings.schemas, checked=check)
+    return Status(target, compared, (schema,) if schema else settings.schemas, checked=check)
 
 
 def compare(
@@ -67,24 +139,6 @@ def compare(
         out_of_order="allow" if allow_out_of_order else settings.out_of_order,
         seen=seen,
         fingerprint=_fingerprint,
-    )
-
-
-def check_schema(settings: config.Config, schema: str) -> None:
-    """Refuse a schema that is not one of the project's; the empty text means all."""
-    if schema and schema not in settings.schemas:
-        raise errors.ConfigError(f"there is no schema {schema} here", f"Known: {', '.join(settings.schemas)}.")
-
-
-def find(sources: Sequence[migration.Migration], migration_id: str) -> migration.Migration:
-    """Return the migration of that id, or refuse with the nearest one."""
-    for item in sources:
-        if item.id == migration_id:
-            return item
-    near = difflib.get_close_matches(migration_id, [item.id for item in sources], n=1, cutoff=0.4)
-    raise errors.ConfigError(
-        f"there is no migration {migration_id}",
-        f"Did you mean {near[0]}?" if near else "`inv migrate-status` lists them.",
     )
 
 

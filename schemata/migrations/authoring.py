@@ -2,12 +2,10 @@
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from schemata import config, errors, targets
-from schemata.history import status
-from schemata.migrations import checksums, files, migration, precheck
+from schemata import config, errors
+from schemata.migrations import checkout, checksums, files, lookup, migration, precheck
 from schemata.report import results
 from schemata.sql import statement
 
@@ -45,7 +43,7 @@ def new(settings: config.Config, *, schema: str, name: str) -> results.Message:
             "a migration needs a schema and a name",
             f"inv migrate-new --schema {settings.schemas[0]} --name create_something",
         )
-    status.check_schema(settings, schema)
+    lookup.check_schema(settings, schema)
     slug = re.sub(r"[\s-]+", "_", name.strip().lower())
     if not _WORD.fullmatch(slug) or len(slug) > 100:
         raise errors.ConfigError(
@@ -55,7 +53,7 @@ def new(settings: config.Config, *, schema: str, name: str) -> results.Message:
     folder = settings.migrations / schema
     # A new project has no folder yet.
     existing = files.read(settings.migrations, settings.schemas) if settings.migrations.is_dir() else ()
-    stamp = _after(existing)
+    stamp = after(existing)
     stem = f"{schema}.{stamp}.{slug}"
     title = slug.replace("_", " ").capitalize() + "."
     paths = (folder / f"{stem}.sql", folder / f"{stem}.rollback.sql")
@@ -70,81 +68,13 @@ def new(settings: config.Config, *, schema: str, name: str) -> results.Message:
     )
 
 
-def _after(existing: Sequence[migration.Migration], now: datetime.datetime | None = None) -> str:
+def after(existing: Sequence[migration.Migration], now: datetime.datetime | None = None) -> str:
     """Return now as a timestamp, or one second after the latest one where that is in the future."""
     latest = max((item.timestamp for item in existing), default="")
     moment = now or datetime.datetime.now(datetime.UTC)
     if latest >= moment.strftime("%Y%m%d%H%M%S"):
         moment = datetime.datetime.strptime(latest, "%Y%m%d%H%M%S") + datetime.timedelta(seconds=1)
     return moment.strftime("%Y%m%d%H%M%S")
-
-
-def restamp(settings: config.Config, migration_id: str = "", *, url: str = "") -> results.Table:
-    """Give pending migrations that sort before an applied one a new time, after all others.
-
-    File, rollback file and every `-- depends:` line that names them move together. The database is only
-    read; a migration that it has applied is never renamed.
-    """
-    sources = files.read(settings.migrations, settings.schemas)
-    choice = targets.choose(settings, url)
-    with targets.connect(choice) as connection:
-        target = targets.describe(choice, connection)
-        compared = status.compare(settings, sources, connection.query, full=False)
-    late = [finding.subject for finding in compared.of("out-of-order")]
-    if migration_id:
-        item = status.find(sources, migration_id)
-        if item not in compared.pending:
-            raise errors.MigrationError(
-                f"{item.id} is applied in {target.describe()}, so its name must stay",
-                "Write a new migration instead: inv migrate-new",
-            )
-        late = [item.id]
-    names = _with_followers(sources, late, {item.id for item in compared.pending})
-    new_ids = _new_ids(sources, names)
-    _rename(sources, new_ids)
-    return results.Table(
-        "Restamped" if new_ids else "Nothing is out of order.",
-        ("was", "is"),
-        tuple(new_ids.items()),
-        notes=("Commit the renamed files together.",) if new_ids else (),
-    )
-
-
-def _with_followers(sources: Sequence[migration.Migration], late: Sequence[str], pending: set[str]) -> list[str]:
-    """Return the ids to move: pending ones that depend on a moved one must come after it again."""
-    moved = set(late)
-    for item in sources:
-        if item.id in pending and moved & set(item.directives.depends):
-            moved.add(item.id)
-    return [item.id for item in sources if item.id in moved]
-
-
-def _new_ids(sources: Sequence[migration.Migration], names: Sequence[str]) -> dict[str, str]:
-    by_id = {item.id: item for item in sources}
-    result: dict[str, str] = {}
-    stamp = _after([item for item in sources if item.id not in names])
-    for name in names:
-        item = by_id[name]
-        result[name] = f"{item.schema}.{stamp}.{item.slug}"
-        stamp = (datetime.datetime.strptime(stamp, "%Y%m%d%H%M%S") + datetime.timedelta(seconds=1)).strftime(
-            "%Y%m%d%H%M%S"
-        )
-    return result
-
-
-def _rename(sources: Sequence[migration.Migration], new_ids: Mapping[str, str]) -> None:
-    for item in sources:
-        names = [need for need in item.directives.depends if need in new_ids]
-        if names:
-            text = Path(item.path).read_text(encoding="utf-8")
-            for name in names:
-                text = re.sub(rf"(?m)(^--\s*depends\s*:.*){re.escape(name)}\b", rf"\g<1>{new_ids[name]}", text)
-            files.replace(Path(item.path), text)
-    for item in sources:
-        if item.id in new_ids:
-            for path in filter(None, (item.path, item.rollback_path)):
-                old = Path(path)
-                old.rename(old.with_name(old.name.replace(item.id, new_ids[item.id])))
 
 
 def seal(settings: config.Config, *, check: bool = False) -> results.Message:
@@ -155,7 +85,7 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Message:
     sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     precheck.check(sources)
     # The file's settings, without this environment's: a build is sealed for every place where it will start.
-    text = files.manifest(sources, boot_settings(config.load(settings.root, {})), _parsed(sources))
+    text = files.manifest(sources, checkout.boot_settings(config.load(settings.root, {})), _parsed(sources))
     path = settings.migrations / files.MANIFEST
     found = path.read_text(encoding="utf-8") if path.is_file() else None
     value = checksums.of([(item.id, item.checksum) for item in sources])
@@ -174,24 +104,6 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Message:
 
 def _parsed(sources: Sequence[migration.Migration]) -> dict[str, migration.Parsed]:
     return {item.id: migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql)) for item in sources}
-
-
-def boot_settings(settings: config.Config) -> dict[str, str]:
-    """Return what the light door of a boot needs to know of the settings."""
-    return {
-        "history": settings.history_schema,
-        "attempts": str(settings.wait.attempts),
-        "delay": str(settings.wait.delay),
-        "lock_wait": str(settings.locks.wait),
-        "schemas": ",".join(settings.schemas),
-        "accepts": settings.accepts,
-        "create": "true" if settings.create_database else "false",
-        "client_package": settings.client.package,
-        "client_folder": settings.client.folder,
-        "client_schemas": ",".join(settings.client.schemas),
-        "client_services": ",".join(service.name for service in settings.services if service.client),
-        "services": ",".join(service.name for service in settings.services),
-    }
 
 
 def parse_problems(settings: config.Config) -> list[str]:

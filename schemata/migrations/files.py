@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from schemata import errors
-from schemata.history import up_to_date
-from schemata.migrations import checksums, migration
+from schemata.migrations import builds, checksums, migration
 
 MANIFEST = "manifest"
 ROLLBACK = ".rollback.sql"
@@ -210,7 +209,7 @@ def remember(
     A cache that cannot be written (a read-only file system) is no error: the next run reads the files.
     """
     members = [(item.id, item.checksum) for item in items]
-    lines = [up_to_date.STAT_CACHE, f"digest {checksums.of(members)}", f"last {members[-1][0] if members else '-'}"]
+    lines = [builds.STAT_CACHE, f"digest {checksums.of(members)}", f"last {members[-1][0] if members else '-'}"]
     lines += [f"{key} {value}" for key, value in settings.items()]
     lines.append("")
     try:

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from schemata import errors
-from schemata.history import comparison
-from schemata.migrations import revision
-from schemata.report import results
+from schemata.report import document, wrapping
 
 WIDTH = 100
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
@@ -83,7 +81,7 @@ def _cut(text: str, size: int) -> str:
     return text if len(text) <= size else text[: max(0, size - 1)] + "…"
 
 
-def as_json(result: results.Result) -> str:
+def as_json(result: document.Result) -> str:
     """Return the JSON document of a result."""
     return json.dumps(result.as_dict(), indent=2, default=str, ensure_ascii=False)
 
@@ -93,93 +91,40 @@ def error_as_json(error: errors.Error) -> str:
     return json.dumps({"ok": False, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}, indent=2)
 
 
-def render(result: results.Result, paint: Paint) -> str:
-    """Return a result as text for people."""
-    width = min(WIDTH, max(60, shutil.get_terminal_size((WIDTH, 24)).columns))
-    if isinstance(result, results.Status):
-        return _status(result, paint, width)
-    if isinstance(result, results.Migrated):
-        return _migrated(result, paint, width)
-    if isinstance(result, results.Table):
-        return _table(result, paint, width)
-    return result.text
+def render(result: document.Result, paint: Paint, width: int = 0) -> str:
+    """Return a result as text for people.
+
+    :param width: of the terminal, at which sentences are wrapped; 0: they are not, as in a pipe.
+    """
+    page = min(WIDTH, max(60, width or shutil.get_terminal_size((WIDTH, 24)).columns))
+    return "\n".join(_block(block, paint, page, width) for block in result.blocks())
 
 
-def _table(result: results.Table, paint: Paint, width: int) -> str:
-    parts = [paint(result.title, "bold")] if result.title else []
-    if result.rows:
-        parts.append(table(result.columns, result.rows, paint, width))
-    parts += list(result.notes)
-    return "\n".join(parts)
+def _block(block: document.Block, paint: Paint, page: int, width: int) -> str:
+    match block:
+        case document.Gap():
+            return ""
+        case document.Text():
+            return paint(wrapping.wrap(block.text, width), block.colour)
+        case document.Grid():
+            return table(block.columns, block.rows, paint, page)
+        case document.Verbatim():
+            return "\n".join(_line(line, paint, block.difference) for line in block.text.split("\n"))
+        case document.Finding():
+            return _finding(block, paint, width)
 
 
-def _status(result: results.Status, paint: Paint, width: int) -> str:
-    compared = result.compared
-    lines = [f"Target: {result.target.describe()}", ""]
-    rows = []
-    for schema in result.schemas:
-        of_schema = [row for row in compared.rows if row.schema == schema]
-        applied = [row for row in of_schema if row.applied_at]
-        pending = [item for item in compared.pending if item.schema == schema]
-        problems = [f for f in compared.findings if f.schema == schema and f.exit_code in (1, 2, 3, 5)]
-        last = max(applied, key=lambda row: revision.time_of(row.id), default=None)
-        rows.append((schema, len(applied), len(pending), len(problems), last.id.partition(".")[2] if last else "-"))
-    lines.append(table(("schema", "applied", "pending", "problems", "last applied"), rows, paint, width))
-    shown = [row for row in compared.rows if row.state != "applied"]
-    if shown:
-        lines += ["", table(("migration", "state", "title"), [(r.id, r.state, r.title) for r in shown], paint, width)]
-    for finding in compared.findings:
-        if finding.code != "pending":
-            lines += ["", _finding(finding, paint)]
-    lines += ["", _verdict(result, paint)]
-    return "\n".join(lines)
-
-
-def _finding(finding: comparison.Finding, paint: Paint) -> str:
-    colour = "red" if finding.exit_code in (1, 2, 3) else "yellow"
-    lines = [f"{paint(finding.code, colour)}: {finding.subject}: {finding.text}"]
+def _finding(finding: document.Finding, paint: Paint, width: int) -> str:
+    text = wrapping.wrap(f"{finding.code}: {finding.subject}: {finding.text}", width)
+    lines = [paint(finding.code, finding.colour) + text.removeprefix(finding.code)]
     if finding.detail:
-        lines += [_diff_line(line, paint) for line in finding.detail.rstrip().split("\n")]
+        lines += [f"  {_line(line, paint, True)}" for line in finding.detail.rstrip().split("\n")]
     if finding.remedy:
-        lines.append(f"  {finding.remedy}")
+        lines.append(wrapping.wrap(finding.remedy, width, indent="  "))
     return "\n".join(lines)
 
 
-def _diff_line(line: str, paint: Paint) -> str:
-    colour = "red" if line.startswith("-") else "green" if line.startswith("+") else ""
-    return paint(f"  {line}", colour)
-
-
-def _verdict(result: results.Status, paint: Paint) -> str:
-    compared = result.compared
-    persons = [finding for finding in compared.findings if finding.exit_code == errors.NEEDS_PERSON]
-    if persons:
-        return paint(f"{len(persons)} finding(s) need a person.", "red")
-    if compared.pending:
-        return paint(f"{len(compared.pending)} pending; apply with: inv migrate", "yellow")
-    return paint(f"Up to date at {compared.database_revision or 'no revision'}.", "green")
-
-
-def _migrated(result: results.Migrated, paint: Paint, width: int) -> str:
-    lines = [f"Target: {result.target.describe()}"]
-    if result.dry_run:
-        lines += _planned(result, paint)
-    elif result.done:
-        rows = [(item.id, item.statements, item.tries, f"{item.seconds * 1000:.0f} ms") for item in result.done]
-        lines += ["", table((result.verb, "statements", "tries", "took"), rows, paint, width)]
-    lines += [paint(note, "yellow") for note in result.notes]
-    if not result.dry_run:
-        what = f"{result.verb} {len(result.done)}" if result.done else f"Nothing to do: no migration was {result.verb}"
-        lines += ["", f"{what}; the database is at {result.revision or 'no revision'} ({result.seconds:.2f} s)."]
-    return "\n".join(lines)
-
-
-def _planned(result: results.Migrated, paint: Paint) -> list[str]:
-    if not result.planned:
-        return ["", "Nothing to do."]
-    lines = []
-    for item in result.planned:
-        how = "in one transaction" if item["transactional"] else "statement by statement, outside a transaction"
-        lines += ["", paint(f"-- {item['id']} ({how})", "bold"), str(item["sql"]).rstrip()]
-        lines += [f"-- {loss}" for loss in item.get("destroys", ())]
-    return [*lines, "", f"Dry run: {len(result.planned)} would be {result.verb}; nothing was changed."]
+def _line(line: str, paint: Paint, difference: bool) -> str:
+    if not difference:
+        return line
+    return paint(line, "red" if line.startswith("-") else "green" if line.startswith("+") else "")

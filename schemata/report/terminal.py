@@ -1,11 +1,18 @@
 """Sentences and progress on standard error; a bar only for a person, and only when it takes a while."""
 
+import shutil
 import sys
 import time
+from typing import TextIO
 
-from schemata.report import progress
+from schemata.report import progress, wrapping
 
 _PATIENCE = 1.0  # seconds before a bar is worth its import
+
+
+def width(stream: TextIO) -> int:
+    """Return how many columns a person sees of a stream; 0 where it is no terminal."""
+    return shutil.get_terminal_size().columns if stream.isatty() else 0
 
 
 class Terminal:
@@ -25,6 +32,7 @@ class Terminal:
         """Write a sentence above the bar, or plainly."""
         if self._quiet:
             return
+        text = wrapping.wrap(text, width(sys.stderr))
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False)  # type: ignore[attr-defined]
         else:

@@ -13,18 +13,26 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from schemata import commands, config, errors, targets
+from schemata import config, errors, lazy, targets
 from schemata.client import stamps
 from schemata.history import up_to_date
-from schemata.migrations import files
+from schemata.migrations import builds, checkout, files
 from schemata.postgres import libpq, query_client, urls
 from schemata.report import progress, results
 from schemata.server.embedded import instance
 from schemata.services import managed_process
 from schemata.system import signals
 
+# Loaded when they are used: with nothing to do none of them is.
 if TYPE_CHECKING:
+    from schemata.deploy import migrate
+    from schemata.server import docker
     from schemata.server.embedded import binaries
+    from schemata.services import manage
+else:
+    migrate = lazy.Module("schemata.deploy.migrate")
+    docker = lazy.Module("schemata.server.docker")
+    manage = lazy.Module("schemata.services.manage")
 
 _WAS = {"new": "made and started", "stopped": "started", "running": "was running"}
 _FOLLOW_PAUSE = 0.2  # seconds between two looks at a log
@@ -78,15 +86,15 @@ def up(
     client = _client_stamp(settings)
     wanted: tuple[config.Service, ...] = ()
     if settings.services and not no_services:
-        wanted = commands.manage.chosen(settings, services)
-        commands.manage.require_ports(settings, wanted)
+        wanted = manage.chosen(settings, services)
+        manage.require_ports(settings, wanted)
     elif services:
-        raise commands.manage.NoSuchService(services, ())
+        raise manage.NoSuchService(services, ())
     done = _server(settings, unsafe, reporter)
     seconds = time.monotonic() - began
-    states = commands.manage.Report() if settings.services else None
+    states = manage.Report() if settings.services else None
     if wanted or (not no_services and managed_process.names(settings.state_dir)):
-        states = commands.manage.up(
+        states = manage.up(
             settings,
             wanted,
             done.choice.url,
@@ -125,16 +133,16 @@ def _server(settings: config.Config, unsafe: bool, reporter: progress.Reporter) 
 
 def _up_docker(settings: config.Config, began: float, reporter: progress.Reporter) -> results.Table:
     try:
-        states = commands.docker.up(settings, reporter=reporter)
+        states = docker.up(settings, reporter=reporter)
     except signals.Terminated as error:
         hint = "What this call started was taken down again."
         raise errors.Interrupted("stopped by SIGTERM", hint, errors.TERMINATED) from error
     choice = targets.choose(settings)
     # The services' entrypoints have migrated it already, unless there are none.
-    done = _migrated(settings, choice, "ready", commands.docker.version(choice.url), reporter)
+    done = _migrated(settings, choice, "ready", docker.version(choice.url), reporter)
     code = errors.DONE if all(state.ok for state in states) else errors.NOT_AVAILABLE
     complaints = tuple(f"{state.name}: {state.detail}" for state in states if not state.ok)
-    report = commands.manage.Report(states, complaints, code) if settings.services else None
+    report = manage.Report(states, complaints, code) if settings.services else None
     return _table(settings, done, time.monotonic() - began if report is None else None, report)
 
 
@@ -146,9 +154,9 @@ def _migrated(
         return _Up(choice, was, version, known[0], 0, known[1])
     clock = files.clock()
     own = settings.server.kind == "embedded"
-    result = commands.migrate.migrate(settings, url="" if own else choice.url, reporter=reporter)
+    result = migrate.migrate(settings, url="" if own else choice.url, reporter=reporter)
     found = files.read(settings.migrations, settings.schemas)
-    commands.start.remember(settings, clock, found)
+    checkout.remember(settings, clock, found)
     # Imported here: an up-to-date database needs no file read and no digest of it.
     from schemata.migrations import checksums
 
@@ -160,7 +168,7 @@ def _table(
     settings: config.Config,
     done: _Up,
     seconds: float | None,
-    services: "commands.manage.Report | None",
+    services: "manage.Report | None",
     *,
     is_client_new: bool = False,
 ) -> results.Table:
@@ -230,7 +238,7 @@ def _location(url: str) -> str:
 
 def _up_to_date(settings: config.Config, url: str) -> tuple[str, str] | None:
     """Return the database's revision and this build's digest if the stat cache proves that there is nothing to do."""
-    build = up_to_date.build(str(settings.root))
+    build = builds.known(str(settings.root))
     if build is None or build.sealed:
         return None
     try:
@@ -258,8 +266,8 @@ def _binaries(settings: config.Config) -> "binaries.Binaries":
 def down(settings: config.Config, *, reporter: progress.Reporter = progress.SILENT) -> results.Message:
     """Stop the project's services and its server; the data and the logs stay."""
     if settings.server.kind == "docker":
-        return results.Message(commands.docker.down(settings, reporter=reporter))
-    services = _stopped(commands.manage.down(settings, reporter=reporter))
+        return results.Message(docker.down(settings, reporter=reporter))
+    services = _stopped(manage.down(settings, reporter=reporter))
     if settings.server.kind == "external":
         if not services:
             _own(settings)
@@ -282,12 +290,12 @@ def clean(
     The latter prints the target and asks for --yes, or for the database's name where it looks like production.
     """
     if settings.server.kind == "docker":
-        removed = commands.docker.clean(settings, yes=yes, reporter=reporter)
+        removed = docker.clean(settings, yes=yes, reporter=reporter)
         _tidy(settings)
         text = "Removed " + ", ".join(removed) + "." if removed else "There was nothing to delete."
         return results.Message(text, facts={"removed": list(removed)})
     if settings.server.kind == "embedded":
-        services = _stopped(commands.manage.clean(settings, reporter=reporter))
+        services = _stopped(manage.clean(settings, reporter=reporter))
         found = instance.remove(settings.state_dir, info=reporter.info)
         shutil.rmtree(settings.state_dir, ignore_errors=True)
         return results.Message(
@@ -300,7 +308,7 @@ def clean(
         if targets.guard(choice, target, connection, yes=yes, word=production):
             shown = f"Target: {target.describe()}\n  drop the schemas {', '.join(names)}"
             targets.ask(shown, "Drop them?", "If you mean it, add --yes.")
-        services = _stopped(commands.manage.clean(settings, reporter=reporter))
+        services = _stopped(manage.clean(settings, reporter=reporter))
         drops = "; ".join(f'DROP SCHEMA IF EXISTS "{name}" CASCADE' for name in names)
         connection.query(
             f"SET client_min_messages = warning; BEGIN; {drops}; CREATE SCHEMA IF NOT EXISTS public; COMMIT"
@@ -312,7 +320,7 @@ def clean(
 def _tidy(settings: config.Config) -> None:
     """Remove the project's `.schemata/` unless it holds something lasting, such as an embedded server's data."""
     with contextlib.suppress(FileNotFoundError):
-        if {path.name for path in settings.state_dir.iterdir()} <= {commands.start.CACHE, ".gitignore"}:
+        if {path.name for path in settings.state_dir.iterdir()} <= {checkout.CACHE, ".gitignore"}:
             shutil.rmtree(settings.state_dir, ignore_errors=True)
 
 
@@ -359,11 +367,11 @@ def logs(settings: config.Config, service: str = "", *, follow: bool = False, li
     if lines < 0:
         raise errors.ConfigError(f"--lines {lines} is negative", "Say how many lines to begin with.")
     if settings.server.kind == "docker":
-        for text in commands.docker.logs(settings, service, follow=follow, lines=lines):
+        for text in docker.logs(settings, service, follow=follow, lines=lines):
             print(text.rstrip("\n"), flush=True)
         return
     if service:
-        path = commands.manage.log_of(settings, service)
+        path = manage.log_of(settings, service)
     else:
         _own(settings)
         path = instance.log_of(settings.state_dir)

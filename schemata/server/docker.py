@@ -6,19 +6,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib import parse
 
 from schemata import config, errors
 from schemata.postgres import libpq, query_client
 from schemata.report import progress
-from schemata.server import compose, compose_project
+from schemata.server.compose import command_line, project
 from schemata.services import health, manage, outcome
 from schemata.system import signals
 
 if TYPE_CHECKING:
-    from schemata.server import containers
+    from schemata.server.compose import containers
 
-_DATABASE_PORT = 5432
 _LOG_LINES = 15
 _PROBE_SECONDS = 3.0
 _ANSWER_SECONDS = 10.0
@@ -53,42 +51,42 @@ def up(settings: config.Config, *, reporter: progress.Reporter = progress.SILENT
     at; when Ctrl-C or SIGTERM comes, what this call started, and data that it had begun to make, are gone again.
     """
     with signals.raised():
-        project = compose_project.of(settings)
-        strangers = [item.name for item in settings.services if item.name not in project.services]
+        composition = project.of(settings)
+        strangers = [item.name for item in settings.services if item.name not in composition.services]
         if strangers:
             raise errors.ConfigError(
-                f"{project.project.file} has no service {strangers[0]}, which [tool.schemata.services] names",
+                f"{composition.project.file} has no service {strangers[0]}, which [tool.schemata.services] names",
                 "Give both the same names.",
             )
         with connect() as engine:
-            before = engine.belongings(project.name)
-            project = compose_project.with_password(settings, project, before.volumes, reporter)
+            before = engine.belongings(composition.name)
+            composition = project.with_password(settings, composition, before.volumes, reporter)
             try:
-                return _start(settings, project, engine, before, reporter)
+                return _start(settings, composition, engine, before, reporter)
             except KeyboardInterrupt:
                 with signals.held():
                     reporter.info("Interrupted: taking down what was started ...")
-                    _take_back(project, engine, before)
+                    _take_back(composition, engine, before)
                 raise
 
 
 def _start(
     settings: config.Config,
-    project: compose_project.Composition,
+    composition: project.Composition,
     engine: "containers.Engine",
     before: "containers.Belongings",
     reporter: progress.Reporter,
 ) -> tuple[outcome.State, ...]:
-    reporter.info(f"Docker Compose project {project.name}: building and starting ...")
+    reporter.info(f"Docker Compose project {composition.name}: building and starting ...")
     try:
-        done = compose.up(project.project, settings.compose.patience)
-    except compose.PortTaken as error:
+        done = command_line.up(composition.project, settings.compose.patience)
+    except command_line.PortTaken as error:
         # Where a container has it, the process that listens is Docker's own and says nothing.
         owner = engine.publisher(error.port) or error.owner
-        raise compose.PortTaken(error.port, owner, _variable(project, error.port)) from error
-    after = engine.belongings(project.name)
+        raise command_line.PortTaken(error.port, owner, _variable(composition, error.port)) from error
+    after = engine.belongings(composition.name)
     if done.code != 0:
-        raise _not_healthy(project, engine, after, done.complaint)
+        raise _not_healthy(composition, engine, after, done.complaint)
     old = {container.id: container.started for container in before.containers}
     return tuple(
         _state(item, [found for found in after.containers if found.service == item.name and not found.is_oneoff], old)
@@ -126,20 +124,22 @@ def _state(item: config.Service, found: "list[containers.Container]", old: dict[
 
 
 def _not_healthy(
-    project: compose_project.Composition, engine: "containers.Engine", after: "containers.Belongings", output: str
+    composition: project.Composition, engine: "containers.Engine", after: "containers.Belongings", output: str
 ) -> errors.Error:
     """Return what to say about the first container that is not well."""
     rows = [container for container in after.containers if not container.is_oneoff]
     unwell = sorted((item for item in rows if not item.is_well), key=_suspicion)
     states = "\n".join(f"  {container.name}: {container.condition}" for container in rows)
     if not unwell:
-        return compose.ComposeFailed("up", output.strip().splitlines()[-1] if output.strip() else "it said nothing")
+        return command_line.ComposeFailed(
+            "up", output.strip().splitlines()[-1] if output.strip() else "it said nothing"
+        )
     worst = unwell[0]
-    lines = tuple(_hidden(line, project.password) for line in engine.log(worst.id, _LOG_LINES))
+    lines = tuple(_hidden(line, composition.password) for line in engine.log(worst.id, _LOG_LINES))
     hint = f"Mend it and run it again. All of its log: inv logs {worst.service} --server docker"
     if any("password authentication failed" in line for line in lines):
         hint = (
-            f"The data were made with another password: set {compose_project.PASSWORD} to that one (in .env), "
+            f"The data were made with another password: set {project.PASSWORD} to that one (in .env), "
             "or delete the data: inv dev-down-clean --server docker"
         )
     code = errors.NEEDS_PERSON if worst.ended else errors.NOT_AVAILABLE
@@ -154,19 +154,17 @@ def _suspicion(container: "containers.Container") -> int:
     return {"unhealthy": 1, "starting": 2}.get(container.health, 3)
 
 
-def _take_back(
-    project: compose_project.Composition, engine: "containers.Engine", before: "containers.Belongings"
-) -> None:
+def _take_back(composition: project.Composition, engine: "containers.Engine", before: "containers.Belongings") -> None:
     """Remove what was not there before; Compose may still be at work, so look until there is nothing more."""
     running = {container.id for container in before.containers if container.status == "running"}
     quiet = 0
     for _ in range(_CLEAN_ROUNDS):
         try:
             # A volume that this call made is half of a database at best, and would be taken for a whole one.
-            removed = engine.remove(project.name, besides=before, volumes=True)
+            removed = engine.remove(composition.name, besides=before, volumes=True)
             started = [
                 container
-                for container in engine.belongings(project.name).containers
+                for container in engine.belongings(composition.name).containers
                 if container.status in ("running", "restarting") and container.id not in running
             ]
             for container in started:
@@ -181,14 +179,14 @@ def _take_back(
 
 def down(settings: config.Config, *, reporter: progress.Reporter = progress.SILENT) -> str:
     """Stop and remove the project's containers and networks; its volumes, the data, stay."""
-    project = compose_project.of(settings)
+    composition = project.of(settings)
     with connect() as engine:
-        found = engine.belongings(project.name)
+        found = engine.belongings(composition.name)
     if not found.containers and not found.networks:
-        return f"The Compose project {project.name} was not running."
-    reporter.info(f"Docker Compose project {project.name}: stopping ...")
-    compose.down(project.project)
-    return f"The Compose project {project.name} is stopped; its data stay."
+        return f"The Compose project {composition.name} was not running."
+    reporter.info(f"Docker Compose project {composition.name}: stopping ...")
+    command_line.down(composition.project)
+    return f"The Compose project {composition.name} is stopped; its data stay."
 
 
 def clean(
@@ -199,61 +197,37 @@ def clean(
     Nothing without this Compose project's label is touched. What was started from another folder needs `yes`.
     The image stays.
     """
-    project = compose_project.of(settings)
+    composition = project.of(settings)
     with connect() as engine:
-        found = engine.belongings(project.name)
+        found = engine.belongings(composition.name)
         foreign = [item.folder for item in found.containers if item.folder and not _same(item.folder, settings.root)]
         if foreign and not yes:
-            raise ForeignProject(project.name, foreign[0])
+            raise ForeignProject(composition.name, foreign[0])
         if found.containers:
-            reporter.info(f"Docker Compose project {project.name}: removing ...")
-            compose.down(project.project, volumes=True)
+            reporter.info(f"Docker Compose project {composition.name}: removing ...")
+            command_line.down(composition.project, volumes=True)
         nothing = dataclasses.replace(found, containers=(), networks=(), volumes=())
-        engine.remove(project.name, besides=nothing, volumes=True)
-        left = engine.belongings(project.name)
-    project.secret.unlink(missing_ok=True)
+        engine.remove(composition.name, besides=nothing, volumes=True)
+        left = engine.belongings(composition.name)
+    composition.secret.unlink(missing_ok=True)
     gone = [f"container {item.name}" for item in found.containers if item not in left.containers]
     gone += [f"network {name}" for name in found.networks if name not in left.networks]
     gone += [f"volume {name}" for name in found.volumes if name not in left.volumes]
     return tuple(gone)
 
 
-def url(settings: config.Config) -> str:
-    """Return the URL of the project's database from this machine. Raises NotAvailable while it is not running."""
-    project = compose_project.of(settings)
-    name = settings.compose.database
-    facts = project.services.get(name)
-    if facts is None:
-        raise errors.ConfigError(
-            f"{project.project.file} has no service {name}",
-            '[tool.schemata.compose] database = "..." says which one the database is.',
-        )
-    done = compose.call(project.project, "port", name, str(_DATABASE_PORT))
-    port = done.output.strip().rpartition(":")[2]
-    if done.code != 0 or not port.isdecimal() or port == "0":
-        raise errors.NotAvailable(
-            f"the database of the Compose project {project.name} is not running, or publishes no port",
-            "Start it: inv dev-up --server docker",
-        )
-    environment = facts.get("environment") or {}
-    user = str(environment.get("POSTGRES_USER") or "postgres")
-    database = str(environment.get("POSTGRES_DB") or user)
-    login = ":".join(parse.quote(part, safe="") for part in (user, project.password) if part)
-    return f"postgresql://{login}@127.0.0.1:{port}/{parse.quote(database, safe='')}"
-
-
 def logs(settings: config.Config, name: str = "", *, follow: bool = False, lines: int = 50) -> Iterator[str]:
     """Give the last lines of a service's log, the database's without a name; with `follow`, each new one too."""
-    project = compose_project.of(settings)
+    composition = project.of(settings)
     name = name or settings.compose.database
-    if name not in project.services:
-        known = ", ".join(sorted(project.services))
-        raise errors.ConfigError(f"{project.project.file} has no service {name}", f"It has {known}.")
+    if name not in composition.services:
+        known = ", ".join(sorted(composition.services))
+        raise errors.ConfigError(f"{composition.project.file} has no service {name}", f"It has {known}.")
     with connect() as engine:
-        found = tuple(item for item in engine.belongings(project.name).containers if item.service == name)
+        found = tuple(item for item in engine.belongings(composition.name).containers if item.service == name)
         if not found:
             raise errors.NotAvailable(
-                f"{name} of the Compose project {project.name} has no container, so there is no log",
+                f"{name} of the Compose project {composition.name} has no container, so there is no log",
                 "Start it: inv dev-up --server docker",
             )
         yield from engine.logs(found, lines, follow=follow)
@@ -271,7 +245,7 @@ def version(database_url: str) -> str:
 
 def engine_version() -> str:
     """Return the versions of Docker and Compose in words. Raises NotAvailable where either is not there."""
-    engine, plugin = compose.versions()
+    engine, plugin = command_line.versions()
     return f"Docker {engine}, Compose {plugin}"
 
 
@@ -279,22 +253,22 @@ def connect() -> "containers.Engine":
     """Connect to the engine that the docker command uses. Raises NotAvailable."""
     try:
         # Imported here: the SDK takes a quarter of a second, and only the docker kind of server needs it.
-        from schemata.server import containers
+        from schemata.server.compose import containers
     except ImportError as error:
         raise errors.NotAvailable(
             'the server is "docker", and the Python package docker is not installed',
             "pip install 'pgschemata[docker]'",
         ) from error
     try:
-        return containers.Engine(compose.host())
+        return containers.Engine(command_line.host())
     except containers.EngineFailed:
-        compose.versions()  # says it better: not installed, not running, not permitted
+        command_line.versions()  # says it better: not installed, not running, not permitted
         raise
 
 
-def _variable(project: compose_project.Composition, port: int) -> str:
+def _variable(composition: project.Composition, port: int) -> str:
     """Return the variable that says a service's port, by the convention of <NAME>_PORT."""
-    for name, facts in project.services.items():
+    for name, facts in composition.services.items():
         for published in facts.get("ports") or ():
             first, _, last = str(published.get("published") or "0").partition("-")
             if first.isdecimal() and int(first) <= port <= int(last or first):

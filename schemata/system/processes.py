@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from schemata import errors
-from schemata.server.embedded import os_user
+from schemata.system import os_user
 
 
 @dataclass(frozen=True)

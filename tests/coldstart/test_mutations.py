@@ -78,8 +78,8 @@ def _run(tmp_path: Path, programs: binaries.Binaries, states: Sequence[str], edi
 
 # Whoever asks for the deploy lock, or for the gate before it, has it.
 _LOCKS = (
-    Edit("schemata/deploy/lock.py", "pg_try_advisory_lock({locks.KEY})", "true", times=2),
-    Edit("schemata/history/up_to_date.py", "pg_try_advisory_lock({GATE_KEY})", "true"),
+    Edit("schemata/deploy/lock.py", "pg_try_advisory_lock({lock_holder.KEY})", "true", times=2),
+    Edit("schemata/entrypoint/boot_queue.py", "pg_try_advisory_lock({QUEUE_KEY})", "true"),
 )
 
 

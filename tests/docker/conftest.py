@@ -16,7 +16,8 @@ import docker
 import pytest
 
 from schemata import errors
-from schemata.server import containers, docker
+from schemata.server import docker as compose_server
+from schemata.server.compose import containers
 from schemata.services import health
 from tests.conftest import REPOSITORY, Project
 from tests.patience import until
@@ -38,8 +39,8 @@ def engine() -> Iterator[containers.Engine]:
     One session at a time uses it: the tests of a swarm, when they leave it, empty the engine's name service.
     """
     try:
-        docker.engine_version()
-        found = docker.connect()
+        compose_server.engine_version()
+        found = compose_server.connect()
     except errors.NotAvailable as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI has to have Docker: {error}")

@@ -55,7 +55,7 @@ HOMES = {
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report"},
     "tomllib": {"schemata.config"},
-    "docker": {"schemata.server.containers"},
+    "docker": {"schemata.server.compose.containers"},
 }  # fmt: skip
 
 #: What the core may import of the standard library: nothing that reaches out.

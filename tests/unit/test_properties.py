@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemata import boot, config, errors
-from schemata.history import comparison, up_to_date
-from schemata.migrations import checksums, files, migration
+from schemata.history import comparison
+from schemata.migrations import builds, checksums, files, migration
 from schemata.postgres import lock_holder, urls
 from schemata.report import render
 
@@ -268,7 +268,7 @@ def test_a_manifest_is_read_as_it_was_written(members: list[tuple[str, str]]) ->
         (Path(root) / "migrations").mkdir()
         text = files.manifest(items, settings, {item.id: migration.Parsed(None, "0") for item in items})
         (Path(root) / "migrations" / files.MANIFEST).write_text(text, encoding="utf-8")
-        build = up_to_date.build(root)
+        build = builds.known(root)
     assert build is not None
     assert build.digest == checksums.of([(item.id, item.checksum) for item in items])
     assert build.last == (items[-1].id if items else "-")
@@ -285,7 +285,7 @@ def test_a_damaged_shortcut_stops_nobody(text: str) -> None:
         for path in (Path(root) / ".schemata" / "stat-cache", Path(root) / "migrations" / files.MANIFEST):
             path.parent.mkdir()
             path.write_text(text, encoding="utf-8", errors="surrogatepass")
-            build = up_to_date.build(root)
+            build = builds.known(root)
             assert build is None or build.digest
 
 

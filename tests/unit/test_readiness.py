@@ -3,7 +3,7 @@
 import pytest
 
 from schemata import readiness
-from schemata.history import up_to_date
+from schemata.migrations import builds
 
 OLD = "app.20250101000001.old"
 BUILT = "app.20250102000002.built"
@@ -12,9 +12,9 @@ NEW = "app.20250103000003.new"
 REST = ("true", "false", '{"app" : "a1"}')
 
 
-def build(accepts: str = "") -> up_to_date.Build:
+def build(accepts: str = "") -> builds.Build:
     """Return a build whose last migration is BUILT."""
-    return up_to_date.Build("d1", BUILT, {"history": "schemata", "accepts": accepts}, True)
+    return builds.Build("d1", BUILT, {"history": "schemata", "accepts": accepts}, True)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,6 @@ def test_the_environment_may_accept_more(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_question_names_the_history() -> None:
     """The question reads the history of the build's settings and no other."""
-    asked = readiness.question(up_to_date.Build("d", BUILT, {"history": "elsewhere"}, True))
+    asked = readiness.question(builds.Build("d", BUILT, {"history": "elsewhere"}, True))
     assert '"elsewhere".head' in asked
     assert "schemata" not in asked

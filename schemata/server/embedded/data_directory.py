@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemata import errors
-from schemata.server.embedded import binaries, instance, os_user
-from schemata.system import processes
+from schemata.server.embedded import binaries, instance
+from schemata.system import os_user, processes
 
 # The password lives with the data: it survives the loss of everything else, and a spare carries its own.
 SECRET = "schemata.json"
@@ -21,7 +21,7 @@ SECRET = "schemata.json"
 SETTINGS = "schemata.conf"
 
 # In a spare: a new database without the making of one.
-PREBUILT_DATABASE = "schemata_spare"
+PREBUILT_DATABASE = "schemata_prebuilt"
 
 DEFAULTS = {
     "max_connections": "100",

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from schemata import errors
 from schemata.postgres import libpq
-from schemata.server.embedded import binaries, data_directory, instance, os_user, postmaster, prebuilt, state_directory
-from schemata.system import processes
+from schemata.server.embedded import binaries, data_directory, instance, postmaster, prebuilt, state_directory
+from schemata.system import os_user, processes
 
 # How often a port may be taken between our look at it and postgres'.
 _TRIES = 5

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from schemata import errors
 from schemata.postgres import libpq
-from schemata.server.embedded import data_directory, instance, os_user
-from schemata.system import processes
+from schemata.server.embedded import data_directory, instance
+from schemata.system import os_user, processes
 
 # sizeof(sockaddr_un.sun_path) - 1 on Linux; macOS has 103.
 _SOCKET_PATH_BYTES = 103 if os.uname().sysname == "Darwin" else 107

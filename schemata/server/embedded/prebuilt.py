@@ -18,8 +18,8 @@ from pathlib import Path
 
 import schemata
 from schemata import errors
-from schemata.server.embedded import binaries, data_directory, os_user
-from schemata.system import file_lock, processes
+from schemata.server.embedded import binaries, data_directory
+from schemata.system import file_lock, os_user, processes
 
 # Part of every key: raise it when initialise() makes something else.
 LAYOUT = 2

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from schemata import errors
-from schemata.server.embedded import data_directory, instance, os_user
-from schemata.system import file_lock, processes
+from schemata.server.embedded import data_directory, instance
+from schemata.system import file_lock, os_user, processes
 
 # For a root caller whose project directory the server's user cannot enter.
 _RELOCATED = Path("/var/lib/schemata")

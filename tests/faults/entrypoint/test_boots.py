@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from schemata.history import up_to_date
+from schemata.entrypoint import boot_queue
 from schemata.postgres import lock_holder, urls
 from schemata.server.embedded import instance
 from tests.conftest import REPOSITORY, Project
@@ -137,7 +137,7 @@ def test_sigterm_while_it_waits_at_the_gate(
     pending: Project, observer: psycopg.Connection, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     """While another start is at work this one waits, and can be stopped; it leaves no session behind."""
-    observer.execute("SELECT pg_advisory_lock(%s)", (up_to_date.QUEUE_KEY,))
+    observer.execute("SELECT pg_advisory_lock(%s)", (boot_queue.QUEUE_KEY,))
     process = start()
     waiting = _seen(
         observer, "application_name = 'schemata boot' AND query LIKE '%%advisory_lock%%' AND state = 'idle'"

@@ -21,7 +21,7 @@ def test_the_defaults() -> None:
     """A table with the schemas alone is enough."""
     found = parsed({})
     assert found == config.Config(root=ROOT, schemas=("app",), migrations=ROOT / "migrations")
-    assert (found.database, found.home) == ("app", ROOT / ".schemata")
+    assert (found.database, found.state_dir) == ("app", ROOT / ".schemata")
     assert found.wait == config.Wait(60, 2.0)
 
 

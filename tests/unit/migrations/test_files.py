@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemata import errors
-from schemata.history import up_to_date
-from schemata.migrations import checksums, files, migration
+from schemata.migrations import builds, checksums, files, migration
 from tests.unit import cases
 
 A = "app.20250101000000.a"
@@ -120,7 +119,7 @@ def test_a_sealed_build_is_known_without_its_migrations(tmp_path: Path) -> None:
     }
     for item in items:
         os.unlink(item.path)
-    build = up_to_date.build(str(tmp_path))
+    build = builds.known(str(tmp_path))
     assert build is not None
     assert build.sealed
     assert (build.digest, build.last) == (checksums.of([(item.id, item.checksum) for item in items]), B)
@@ -134,7 +133,7 @@ def remembered(tmp_path: Path) -> Path:
     settings = {
         **SETTINGS,
         "folder": str(folder),
-        "settings_stamp": up_to_date.stamp(str(tmp_path / "pyproject.toml")),
+        "settings_stamp": builds.stamp(str(tmp_path / "pyproject.toml")),
     }
     files.remember(tmp_path / ".schemata" / "stat-cache", files.clock() + 1, settings, files.read(folder, ["app"]))
     return folder
@@ -143,7 +142,7 @@ def remembered(tmp_path: Path) -> Path:
 def test_an_unchanged_working_tree_is_known_without_reading_it(tmp_path: Path) -> None:
     """While no stat differs, the digest comes from the cache."""
     folder = remembered(tmp_path)
-    build = up_to_date.build(str(tmp_path))
+    build = builds.known(str(tmp_path))
     assert build is not None
     assert not build.sealed
     assert build.digest == checksums.of([(item.id, item.checksum) for item in files.read(folder, ["app"])])
@@ -169,7 +168,7 @@ def test_a_changed_working_tree_is_read_again(tmp_path: Path, change) -> None:  
     """Whatever changed, the shortcut says that it does not know, so that the files are read."""
     folder = remembered(tmp_path)
     change(folder)
-    assert up_to_date.build(str(tmp_path)) is None
+    assert builds.known(str(tmp_path)) is None
 
 
 def _edit_quietly(path: Path) -> None:
@@ -192,9 +191,9 @@ def test_a_file_written_while_it_was_read_is_not_trusted(tmp_path: Path) -> None
     """A file as young as its reading may have changed within one tick of the clock: it is read again."""
     folder = remembered(tmp_path)
     cache = tmp_path / ".schemata" / "stat-cache"
-    settings = {**SETTINGS, "folder": str(folder), "settings_stamp": up_to_date.stamp(str(tmp_path / "pyproject.toml"))}
+    settings = {**SETTINGS, "folder": str(folder), "settings_stamp": builds.stamp(str(tmp_path / "pyproject.toml"))}
     files.remember(cache, (folder / "app" / f"{A}.sql").stat().st_ctime, settings, files.read(folder, ["app"]))
-    assert up_to_date.build(str(tmp_path)) is None
+    assert builds.known(str(tmp_path)) is None
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""report and outcome: the same result for people and for programs."""
+"""report: the same result for people and for programs."""
 
 import io
 import json
@@ -6,7 +6,8 @@ import json
 import pytest
 
 from schemata import errors
-from schemata.history import comparison, recorded
+from schemata.deploy import results as deployed
+from schemata.history import comparison, recorded, status
 from schemata.report import render, results
 from tests.unit import cases
 from tests.unit.history import test_comparison
@@ -87,18 +88,18 @@ def test_the_exit_code_of_a_status(findings: list[int], exit_code: int, checked_
     """The worst finding wins; pending counts with --check only, and is never `ok`."""
     found = tuple(comparison.Finding("x", "app", "s", "t", "", code) for code in findings)
     compared = comparison.Comparison((), found, (), "", "")
-    assert results.Status(TARGET, compared, ("app",)).exit_code == exit_code
-    assert results.Status(TARGET, compared, ("app",), checked=True).exit_code == checked_exit_code
-    assert results.Status(TARGET, compared, ("app",)).ok is ok
+    assert status.Status(TARGET, compared, ("app",)).exit_code == exit_code
+    assert status.Status(TARGET, compared, ("app",), checked=True).exit_code == checked_exit_code
+    assert status.Status(TARGET, compared, ("app",)).ok is ok
 
 
-def compared(files: list[str], applied: list[str]) -> results.Status:
+def compared(files: list[str], applied: list[str]) -> status.Status:
     """Return the status of files and applied ids."""
     history = test_comparison.history([test_comparison.record(id_) for id_ in applied])
     found = comparison.compare(
         [test_comparison.made(id_) for id_ in files], history, seen=comparison.Observed(), fingerprint=lambda text: text
     )
-    return results.Status(TARGET, found, ("app", "other"))
+    return status.Status(TARGET, found, ("app", "other"))
 
 
 def test_a_status_for_people() -> None:
@@ -129,19 +130,19 @@ def test_a_status_for_programs() -> None:
 @cases.named(
     ("result", "words"),
     [
-        ("nothing to do", results.Migrated(TARGET, "applied", revision="r"),
+        ("nothing to do", deployed.Migrated(TARGET, "applied", revision="r"),
          "Nothing to do: no migration was applied; the database is at r (0.00 s)."),
-        ("one applied", results.Migrated(TARGET, "applied", (results.Applied("app.1.a", "app", 2, 1, 0.5),)),
+        ("one applied", deployed.Migrated(TARGET, "applied", (deployed.Applied("app.1.a", "app", 2, 1, 0.5),)),
          "applied 1; the database is at no revision"),
-        ("a dry run of nothing", results.Migrated(TARGET, "applied", dry_run=True), "Nothing to do."),
-        ("a dry run", results.Migrated(TARGET, "rolled back", dry_run=True, planned=(
+        ("a dry run of nothing", deployed.Migrated(TARGET, "applied", dry_run=True), "Nothing to do."),
+        ("a dry run", deployed.Migrated(TARGET, "rolled back", dry_run=True, planned=(
             {"id": "app.1.a", "transactional": True, "sql": "DROP TABLE a;\n",
              "destroys": ["drop table app.a: 3 rows"]},
         )), "-- drop table app.a: 3 rows\n\nDry run: 1 would be rolled back; nothing was changed."),
-        ("a note", results.Migrated(TARGET, "applied", notes=("mind this",)), "mind this"),
+        ("a note", deployed.Migrated(TARGET, "applied", notes=("mind this",)), "mind this"),
     ],
 )  # fmt: skip
-def test_a_deploy_for_people(result: results.Migrated, words: str) -> None:
+def test_a_deploy_for_people(result: deployed.Migrated, words: str) -> None:
     """What was done, or would be, is said in one closing sentence."""
     assert words in render.render(result, PLAIN)
     json.loads(render.as_json(result))

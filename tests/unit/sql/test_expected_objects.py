@@ -68,7 +68,7 @@ CASES = [
 @pytest.mark.parametrize(("name", "files", "tables", "indexes"), CASES, ids=[case[0] for case in CASES])
 def test_promises(name: str, files: list[str], tables: dict[str, str], indexes: dict[str, tuple[str, str]]) -> None:
     """The files, folded in order, leave these tables and indexes."""
-    made = expected_objects.promises(("app", f"m{number}", sql) for number, sql in enumerate(files, 1))
+    made = expected_objects.expect(("app", f"m{number}", sql) for number, sql in enumerate(files, 1))
     assert {".".join(key): value for key, value in made.tables.items()} == tables
     assert {".".join(key): value for key, value in made.indexes.items()} == indexes
 
@@ -76,4 +76,4 @@ def test_promises(name: str, files: list[str], tables: dict[str, str], indexes: 
 def test_a_rejected_file_is_named() -> None:
     """A file that the parser rejects stops the fold with its id, line and column."""
     with pytest.raises(errors.MigrationError, match=r"app\.2\.broken, line 2, column 1"):
-        expected_objects.promises([("app", "app.1.fine", TABLE), ("app", "app.2.broken", "SELECT 1;\nSELEKT")])
+        expected_objects.expect([("app", "app.1.fine", TABLE), ("app", "app.2.broken", "SELECT 1;\nSELEKT")])

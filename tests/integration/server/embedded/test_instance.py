@@ -30,7 +30,6 @@ from schemata.server.embedded import (
     binaries,
     data_directory,
     instance,
-    os_user,
     postmaster,
     prebuilt,
     state_directory,
@@ -39,7 +38,7 @@ from schemata.server.embedded import (
 from schemata.server.embedded import (
     lifecycle as lifecycle,  # before a child that gives up root: it cannot import it then
 )
-from schemata.system import processes
+from schemata.system import os_user, processes
 from tests.patience import until
 
 ROOT = os.geteuid() == 0
@@ -175,7 +174,7 @@ def test_a_first_start_gives_a_safe_private_server(home: Home) -> None:
     assert ask(f"{socket_url} password={server.password}", "SELECT 1") == 1
     assert (home.path / "server.json").stat().st_mode & 0o777 == 0o600
     assert server.data.stat().st_mode & 0o077 == 0
-    assert ask(server.url, "SELECT count(*) FROM pg_database WHERE datname = 'schemata_spare'") == 0
+    assert ask(server.url, "SELECT count(*) FROM pg_database WHERE datname = 'schemata_prebuilt'") == 0
 
 
 def test_a_running_server_is_returned_and_nothing_is_done(home: Home) -> None:

@@ -7,13 +7,15 @@ import secrets
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+from urllib import parse
 
 from schemata import config, errors
 from schemata.report import progress
-from schemata.server import compose
+from schemata.server.compose import command_line
 
 PASSWORD = "POSTGRES_PASSWORD"
 _PLACEHOLDER = "unknown"
+_DATABASE_PORT = 5432
 
 
 class PasswordUnknown(errors.Error):
@@ -37,7 +39,7 @@ class Composition:
     :param demands: the file demands a password, and neither the environment nor .env has one.
     """
 
-    project: compose.Project
+    project: command_line.Project
     name: str
     services: dict[str, Any]
     volumes: dict[str, Any]
@@ -57,19 +59,19 @@ def of(settings: config.Config) -> Composition:
             f'the server is "docker", and there is no {file}',
             'Write one, or say where it is: [tool.schemata.compose] file = "..."',
         )
-    project = compose.Project(file)
+    project = command_line.Project(file)
     try:
-        facts, demands = compose.config(project), False
-    except compose.InvalidCompose as error:
+        facts, demands = command_line.config(project), False
+    except command_line.InvalidCompose as error:
         if error.variable != PASSWORD:
             raise
-        project = compose.Project(file, {PASSWORD: _PLACEHOLDER})
-        facts, demands = compose.config(project), True
+        project = command_line.Project(file, {PASSWORD: _PLACEHOLDER})
+        facts, demands = command_line.config(project), True
     name = str(facts["name"])
     secret = settings.state_dir / f"compose-{name}.env"
     if demands:
         password = _secret_of(secret)
-        project = compose.Project(file, {PASSWORD: password or _PLACEHOLDER})
+        project = command_line.Project(file, {PASSWORD: password or _PLACEHOLDER})
     else:
         database = facts["services"].get(settings.compose.database) or {}
         password = str((database.get("environment") or {}).get(PASSWORD) or "")
@@ -97,7 +99,7 @@ def with_password(
         )
     reporter.info(f"No {PASSWORD} in the environment or .env: made one, in {found.secret}")
     return dataclasses.replace(
-        found, password=password, project=compose.Project(found.project.file, {PASSWORD: password})
+        found, password=password, project=command_line.Project(found.project.file, {PASSWORD: password})
     )
 
 
@@ -114,3 +116,27 @@ def _secret_of(path: Path) -> str:
     except OSError:
         return ""
     return found[1].strip() if found else ""
+
+
+def url(settings: config.Config) -> str:
+    """Return the URL of the project's database from this machine. Raises NotAvailable while it is not running."""
+    composition = of(settings)
+    name = settings.compose.database
+    facts = composition.services.get(name)
+    if facts is None:
+        raise errors.ConfigError(
+            f"{composition.project.file} has no service {name}",
+            '[tool.schemata.compose] database = "..." says which one the database is.',
+        )
+    done = command_line.call(composition.project, "port", name, str(_DATABASE_PORT))
+    port = done.output.strip().rpartition(":")[2]
+    if done.code != 0 or not port.isdecimal() or port == "0":
+        raise errors.NotAvailable(
+            f"the database of the Compose project {composition.name} is not running, or publishes no port",
+            "Start it: inv dev-up --server docker",
+        )
+    environment = facts.get("environment") or {}
+    user = str(environment.get("POSTGRES_USER") or "postgres")
+    database = str(environment.get("POSTGRES_DB") or user)
+    login = ":".join(parse.quote(part, safe="") for part in (user, composition.password) if part)
+    return f"postgresql://{login}@127.0.0.1:{port}/{parse.quote(database, safe='')}"

@@ -1,0 +1,77 @@
+"""What `migrate` and `rollback` return."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from schemata.report import document, results
+
+
+@dataclasses.dataclass(frozen=True)
+class Applied:
+    """One migration that this run applied or rolled back."""
+
+    id: str
+    schema: str
+    statements: int
+    tries: int
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Migrated:
+    """The answer of `migrate` and `rollback`. With `planned` nothing was changed."""
+
+    target: results.Target
+    verb: str
+    done: tuple[Applied, ...] = ()
+    planned: tuple[Mapping[str, Any], ...] = ()
+    revision: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    dry_run: bool = False
+    ok: bool = True
+    exit_code: int = 0
+
+    def blocks(self) -> list[document.Block]:
+        """Return the target, what was done or would be, the notes, and where the database is now."""
+        shown: list[document.Block] = [document.Text(f"Target: {self.target.describe()}")]
+        if self.dry_run:
+            shown += self._plan()
+        elif self.done:
+            rows = [(item.id, item.statements, item.tries, f"{item.seconds * 1000:.0f} ms") for item in self.done]
+            shown += [document.Gap(), document.Grid((self.verb, "statements", "tries", "took"), tuple(rows))]
+        shown += [document.Text(note, "yellow") for note in self.notes]
+        if not self.dry_run:
+            what = f"{self.verb} {len(self.done)}" if self.done else f"Nothing to do: no migration was {self.verb}"
+            where = f"the database is at {self.revision or 'no revision'} ({self.seconds:.2f} s)."
+            shown += [document.Gap(), document.Text(f"{what}; {where}")]
+        return shown
+
+    def _plan(self) -> list[document.Block]:
+        if not self.planned:
+            return [document.Gap(), document.Text("Nothing to do.")]
+        shown: list[document.Block] = []
+        for item in self.planned:
+            how = "in one transaction" if item["transactional"] else "statement by statement, outside a transaction"
+            shown += [
+                document.Gap(),
+                document.Text(f"-- {item['id']} ({how})", "bold"),
+                document.Verbatim(str(item["sql"]).rstrip()),
+                *(document.Verbatim(f"-- {loss}") for loss in item.get("destroys", ())),
+            ]
+        last = f"Dry run: {len(self.planned)} would be {self.verb}; nothing was changed."
+        return [*shown, document.Gap(), document.Text(last)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        return {
+            "ok": self.ok,
+            "target": dataclasses.asdict(self.target),
+            "dry_run": self.dry_run,
+            self.verb: [dataclasses.asdict(item) for item in self.done],
+            "planned": [dict(item) for item in self.planned],
+            "revision": self.revision,
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+        }

@@ -1,0 +1,69 @@
+"""What a result is made of for people: paragraphs, tables and findings. `render` makes text of them."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+Colour = Literal["", "red", "green", "yellow", "bold", "dim"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A paragraph, which is wrapped on a terminal; lines that begin with a blank stay as they are."""
+
+    text: str
+    colour: Colour = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """Rows under the names of their columns; cut to the width of the page."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verbatim:
+    """Lines that are not wrapped: SQL, a difference. With `difference` added and removed lines are coloured."""
+
+    text: str
+    difference: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something that is so: a code to look up, what it is about, the text, and what to type."""
+
+    code: str
+    subject: str
+    text: str
+    remedy: str = ""
+    detail: str = ""
+    colour: Colour = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """An empty line."""
+
+
+Block = Text | Grid | Verbatim | Finding | Gap
+
+
+class Result(Protocol):
+    """What a command returns."""
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether nobody has to do anything."""
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of the command."""
+
+    def blocks(self) -> Sequence[Block]:
+        """Return what people are shown, in order."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""

@@ -1,0 +1,1 @@
+"""Docker Compose: its command line, the engine it works on, and the project that it makes of a file."""
