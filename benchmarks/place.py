@@ -11,7 +11,7 @@ import psycopg
 import workload
 
 from schemata.postgres import urls
-from schemata.server.embedded import binaries, instance
+from schemata.server.embedded import binaries, server_state
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
@@ -19,7 +19,7 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 class Position:
     """A server with a template of four empty schemas, and a folder for files."""
 
-    def __init__(self, server: instance.Server, found: binaries.Binaries, folder: Path) -> None:
+    def __init__(self, server: server_state.Server, found: binaries.Binaries, folder: Path) -> None:
         self.server = server
         self.found = found
         self.folder = folder

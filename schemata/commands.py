@@ -18,14 +18,20 @@ if TYPE_CHECKING:
     from schemata.history import restamp as restamp
     from schemata.history import status as status
     from schemata.migrations import authoring as authoring
-    from schemata.server import development as development
     from schemata.server import docker as docker
+    from schemata.server import down as down
+    from schemata.server import logs as logs
+    from schemata.server import psql as psql
+    from schemata.server import up as up
     from schemata.services import manage as manage
     from schemata.smoke import smoke as smoke
 
 _MODULES = {
     "authoring": "schemata.migrations.authoring",
-    "development": "schemata.server.development",
+    "down": "schemata.server.down",
+    "logs": "schemata.server.logs",
+    "psql": "schemata.server.psql",
+    "up": "schemata.server.up",
     "docker": "schemata.server.docker",
     "doctor": "schemata.doctor",
     "generate": "schemata.client.generate",

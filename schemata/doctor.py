@@ -12,7 +12,7 @@ from schemata.migrations import authoring
 from schemata.postgres import libpq
 from schemata.report import progress, results
 from schemata.server import docker
-from schemata.server.embedded import instance
+from schemata.server.embedded import server_state
 from schemata.services import manage
 
 _LEAST_FREE = 1 << 30  # bytes; an embedded server takes about 50 MB, its WAL up to 1 GB
@@ -98,7 +98,7 @@ def _server(settings: config.Config) -> Row:
         return ("dev server", "-", "external: DATABASE_URL says where it is", "")
     if settings.server.kind == "docker":
         return ("dev server", "-", f"docker: {settings.compose.file} describes it", "")
-    running = instance.find_running(settings.state_dir)
+    running = server_state.find_running(settings.state_dir)
     if running is None:
         return ("dev server", "stopped", str(settings.state_dir), "inv dev-up")
     return ("dev server", "ok", f"PostgreSQL {running.version} on port {running.port}", "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from schemata import config, errors, lazy
 from schemata.postgres import catalog, libpq, urls, waiting
 from schemata.report import progress, results
-from schemata.server.embedded import instance
+from schemata.server.embedded import server_state
 
 # Loaded when it is used: only a Compose project needs it.
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = 
     if settings.server.kind == "docker":
         return Choice(project.url(settings), "docker", is_dev=True)
     if settings.server.kind == "embedded":
-        running = instance.find_running(settings.state_dir)
+        running = server_state.find_running(settings.state_dir)
         if running is not None:
             return Choice(running.url, "dev server", is_dev=True)
     if environ.get("DATABASE_URL"):

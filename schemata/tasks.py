@@ -156,7 +156,7 @@ def dev_up(
     json: bool = False,
 ) -> Any:
     """Start server and services; migrate the database."""
-    return commands.development.up(
+    return commands.up.up(
         commands.targets.on(config.load(), server, reporter),
         unsafe=unsafe,
         services=services,
@@ -169,7 +169,7 @@ def dev_up(
 @task(server=_SERVER, json=_JSON)
 def dev_down(reporter: Any, server: str = "", json: bool = False) -> Any:
     """Stop services and server; keep the data."""
-    return commands.development.down(commands.targets.on(config.load(), server, reporter), reporter=reporter)
+    return commands.down.down(commands.targets.on(config.load(), server, reporter), reporter=reporter)
 
 
 @task(
@@ -180,7 +180,7 @@ def dev_down(reporter: Any, server: str = "", json: bool = False) -> Any:
 )
 def dev_down_clean(reporter: Any, server: str = "", yes: bool = False, production: str = "", json: bool = False) -> Any:
     """Stop services and server; delete the data."""
-    return commands.development.clean(
+    return commands.down.clean(
         commands.targets.on(config.load(), server, reporter), yes=yes, production=production, reporter=reporter
     )
 
@@ -322,7 +322,7 @@ def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = F
 @task(url=_URL, command="Run this SQL and end.", file="Run this file and end.")
 def psql(reporter: Any, url: str | None = None, command: str = "", file: str = "") -> Any:
     """Open psql on the database."""
-    return commands.development.psql(config.load(), url=url or "", command=command, file=file)
+    return commands.psql.psql(config.load(), url=url or "", command=command, file=file)
 
 
 @task(
@@ -334,7 +334,7 @@ def psql(reporter: Any, url: str | None = None, command: str = "", file: str = "
 )
 def logs(reporter: Any, service: str | None = None, server: str = "", follow: bool = False, lines: str = "50") -> Any:
     """Print the log of a service, or of the server."""
-    return commands.development.logs(
+    return commands.logs.logs(
         commands.targets.on(config.load(), server, reporter),
         service or "",
         follow=follow,

@@ -18,7 +18,7 @@ import pytest
 from schemata import config
 from schemata.deploy import migrate
 from schemata.postgres import urls
-from schemata.server.embedded import binaries, instance
+from schemata.server.embedded import binaries, instance, server_state
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -82,21 +82,21 @@ def programs(pytestconfig: pytest.Config) -> binaries.Binaries:
 
 
 @pytest.fixture(scope="session")
-def server(programs: binaries.Binaries) -> Iterator[instance.Server]:
+def server(programs: binaries.Binaries) -> Iterator[server_state.Server]:
     """Run one server for the session, in memory where there is room."""
     with instance.temporary(programs) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def admin(server: instance.Server) -> Iterator[psycopg.Connection]:
+def admin(server: server_state.Server) -> Iterator[psycopg.Connection]:
     """Connect to the server as its superuser, in autocommit."""
     with psycopg.connect(urls.with_database(server.url, "postgres"), autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
-def make_database(server: instance.Server, admin: psycopg.Connection) -> Iterator[Callable[..., str]]:
+def make_database(server: server_state.Server, admin: psycopg.Connection) -> Iterator[Callable[..., str]]:
     """Make databases with names of their own, from a template if asked; they are dropped afterwards."""
     made: list[str] = []
 
@@ -118,7 +118,7 @@ def database(make_database: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def platform_template(server: instance.Server, admin: psycopg.Connection) -> str:
+def platform_template(server: server_state.Server, admin: psycopg.Connection) -> str:
     """Migrate the platform once; tests clone the result. Returns the database's name."""
     name = f"platform_{uuid.uuid4().hex[:8]}"
     admin.execute(f'CREATE DATABASE "{name}"')

@@ -1,8 +1,6 @@
-"""`[tool.schemata]` and the environment: reads, never acts.
+"""`[tool.schemata]` and the environment: reads, never acts. Each setting is a row of a table: its type, its default.
 
-Each setting is one row of a table here: its type, its default. What is not in the table is an error
-with a suggestion. An environment variable SCHEMATA_<SECTION>_<KEY> (SCHEMATA_LOCKS_WAIT=5s) wins over
-the file; a flag wins over both.
+A variable SCHEMATA_<SECTION>_<KEY> (SCHEMATA_LOCKS_WAIT=5s) wins over the file, a flag over both.
 """
 
 import dataclasses

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from schemata import cli, tasks
-from schemata.server.embedded import instance
+from schemata.server.embedded import server_state
 from tests.conftest import Project
 
 
@@ -65,7 +65,7 @@ def schemata(project: Project, capfd: pytest.CaptureFixture[str], monkeypatch: p
 
 
 @pytest.fixture
-def make_role(admin: psycopg.Connection, server: instance.Server) -> Callable[..., str]:
+def make_role(admin: psycopg.Connection, server: server_state.Server) -> Callable[..., str]:
     """Make an ordinary role that may log in; return a database's URL for it. The role ends with the server."""
 
     def make(url: str, *grants: str) -> str:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from schemata.postgres import urls
-from schemata.server.embedded import binaries, instance
+from schemata.server.embedded import binaries, instance, server_state
 from tests.acceptance.conftest import CommandLine
 from tests.conftest import Project
 
@@ -101,7 +101,7 @@ def test_the_console_script_ends_with_2_for_a_wrong_command_line(
 
 
 def test_a_server_that_is_not_there_is_told_apart(
-    project: Project, schemata: CommandLine, server: instance.Server
+    project: Project, schemata: CommandLine, server: server_state.Server
 ) -> None:
     """Refused, unknown host, wrong password: each has its own sentence and code 3; no password is shown."""
     with socket.socket() as closed:

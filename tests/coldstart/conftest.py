@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from schemata.server.embedded import binaries, instance
+from schemata.server.embedded import binaries, instance, server_state
 
 pytest.register_assert_rewrite("tests.coldstart.starts", "tests.coldstart.proofs", "tests.coldstart.composition")
 
@@ -80,23 +80,23 @@ def copied(root: Path, *more: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def head(server: instance.Server, admin: psycopg.Connection, programs: binaries.Binaries) -> proofs.Head:
+def head(server: server_state.Server, admin: psycopg.Connection, programs: binaries.Binaries) -> proofs.Head:
     """Make the current schema with psql, on the server under test: what every cell has to reach."""
     return proofs.fresh_head(server.url, admin, programs)
 
 
 @pytest.fixture
-def own_server(programs: binaries.Binaries) -> Iterator[instance.Server]:
+def own_server(programs: binaries.Binaries) -> Iterator[server_state.Server]:
     """Run a server that the test may stop and start; its database `scratch` is empty."""
     with instance.temporary(programs) as running:
         yield running
 
 
 @pytest.fixture
-def restart(programs: binaries.Binaries) -> Callable[[instance.Server], None]:
+def restart(programs: binaries.Binaries) -> Callable[[server_state.Server], None]:
     """Return what starts a server of `own_server` again, at the same place."""
 
-    def run(server: instance.Server) -> None:
+    def run(server: server_state.Server) -> None:
         again = instance.start(server.log.parent, database=server.database, binaries_of=programs, unsafe=True)
         assert again.url == server.url
 

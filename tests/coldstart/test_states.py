@@ -15,7 +15,7 @@ import pytest
 from schemata import config, errors
 from schemata.deploy import migrate, rollback
 from schemata.postgres import urls
-from schemata.server.embedded import binaries, instance
+from schemata.server.embedded import binaries, instance, server_state
 from tests.coldstart import proofs, starts
 from tests.coldstart.conftest import Noted
 from tests.coldstart.proofs import MIGRATIONS, SERVICES, SETTINGS
@@ -60,8 +60,8 @@ def _database(url: str) -> str:
 
 def test_no_server_yet(
     image: Image,
-    own_server: instance.Server,
-    restart: Callable[[instance.Server], None],
+    own_server: server_state.Server,
+    restart: Callable[[server_state.Server], None],
     head: proofs.Head,
     programs: binaries.Binaries,
     noted: Noted,
@@ -221,8 +221,8 @@ def test_concurrent(image: Image, database: str, head: proofs.Head, programs: bi
 
 def test_restarted(
     image: Image,
-    own_server: instance.Server,
-    restart: Callable[[instance.Server], None],
+    own_server: server_state.Server,
+    restart: Callable[[server_state.Server], None],
     head: proofs.Head,
     programs: binaries.Binaries,
     noted: Noted,

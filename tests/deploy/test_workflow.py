@@ -18,7 +18,7 @@ import yaml
 
 from schemata import config
 from schemata.postgres import urls
-from schemata.server.embedded import instance
+from schemata.server.embedded import server_state
 from tests.conftest import REPOSITORY
 from tests.deploy import places
 
@@ -182,7 +182,7 @@ def test_the_required_job_needs_all_others_and_each_must_have_succeeded() -> Non
 
 
 @pytest.mark.slow
-def test_the_smoke_job_does_what_it_says(server: instance.Server, tmp_path: Path) -> None:
+def test_the_smoke_job_does_what_it_says(server: server_state.Server, tmp_path: Path) -> None:
     """The job's own steps take a server without the database to four ready services; where a step fails, it stops."""
     root = places.copy(tmp_path / "checkout")
     job = _jobs()["cold-start-smoke"]

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from schemata.postgres import urls
-from schemata.server.embedded import instance
+from schemata.server.embedded import server_state
 from tests.conftest import Project
 
 pytest.register_assert_rewrite("tests.faults.deployers", "tests.faults.oracle")
@@ -45,7 +45,7 @@ def sample_project(tmp_path: Path, database: str) -> Project:
 
 
 @pytest.fixture
-def role(server: instance.Server, admin: psycopg.Connection) -> Iterator[Callable[[], str]]:
+def role(server: server_state.Server, admin: psycopg.Connection) -> Iterator[Callable[[], str]]:
     """Make login roles without any right; the password of each is its name."""
     made: list[str] = []
 

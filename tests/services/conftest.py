@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from schemata.postgres import urls
-from schemata.server.embedded import instance
+from schemata.server.embedded import server_state
 from tests.conftest import REPOSITORY
 from tests.patience import PATIENCE, until
 
@@ -137,7 +137,7 @@ def serving(folder: Path, name: str, url: str, root: Path = REPOSITORY, **extra:
 
 
 @pytest.fixture(scope="session")
-def shared(server: instance.Server, admin: psycopg.Connection, platform_template: str) -> Iterator[str]:
+def shared(server: server_state.Server, admin: psycopg.Connection, platform_template: str) -> Iterator[str]:
     """Give one migrated database to all the tests that leave each other's rows alone."""
     name = f"shared_{uuid.uuid4().hex[:8]}"
     admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{platform_template}"')

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemata import errors
-from schemata.server.embedded import binaries, instance
+from schemata.server.embedded import binaries, server_state
 from schemata.system import os_user, processes
 
 # The password lives with the data: it survives the loss of everything else, and a spare carries its own.
@@ -77,7 +77,7 @@ def initialise(directory: Path, job: Job, *, prebuilt: bool, lasting: bool = Tru
             "--no-sync",
         ]  # sync() is quicker
         answer = processes.run(
-            [job.found.program("initdb"), "-D", making, "-U", instance.ROLE, f"--pwfile={secret}", *options],
+            [job.found.program("initdb"), "-D", making, "-U", server_state.ROLE, f"--pwfile={secret}", *options],
             account=job.account,
             env=environment(),
             cwd="/",
@@ -132,10 +132,10 @@ def password_of(data: Path) -> str | None:
 def reset_password(data: Path, job: Job) -> str:
     """Give the superuser a new password, without a running server, and note it. Returns it."""
     password = os.urandom(16).hex()
-    problem = _run_alone(data, job, f"ALTER ROLE {instance.ROLE} LOGIN SUPERUSER PASSWORD '{password}'")
+    problem = _run_alone(data, job, f"ALTER ROLE {server_state.ROLE} LOGIN SUPERUSER PASSWORD '{password}'")
     if problem is not None:
         raise errors.NotAvailable(
-            f"The password of role {instance.ROLE} in {data} is not known and could not be set: {problem}",
+            f"The password of role {server_state.ROLE} in {data} is not known and could not be set: {problem}",
             "Delete the data and start anew: `inv dev-down-clean`.",
         )
     write_private(data / SECRET, json.dumps({"password": password}), job.account)

@@ -1,100 +1,18 @@
-"""A PostgreSQL server of the project's own, below its `.schemata/` directory.
+"""The PostgreSQL server of a project: start it, stop it, remove it, or have one for the time of a test.
 
-This module is what every `inv dev-up` passes through, mostly with nothing to do: it asks the remembered
-server for a login and imports nothing else. All that starts, stops or repairs is in `launching`.
+With the server running, which is the usual case, nothing but `server_state` is loaded: all that starts, stops or
+repairs is in `lifecycle`.
 """
 
 import contextlib
-import json
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from schemata.postgres import libpq, query_client
+from schemata.server.embedded import server_state
 
 if TYPE_CHECKING:
     from schemata.server.embedded import binaries
-
-Was = Literal["running", "stopped", "new"]
-Info = Callable[[str], None]
-
-# The superuser that every server of ours has.
-ROLE = "schemata"
-
-_STATE = "server.json"
-# A local server answers in milliseconds, or, when the machine is overloaded, late: in seconds.
-_PROBE_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server.
-
-    :param was: what it was when we came.
-    :param started_in: seconds from the call to the first login.
-    """
-
-    url: str
-    host: str
-    port: int
-    user: str
-    password: str
-    database: str
-    data: Path
-    log: Path
-    socket_directory: Path
-    version: str
-    started_in: float
-    was: Was
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """What server.json says of the server: enough to log in, or to start it again as it was."""
-
-    port: int
-    password: str
-    database: str
-    data: Path
-    socket_directory: Path
-    version: str
-    settings: dict[str, str]
-    unsafe: bool
-
-
-@dataclass(frozen=True)
-class Status:
-    """The server as it is now; `server` is None when none answers.
-
-    :param size: bytes of the data directory; None when there is none, or it cannot be read.
-    """
-
-    server: Server | None
-    data: Path | None
-    version: str | None
-    size: int | None
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether the server answers."""
-        return self.server is not None
-
-
-def find_running(state_dir: Path) -> Server | None:
-    """Return the remembered server if it answers a login to the remembered database. Changes nothing."""
-    known = remembered(state_dir)
-    if known is None:
-        return None
-    began = time.monotonic()
-    try:
-        connection = connect(known.port, known.password, known.database, timeout=_PROBE_SECONDS)
-    except libpq.ConnectFailed:
-        return None
-    connection.close()
-    return describe(state_dir, known, began, "running")
 
 
 def start(
@@ -105,10 +23,10 @@ def start(
     settings: Mapping[str, str] | None = None,
     port: int | None = None,
     unsafe: bool = False,
-    info: Info | None = None,
+    info: server_state.Info | None = None,
     prebuilt_root: Path | None = None,
     timeout: float = 60.0,
-) -> Server:
+) -> server_state.Server:
     """Return a server that answers logins to `database`, starting or making it where needed.
 
     The programs are looked up only if it must be started. Of several callers at once one starts it and
@@ -123,7 +41,7 @@ def start(
     :param timeout: seconds to wait for the first login.
     """
     own = dict(settings or {})
-    running = find_running(state_dir)
+    running = server_state.find_running(state_dir)
     if running is not None and running.database == database and _as_asked(state_dir, running, port, own, unsafe):
         return running
     # Imported here: with the server running, which is the usual case, nothing of it is needed.
@@ -133,7 +51,7 @@ def start(
     return lifecycle.start(order)
 
 
-def stop(state_dir: Path, *, info: Info | None = None, patience: float = 30.0) -> bool:
+def stop(state_dir: Path, *, info: server_state.Info | None = None, patience: float = 30.0) -> bool:
     """Stop the server and wait for its end; False when none ran. The data stay.
 
     After `patience` (seconds) it is stopped the hard way, which `say` is told.
@@ -143,14 +61,14 @@ def stop(state_dir: Path, *, info: Info | None = None, patience: float = 30.0) -
     return lifecycle.stop(state_dir, info, patience)
 
 
-def remove(state_dir: Path, *, info: Info | None = None) -> bool:
+def remove(state_dir: Path, *, info: server_state.Info | None = None) -> bool:
     """Stop the server and delete its data, wherever they are; False when there was nothing to delete."""
     from schemata.server.embedded import lifecycle  # see start
 
     return lifecycle.remove(state_dir, info)
 
 
-def status(state_dir: Path) -> Status:
+def status(state_dir: Path) -> server_state.Status:
     """Return the server's state. Changes nothing."""
     from schemata.server.embedded import lifecycle  # see start
 
@@ -165,7 +83,7 @@ def temporary(
     database: str = "scratch",
     settings: Mapping[str, str] | None = None,
     prebuilt_root: Path | None = None,
-) -> Iterator[Server]:
+) -> Iterator[server_state.Server]:
     """Give a server of its own for the time of the block, for tests; nothing of it remains.
 
     Its data are in memory where there is room. With `unsafe` a spare is copied rather than used up, so such
@@ -177,74 +95,8 @@ def temporary(
         yield server
 
 
-def connect(port: int, password: str, database: str, *, timeout: float) -> libpq.Connection:
-    """Log in over TCP as the superuser, whatever the caller's PG* variables say."""
-    name = database.replace("\\", "\\\\").replace("'", "\\'")
-    return query_client.connect(
-        f"host=127.0.0.1 hostaddr=127.0.0.1 port={port} user={ROLE} password={password} dbname='{name}' "
-        "options='' sslmode=disable gssencmode=disable channel_binding=prefer target_session_attrs=any",
-        timeout=timeout,
-        application_name="schemata",
-    )
-
-
-def remembered(state_dir: Path) -> Remembered | None:
-    """Return what server.json says, or None when it is absent, unreadable or damaged."""
-    try:
-        facts = json.loads((state_dir / _STATE).read_text("utf-8"))
-        if facts["home"] != os.path.realpath(state_dir):
-            return None  # the project was copied or moved: this is, or was, another one's server
-        return Remembered(
-            port=int(facts["port"]),
-            password=str(facts["password"]),
-            database=str(facts["database"]),
-            data=Path(facts["data"]),
-            socket_directory=Path(facts["socket_directory"]),
-            version=str(facts["version"]),
-            settings=dict(facts["settings"]),
-            unsafe=bool(facts["unsafe"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def describe(state_dir: Path, known: Remembered, began: float, was: Was) -> Server:
-    """Return the server of these facts; `began` is a time.monotonic()."""
-    host = "127.0.0.1"
-    return Server(
-        url=f"postgresql://{ROLE}:{known.password}@{host}:{known.port}/{_quoted(known.database)}",
-        host=host,
-        port=known.port,
-        user=ROLE,
-        password=known.password,
-        database=known.database,
-        data=known.data,
-        log=log_of(state_dir),
-        socket_directory=known.socket_directory,
-        version=known.version,
-        started_in=time.monotonic() - began,
-        was=was,
-    )
-
-
-def log_of(state_dir: Path) -> Path:
-    """Return where the server's log is."""
-    return state_dir / "server.log"
-
-
-def state_of(state_dir: Path) -> Path:
-    """Return the file in which the server is remembered."""
-    return state_dir / _STATE
-
-
-def _as_asked(state_dir: Path, running: Server, port: int | None, settings: dict[str, str], unsafe: bool) -> bool:
-    known = remembered(state_dir)
+def _as_asked(
+    state_dir: Path, running: server_state.Server, port: int | None, settings: dict[str, str], unsafe: bool
+) -> bool:
+    known = server_state.remembered(state_dir)
     return known is not None and port in (None, running.port) and (known.settings, known.unsafe) == (settings, unsafe)
-
-
-def _quoted(name: str) -> str:
-    """Return a database's name for a URL; urllib.parse would cost more than the rest of this module."""
-    return "".join(
-        c if c.isascii() and (c.isalnum() or c in "-_.~") else "".join(f"%{byte:02X}" for byte in c.encode())
-        for c in name
-    )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from schemata import errors
 from schemata.postgres import libpq
-from schemata.server.embedded import binaries, data_directory, instance, postmaster, prebuilt, state_directory
+from schemata.server.embedded import binaries, data_directory, postmaster, prebuilt, server_state, state_directory
 from schemata.system import os_user, processes
 
 # How often a port may be taken between our look at it and postgres'.
@@ -30,7 +30,7 @@ class Order:
     settings: dict[str, str]
     port: int | None
     unsafe: bool
-    info: instance.Info | None
+    info: server_state.Info | None
     prebuilt_root: Path | None
     timeout: float
     # A server for tests: a spare is copied, not used up.
@@ -38,15 +38,15 @@ class Order:
     began: float = field(default_factory=time.monotonic)
 
 
-def start(order: Order) -> instance.Server:
+def start(order: Order) -> server_state.Server:
     """Return the running server, starting or making it first. See embedded.start."""
     state_dir = order.state_dir.absolute()
     info = state_directory.teller(state_dir, order.info)
     with state_directory.plainly(state_dir), state_directory.sole(state_dir, order.timeout, make=True):
-        running = instance.find_running(state_dir)
+        running = server_state.find_running(state_dir)
         if running is not None:
             return _keep(state_dir, running, order, info)
-        known = instance.remembered(state_dir)
+        known = server_state.remembered(state_dir)
         data = state_directory.data_of(state_dir)
         account = os_user.choose(state_dir.parent) if data is None else os_user.owner_of(data)
         found = order.binaries_of if isinstance(order.binaries_of, binaries.Binaries) else order.binaries_of()
@@ -65,18 +65,18 @@ class _Launch:
         self,
         state_dir: Path,
         order: Order,
-        known: instance.Remembered | None,
+        known: server_state.Remembered | None,
         job: data_directory.Job,
-        info: instance.Info,
+        info: server_state.Info,
     ) -> None:
         self._state_dir = state_dir
         self._order = order
         self._known = known
         self._job = job
         self._info = info
-        self._log = instance.log_of(state_dir)
+        self._log = server_state.log_of(state_dir)
 
-    def new(self) -> instance.Server:
+    def new(self) -> server_state.Server:
         """Make a data directory, from a spare where there is one, and start on it."""
         data = state_directory.data_location(self._state_dir, self._job.account) / "data"
         if not self._order.passing and (left := processes.outliving(data)):
@@ -92,7 +92,7 @@ class _Launch:
         finally:
             prebuilt.prepare(store, self._job)
 
-    def again(self, data: Path, server: postmaster.Postmaster | None) -> instance.Server:
+    def again(self, data: Path, server: postmaster.Postmaster | None) -> server_state.Server:
         """Start on existing data, or wait for the server that is already starting on it."""
         if server is not None and server.port:
             with contextlib.suppress(postmaster.Died):
@@ -101,7 +101,7 @@ class _Launch:
             data_directory.sync(data)  # nothing was brought to the disk until now
         return self._run(data, "stopped")
 
-    def _attach(self, data: Path, server: postmaster.Postmaster) -> instance.Server:
+    def _attach(self, data: Path, server: postmaster.Postmaster) -> server_state.Server:
         password = data_directory.password_of(data) or (self._known.password if self._known else None)
         try:
             if password is None:
@@ -117,7 +117,7 @@ class _Launch:
         self._info(f"Found the server running (pid {server.pid}, port {server.port}) and remembered it again.")
         return self._settle(data, connection, server.port, password, server.socket_directory, "running")
 
-    def _run(self, data: Path, was: instance.Was) -> instance.Server:
+    def _run(self, data: Path, was: server_state.Was) -> server_state.Server:
         password = data_directory.password_of(data) or data_directory.reset_password(data, self._job)
         sockets = postmaster.socket_directory(data.parent, self._job.account)
         data_directory.configure(data, postmaster.settings(self._order.unsafe, self._order.settings), self._job.account)
@@ -145,7 +145,7 @@ class _Launch:
                 postmaster.stop(data, self._info)
                 if failure.sqlstate != "28P01":
                     raise _refused(failure, port) from failure
-                self._info(f"The password of role {instance.ROLE} was changed; it gets a new one.")
+                self._info(f"The password of role {server_state.ROLE} was changed; it gets a new one.")
                 password = data_directory.reset_password(data, self._job)
                 remembered = port
             except postmaster.StillStarting:
@@ -160,15 +160,15 @@ class _Launch:
         )
 
     def _settle(
-        self, data: Path, connection: libpq.Connection, port: int, password: str, sockets: Path, was: instance.Was
-    ) -> instance.Server:
+        self, data: Path, connection: libpq.Connection, port: int, password: str, sockets: Path, was: server_state.Was
+    ) -> server_state.Server:
         with contextlib.closing(connection):
             _create_database(connection, self._order.database)
         facts = self._remember(data, port, password, sockets)
-        return instance.describe(self._state_dir, facts, self._order.began, was)
+        return server_state.describe(self._state_dir, facts, self._order.began, was)
 
-    def _remember(self, data: Path, port: int, password: str, sockets: Path) -> instance.Remembered:
-        facts = instance.Remembered(
+    def _remember(self, data: Path, port: int, password: str, sockets: Path) -> server_state.Remembered:
+        facts = server_state.Remembered(
             port, password, self._order.database, data, sockets, self._job.found.version,
             self._order.settings, self._order.unsafe,
         )  # fmt: skip
@@ -176,7 +176,7 @@ class _Launch:
         return facts
 
 
-def stop(state_dir: Path, info: instance.Info | None, patience: float) -> bool:
+def stop(state_dir: Path, info: server_state.Info | None, patience: float) -> bool:
     """Stop the server of this home; False when none ran. See embedded.stop."""
     state_dir = state_dir.absolute()
     data = state_directory.data_of(state_dir)
@@ -186,13 +186,13 @@ def stop(state_dir: Path, info: instance.Info | None, patience: float) -> bool:
         return postmaster.stop(data, state_directory.teller(state_dir, info), patience=patience)
 
 
-def remove(state_dir: Path, info: instance.Info | None) -> bool:
+def remove(state_dir: Path, info: server_state.Info | None) -> bool:
     """Stop the server of this home and delete its data, settings and log. See embedded.remove."""
     state_dir = state_dir.absolute()
     if not state_dir.is_dir():
         return False
     with state_directory.plainly(state_dir), state_directory.sole(state_dir, 60.0, make=False):
-        known = instance.remembered(state_dir)
+        known = server_state.remembered(state_dir)
         data = state_directory.data_of(state_dir)
         if data is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -210,14 +210,18 @@ def remove(state_dir: Path, info: instance.Info | None) -> bool:
             if os.path.lexists(path):  # the sockets' folder may lie in one that is gone by now
                 shutil.rmtree(path)
         shutil.rmtree(state_dir / "prebuilt", ignore_errors=True)  # one may be in the making
-        for path in (instance.state_of(state_dir), instance.log_of(state_dir), state_directory.old_log_of(state_dir)):
+        for path in (
+            server_state.state_of(state_dir),
+            server_state.log_of(state_dir),
+            state_directory.old_log_of(state_dir),
+        ):
             path.unlink(missing_ok=True)
         return bool(there)
 
 
-def status(state_dir: Path) -> instance.Status:
+def status(state_dir: Path) -> server_state.Status:
     """Return the server's state. Changes nothing."""
-    known = instance.remembered(state_dir)
+    known = server_state.remembered(state_dir)
     data = state_directory.data_of(state_dir)
     size: int | None = None
     version = None
@@ -230,12 +234,12 @@ def status(state_dir: Path) -> instance.Status:
                 for name in names
                 if os.path.lexists(os.path.join(parent, name))
             )
-    return instance.Status(instance.find_running(state_dir), data, version, size)
+    return server_state.Status(server_state.find_running(state_dir), data, version, size)
 
 
-def _keep(state_dir: Path, running: instance.Server, order: Order, info: instance.Info) -> instance.Server:
+def _keep(state_dir: Path, running: server_state.Server, order: Order, info: server_state.Info) -> server_state.Server:
     """Return the running server, with the database that is asked for; say what it does not do as asked."""
-    known = instance.remembered(state_dir)
+    known = server_state.remembered(state_dir)
     assert known is not None
     if order.port not in (None, running.port):
         info(f"The server runs on port {running.port}, not {order.port}: `inv dev-down dev-up` changes it.")
@@ -244,15 +248,15 @@ def _keep(state_dir: Path, running: instance.Server, order: Order, info: instanc
     if running.database == order.database:
         return running
     with contextlib.closing(
-        instance.connect(known.port, known.password, known.database, timeout=order.timeout)
+        server_state.connect(known.port, known.password, known.database, timeout=order.timeout)
     ) as connection:
         _create_database(connection, order.database)
-    facts = instance.Remembered(
+    facts = server_state.Remembered(
         known.port, known.password, order.database, known.data, known.socket_directory, known.version,
         known.settings, known.unsafe,
     )  # fmt: skip
     state_directory.save(state_dir, facts)
-    return instance.describe(state_dir, facts, order.began, "running")
+    return server_state.describe(state_dir, facts, order.began, "running")
 
 
 def _create_database(connection: libpq.Connection, name: str) -> None:

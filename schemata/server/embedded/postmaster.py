@@ -18,7 +18,7 @@ from pathlib import Path
 
 from schemata import errors
 from schemata.postgres import libpq
-from schemata.server.embedded import data_directory, instance
+from schemata.server.embedded import data_directory, server_state
 from schemata.system import os_user, processes
 
 # sizeof(sockaddr_un.sun_path) - 1 on Linux; macOS has 103.
@@ -188,7 +188,7 @@ def login(pid: int, port: int, password: str, database: str, timeout: float) -> 
     pause = 0.002
     while True:
         try:
-            return instance.connect(port, password, database, timeout=5.0)
+            return server_state.connect(port, password, database, timeout=5.0)
         except libpq.ConnectFailed as failure:
             # None: nobody listens yet. 57P01-57P03: starting, recovering, or on its way down.
             if failure.sqlstate not in (None, "57P01", "57P02", "57P03"):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from schemata import errors
-from schemata.server.embedded import data_directory, instance
+from schemata.server.embedded import data_directory, server_state
 from schemata.system import file_lock, os_user, processes
 
 # For a root caller whose project directory the server's user cannot enter.
@@ -29,7 +29,7 @@ def data_of(state_dir: Path) -> Path | None:
 
 def old_log_of(state_dir: Path) -> Path:
     """Return where the log goes when it has grown too long."""
-    return instance.log_of(state_dir).with_suffix(".log.1")
+    return server_state.log_of(state_dir).with_suffix(".log.1")
 
 
 def relocated(state_dir: Path) -> Path:
@@ -59,7 +59,7 @@ def data_location(state_dir: Path, account: os_user.Account | None) -> Path:
     return location
 
 
-def save(state_dir: Path, facts: instance.Remembered) -> None:
+def save(state_dir: Path, facts: server_state.Remembered) -> None:
     """Write server.json, readable by its owner only, whole or not at all."""
     known = {
         "home": os.path.realpath(state_dir),
@@ -72,7 +72,7 @@ def save(state_dir: Path, facts: instance.Remembered) -> None:
         "settings": facts.settings,
         "unsafe": facts.unsafe,
     }
-    path = instance.state_of(state_dir)
+    path = server_state.state_of(state_dir)
     data_directory.write_private(path, json.dumps(known, indent=1), _person(state_dir))
 
 
@@ -98,8 +98,13 @@ def sole(state_dir: Path, timeout: float, *, make: bool) -> Iterator[None]:
             )
         if make and os.geteuid() == 0:
             person = _person(state_dir)
-            instance.log_of(state_dir).touch(mode=0o640)
-            for path in (state_dir, state_dir / ".gitignore", state_dir / "server.lock", instance.log_of(state_dir)):
+            server_state.log_of(state_dir).touch(mode=0o640)
+            for path in (
+                state_dir,
+                state_dir / ".gitignore",
+                state_dir / "server.lock",
+                server_state.log_of(state_dir),
+            ):
                 os_user.give(path, person)
         yield
 
@@ -132,11 +137,11 @@ def plainly(state_dir: Path) -> Iterator[None]:
         raise
 
 
-def teller(state_dir: Path, info: instance.Info | None) -> instance.Info:
+def teller(state_dir: Path, info: server_state.Info | None) -> server_state.Info:
     """Return what tells a text to the server's log, and to `say` if there is one."""
 
     def tell(text: str) -> None:
-        note(instance.log_of(state_dir), text)
+        note(server_state.log_of(state_dir), text)
         if info is not None:
             info(text)
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from schemata.server.embedded import binaries, instance, lifecycle, postmaster, state_directory
+from schemata.server.embedded import binaries, lifecycle, postmaster, server_state, state_directory
 from schemata.system import processes
 
 # A new data directory takes 40 MB, and Docker's /dev/shm has 64.
@@ -18,7 +18,7 @@ _ROOM_BYTES = 512 * 1024 * 1024
 @contextlib.contextmanager
 def temporary(
     found: binaries.Binaries, unsafe: bool, database: str, settings: dict[str, str], store: Path | None
-) -> Iterator[instance.Server]:
+) -> Iterator[server_state.Server]:
     """Give a server that is deleted afterwards. See embedded.temporary."""
     base = Path("/dev/shm")
     if not os.access(base, os.W_OK) or shutil.disk_usage(base).free < _ROOM_BYTES:
@@ -42,7 +42,7 @@ def _discard(state_dir: Path) -> None:
         processes.wait_gone(server.pid, 10.0)
     if data is not None and data.parent != state_dir:
         shutil.rmtree(data.parent, ignore_errors=True)
-    known = instance.remembered(state_dir)
+    known = server_state.remembered(state_dir)
     if known is not None:
         shutil.rmtree(known.socket_directory, ignore_errors=True)
     shutil.rmtree(state_dir, ignore_errors=True)

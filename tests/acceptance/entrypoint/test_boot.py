@@ -74,23 +74,30 @@ def test_with_nothing_to_do_nothing_heavy_is_imported(pending: Project, schemata
     assert (seen - baseline) & HEAVY == set()
     assert {name for name in seen if name.partition(".")[0] == "schemata"} <= {
         "schemata",
-        "schemata.adapters",
-        "schemata.entrypoint.connect",
-        "schemata.postgres.query_client",
-        "schemata.report.log",
-        "schemata.postgres.libpq",
-        "schemata.history.up_to_date",
+        "schemata.client",
         "schemata.client.location",
-        "schemata.core",
+        "schemata.client.stamps",
+        "schemata.entrypoint",
+        "schemata.entrypoint.boot_queue",
+        "schemata.entrypoint.connect",
+        "schemata.errors",
+        "schemata.history",
+        "schemata.history.up_to_date",
+        "schemata.migrations",
+        "schemata.migrations.builds",
+        "schemata.migrations.revision",
+        "schemata.postgres",
         "schemata.postgres.backoff",
         "schemata.postgres.failures",
-        "schemata.client.stamps",
+        "schemata.postgres.libpq",
+        "schemata.postgres.query_client",
         "schemata.postgres.urls",
-        "schemata.errors",
+        "schemata.report",
+        "schemata.report.log",
     }
 
 
-@pytest.mark.parametrize("door", ["", "1"], ids=["libpq", "psycopg"])
+@pytest.mark.parametrize("connector", ["", "1"], ids=["libpq", "psycopg"])
 def test_it_migrates_and_becomes_the_command(pending: Project, connector: str) -> None:
     """What is pending is applied, then the same process is the command: arguments, process id, exit code."""
     script = 'echo $$; for word in "$@"; do echo "[$word]"; done; exit 7'

@@ -17,7 +17,7 @@ import pytest
 from tests.acceptance.test_services import free_ports, working_in
 
 from schemata import config
-from schemata.server.embedded import instance
+from schemata.server.embedded import instance, server_state
 from tests.conftest import REPOSITORY, Project
 from tests.patience import until
 from tests.services import paging
@@ -113,7 +113,7 @@ def test_every_list_is_whole_while_others_insert(platform_up: Platform) -> None:
 def test_services_live_through_the_death_of_their_server(platform_up: Platform) -> None:
     """After kill -9 of PostgreSQL each is alive but not ready; when the server is back each is ready by itself."""
     pids = platform_up.pids()
-    server = instance.find_running(platform_up.project.root / ".schemata")
+    server = server_state.find_running(platform_up.project.root / ".schemata")
     assert server is not None
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):

@@ -24,7 +24,7 @@ import psutil
 import psycopg
 import pytest
 
-from schemata.server.embedded import instance
+from schemata.server.embedded import instance, server_state
 from schemata.services import managed_process
 from tests.conftest import Project, shell_code
 from tests.patience import until
@@ -605,7 +605,7 @@ def test_what_is_forgotten_but_runs_is_named(own: Services) -> None:
         if not folder.stat().st_mode & stat.S_IXOTH:
             folder.chmod(0o755)
     text = own.up()
-    server = instance.find_running(own.project.root / ".schemata")
+    server = server_state.find_running(own.project.root / ".schemata")
     assert server is not None
     pid = int((server.data / "postmaster.pid").read_text().split()[0])
     before = own.pids()

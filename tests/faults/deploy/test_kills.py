@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from schemata.postgres import urls
-from schemata.server.embedded import binaries, instance
+from schemata.server.embedded import binaries, instance, server_state
 from tests import conftest
 from tests.conftest import Project
 from tests.faults import deployers, oracle, sample
@@ -30,7 +30,7 @@ class Uninterrupted:
 @pytest.fixture(scope="module")
 def uninterrupted(
     tmp_path_factory: pytest.TempPathFactory,
-    server: instance.Server,
+    server: server_state.Server,
     admin: psycopg.Connection,
     programs: binaries.Binaries,
 ) -> Iterator[Uninterrupted]:
@@ -53,7 +53,7 @@ def uninterrupted(
 
 
 @pytest.fixture(scope="module")
-def mortal(programs: binaries.Binaries) -> Iterator[instance.Server]:
+def mortal(programs: binaries.Binaries) -> Iterator[server_state.Server]:
     """Run a server that may be killed: its data are as safe as a server's in production."""
     with instance.temporary(programs, unsafe=False) as running:
         yield running
@@ -174,7 +174,7 @@ def test_a_rerun_heals_a_killed_server(
     deployer: Callable[[], deployers.Deployer],
     programs: binaries.Binaries,
     uninterrupted: Uninterrupted,
-    mortal: instance.Server,
+    mortal: server_state.Server,
 ) -> None:
     """When the server itself is killed and started again the deployer exits 3, and one rerun makes everything good."""
     name = f"seed{seed}"

@@ -18,7 +18,7 @@ import pytest
 
 from schemata.entrypoint import boot_queue
 from schemata.postgres import lock_holder, urls
-from schemata.server.embedded import instance
+from schemata.server.embedded import server_state
 from tests.conftest import REPOSITORY, Project
 from tests.faults import deployers
 from tests.patience import PATIENCE, PROMPT, until
@@ -405,7 +405,7 @@ def _python_for_others() -> str | None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may become another user")
-def test_an_arbitrary_user_without_a_home(database: str, server: instance.Server) -> None:
+def test_an_arbitrary_user_without_a_home(database: str, server: server_state.Server) -> None:
     """A UID without a passwd entry, without HOME, in a folder where it may write nothing, migrates and starts."""
     python = _python_for_others()
     if python is None:

