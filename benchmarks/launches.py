@@ -19,8 +19,9 @@ _DRIVER = (
     "import sys\n"
     "from pathlib import Path\n"
     "from schemata.server.embedded import binaries, instance\n"
-    "home, spares, version = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])\n"
-    "instance.start(home, database='app', spares=spares, binaries_of=lambda: binaries.find(version, None, home))\n"
+    "home, prebuilt, version = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])\n"
+    "programs = lambda: binaries.find(version, None, home)\n"
+    "instance.start(home, database='app', prebuilt_root=prebuilt, binaries_of=programs)\n"
 )
 _STOP = (
     "import sys\nfrom pathlib import Path\nfrom schemata.server.embedded import instance\n"
@@ -35,7 +36,7 @@ class Launch:
         self._place = place
         self._account = os_user.choose(place.folder)
         self._home = place.folder / "home" / ".schemata"
-        self._spares = place.folder / "spares"
+        self._spares = place.folder / "prebuilt"
         self._bare = place.folder / "bare"
         self._version = str(place.found.major)
 
@@ -84,7 +85,7 @@ class Launch:
         self._python(_STOP, str(self._home)).run()
 
     def remove(self) -> None:
-        """Stop ours and delete its data; the spares stay."""
+        """Stop ours and delete its data; the prebuilt ones stay."""
         self._python(_STOP, str(self._home), "remove").run()
 
     def forget(self) -> None:
@@ -94,7 +95,7 @@ class Launch:
         shutil.rmtree(self._spares, ignore_errors=True)
 
     def warm(self) -> None:
-        """Bring back the state of a machine that has a spare, and no server."""
+        """Bring back the state of a machine that has a prebuilt data directory, and no server."""
         self.settle()
         self.remove()
 
@@ -104,11 +105,11 @@ class Launch:
         self.stop()
 
     def settle(self) -> None:
-        """Wait until the next spare is made: that goes on in the background, and would slow what is timed."""
+        """Wait until the next prebuilt data directory is made in the background: it would slow what is timed."""
         deadline = time.monotonic() + 60
         while self._spares.exists() and not self._spare_is_ready():
             if time.monotonic() > deadline:
-                raise measure.Failed("no spare data directory was made within 60 s")
+                raise measure.Failed("no prebuilt data directory was made within 60 s")
             time.sleep(0.1)
 
     def _spare_is_ready(self) -> bool:
@@ -123,7 +124,7 @@ def server(place: Position, rounds: int, sizes: list[int]) -> list[tables.Sectio
     launch = Launch(place)
     bare = measure.Contender("initdb, then pg_ctl -w start", launch.bare, launch.settle)
     cold = measure.Contender("ours: the first start on a machine", launch.start, launch.forget)
-    warm = measure.Contender("ours: a new server, from a spare", launch.start, launch.warm)
+    warm = measure.Contender("ours: a new server, from a prebuilt data directory", launch.start, launch.warm)
     stopped = measure.Contender("ours: a stopped server", launch.start, launch.rest)
     running = measure.Contender("ours: a running server", launch.start, launch.settle)
     contenders = [bare, cold, warm, stopped, running]
@@ -136,7 +137,7 @@ def server(place: Position, rounds: int, sizes: list[int]) -> list[tables.Sectio
     launch.forget()
     goals = (
         tables.Goal("first start : initdb + pg_ctl", measure.ratio(cold, bare), 1.1),
-        tables.Goal("initdb + pg_ctl : from a spare", measure.ratio(bare, warm), 10, False),
+        tables.Goal("initdb + pg_ctl : from a prebuilt data directory", measure.ratio(bare, warm), 10, False),
         tables.Goal("initdb + pg_ctl : a stopped server", measure.ratio(bare, stopped), 10, False),
     )
     columns = ("from nothing to a login", "median", "fastest", "slowest", "× initdb")

@@ -1,10 +1,10 @@
-"""The light door of the engine, for containers and scripts:
+"""The entrypoint's fast path, for containers and scripts:
 
     python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT] [-- COMMAND...]
 
-Wait for the database, make the schemas, look first, migrate if there is something to do, generate the typed
-client of a service that has one where it does not fit the database, then become COMMAND (the same process, so
-signals reach it) or exit. With nothing to do it costs one connection and one question. Every container start
+Wait for the database, check whether it is up to date, make the schemas and migrate if it is not, generate the
+typed client of a service that has one where it does not fit the database, then become COMMAND (the same process,
+so signals reach it) or exit. With nothing to do it costs one connection and one question. Every container start
 comes through here: keep the imports as they are.
 """
 
@@ -26,7 +26,7 @@ from schemata.postgres import libpq, urls
 from schemata.report import log
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # `typing` itself would be an import on the light path
+if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
     from schemata.migrations import checkout
 
 USAGE = (
@@ -168,7 +168,7 @@ class Start:
                 connection.close()
 
     def _is_another_at_it(self, connection: libpq.Connection, connector: connect.Connector, deadline: float) -> bool:
-        """Wait at the gate; True when there is to be looked again, False when the work is ours."""
+        """Wait in the boot queue; True when there is to be looked again, False when the work is ours."""
         try:
             ours = boot_queue.await_turn(connection, self.build, deadline)
         except libpq.QueryFailed:
@@ -182,7 +182,7 @@ class Start:
         return not ours
 
     def _work(self, connection: libpq.Connection, connector: connect.Connector) -> None:
-        # This much reads the files; the whole engine, psycopg and the parser, comes only behind the gate.
+        # This much reads the files; the whole engine, psycopg and the parser, comes only after the boot queue.
         from schemata.entrypoint import start
 
         _in_c.clear()

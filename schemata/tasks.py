@@ -62,7 +62,7 @@ class _WithOptional(tasks.Task[Any]):
 def task(of: Any = tasks.Task, **help_: str) -> Callable[[Task], Any]:
     """Make an Invoke task: print what the function returns, and end with its exit code.
 
-    The function gets its flags and a voice. An expected error ends with its own text and exit code, an
+    The function gets its flags and a reporter. An expected error ends with its own text and exit code, an
     unexpected one with its traceback.
     """
 
@@ -142,7 +142,7 @@ def _seconds(text: str, flag: str) -> float | None:
     server=_SERVER,
     services="Only these, separated by commas (default: all of them).",
     no_services="Only the database.",
-    restart="Start the services anew, also those that run as they should.",
+    restart="Restart the services, also those that run as they should.",
     unsafe="Trade safety of data for speed (fsync off).",
     json=_JSON,
 )

@@ -86,7 +86,7 @@ class Service:
     :param port: where it listens on this machine; 0: it serves nothing. <NAME>_PORT in the environment wins.
     :param ready: path of the URL that answers 200 when it is ready; empty: it is ready when it runs.
     :param client: whether it imports the typed client.
-    :param code: the files and folders it is made of, relative to the root: when they change it is started anew.
+    :param code: the files and folders it is made of, relative to the root: when they change it is started again.
     :param patience: seconds from its start until it must be ready.
     """
 
@@ -226,7 +226,7 @@ def _table(path: Path) -> dict[str, Any] | None:
         with path.open("rb") as file:
             document = tomllib.load(file)
     except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError: each says where
-        raise errors.ConfigError(f"{path} is not TOML in UTF-8: {error}", "Mend that line.") from error
+        raise errors.ConfigError(f"{path} is not TOML in UTF-8: {error}", "Fix that line.") from error
     except FileNotFoundError as error:
         raise errors.ConfigError(f"there is no {path}", "Go to the project, or correct SCHEMATA_ROOT.") from error
     except OSError as error:

@@ -1,4 +1,4 @@
-"""CREATE, DROP and REINDEX INDEX CONCURRENTLY under supervision: never an INVALID index called done.
+"""CREATE, DROP and REINDEX INDEX CONCURRENTLY watched to the end: never an INVALID index called done.
 
 Each of them works in several transactions of its own and leaves half of its work behind when it
 is stopped. What is left is found here and cleared away or finished.

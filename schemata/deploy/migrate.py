@@ -57,7 +57,7 @@ def migrate(
     `to` ends with that migration, `schema` with the last pending one of that schema; whatever sorts
     before is applied too, because there is one order. `sources` are the files, where they were read
     already, and `parsed` what the parser found in them. A failure leaves everything before it applied and
-    nothing of it, unless it is non-transactional: then the next run heals it or says what is in doubt.
+    nothing of it, unless it is non-transactional: then the next run repairs it or says what is indeterminate.
     """
     began = time.monotonic()
     if sources is None:
@@ -203,7 +203,7 @@ def _apply_all(
 def advice(failure: transactional.ScriptFailed, transactional: bool, before: str, again: str) -> str:
     """Return what is left after a failure, what stays, and what to type."""
     left = "Nothing of it is left" if transactional else "What its earlier statements did is done, and stays"
-    fix = "Mend the file"
+    fix = "Fix the file"
     if failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
         fix = "Grant the role what it lacks, or use another role"
     return f"{left}; {before} before it stay so. {fix}, then: {again}"
@@ -248,7 +248,7 @@ def _resumes(
     pending: Sequence[migration.Migration],
     found: recorded.Recorded,
 ) -> dict[str, nontransactional.Resume]:
-    """Return where interrupted migrations go on; refuse, before anything runs, what cannot heal itself."""
+    """Return where interrupted migrations go on; refuse, before anything runs, what needs a person."""
     by_id = {item.id: item for item in sources}
     applied = found.ids()
     resumes: dict[str, nontransactional.Resume] = {}
@@ -289,7 +289,7 @@ def resume_of(
         if attempt.statements_done or attempt.state != "failed":
             because = "The file is transactional now, so it cannot go on in the middle."
             raise nontransactional.needs_resolve(attempt, path, structure, because)
-        # The server refused its first statement, so it starts afresh.
+        # The server refused its first statement, so it starts from the beginning.
         return nontransactional.Resume()
     return nontransactional.plan(attempt, path, precheck.check_script(path, sql, transactional=False), structure)
 

@@ -1,7 +1,7 @@
 """Run a non-transactional migration: statement by statement, each step remembered.
 
 A statement that can run in a transaction shares one with the note that it is done, so after a crash
-only a statement that cannot is ever in doubt, and only the one that was running.
+only a statement that cannot is ever indeterminate, and only the one that was running.
 """
 
 import dataclasses
@@ -34,7 +34,12 @@ class NeedsResolve(errors.MigrationError):
 
     def __init__(self, attempt: recorded.OpenAttempt, path: str, difference: Sequence[str]) -> None:
         super().__init__(
-            "\n".join([f"{attempt.id} was interrupted, and this kind cannot heal itself ({path})", *difference]),
+            "\n".join(
+                [
+                    f"{attempt.id} was interrupted, and this kind cannot be repaired without a person ({path})",
+                    *difference,
+                ]
+            ),
             "Look at the data, bring it to one side or the other, then say which:\n"
             f"  inv migrate-resolve {attempt.id} --applied       it is all done: record it\n"
             f"  inv migrate-resolve {attempt.id} --rolled-back   nothing of it is left: run it again from the start",
@@ -93,7 +98,7 @@ def _difference(
         if number < attempt.statements_done:
             word = "done"
         elif number == attempt.statements_done:
-            word = "in doubt: it was running, and may have committed some of its work"
+            word = "indeterminate: it was running, and may have committed some of its work"
         else:
             word = "not run"
         lines.append(f"  statement {number + 1} (line {item.line}) {word}: {statement.excerpt(attempt.sql, item, 60)}")

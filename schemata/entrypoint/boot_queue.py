@@ -24,7 +24,7 @@ def await_turn(connection: libpq.Connection, build_: builds.Build, deadline: flo
     crowd that waits long must give its connections back, or the boot at work finds none left.
     """
     if connection.query("SELECT pg_backend_pid()", timeout=30) != [(str(connection.backend_pid),)]:
-        return True  # through a pooler a session's lock would stay with whoever comes next
+        return True  # through a pooler a session's lock would stay with the next one that gets it
     history = build_.settings["history"]
     attempt = f"SELECT pg_try_advisory_lock({QUEUE_KEY})"
     ours = connection.query(attempt, timeout=30)

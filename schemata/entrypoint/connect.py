@@ -10,7 +10,7 @@ from schemata.migrations import builds
 from schemata.postgres import failures, libpq, query_client, urls
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # `typing` itself would be an import on the light path
+if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
     from collections.abc import Callable
 
 _AWAY = ("57P01", "57P02", "57P03")

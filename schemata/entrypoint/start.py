@@ -24,7 +24,7 @@ else:
     migrate = lazy.Module("schemata.deploy.migrate")
     manage = lazy.Module("schemata.services.manage")
 
-# Seconds between two tries of the one that has passed the gate.
+# Seconds between two tries of the one that has come out of the boot queue.
 _AT_WORK = 0.1
 
 
@@ -151,7 +151,7 @@ def _migrate(
             if error.message != heard:
                 heard = error.message
                 lines.info(f"{error.message}; trying again")
-            # Quick: whoever waits at our gate may take every connection that gets free, and waits for us.
+            # Quick: those that wait in the boot queue may take every connection that gets free, and wait for us.
             if not connector.pause(_AT_WORK):
                 raise
             continue

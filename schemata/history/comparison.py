@@ -266,7 +266,7 @@ def _interrupted(attempts: Mapping[str, recorded.OpenAttempt], holders: Sequence
                 attempt.id,
                 f"{what} ({attempt.direction}, started {attempt.started_at} on {attempt.host or 'an unknown host'}; "
                 f"{done}){reason}",
-                "`inv migrate` heals it, or says exactly what is in doubt.",
+                "`inv migrate` repairs it, or says exactly what is indeterminate.",
             )
         )
     return findings

@@ -25,7 +25,7 @@ _KEPT = (
 
 
 # The first line of the stat cache. Its number goes up with the settings that a boot keeps: a cache that an older
-# engine wrote is none, and the files are read anew.
+# engine wrote is none, and the files are read again.
 STAT_CACHE = "schemata stat cache 2"
 
 

@@ -1,6 +1,6 @@
 """Migrations on disk: read them, write them, and remember their checksums between runs.
 
-Two shortcuts spare a boot from reading every file. The *manifest* is written at image build by
+Two shortcuts save a boot from reading every file. The *manifest* is written at image build by
 `inv seal` and trusted as it stands. The *stat cache* belongs to a working tree: it trusts a
 file only while its size, times and inode are what they were when it was read.
 """

@@ -76,7 +76,7 @@ def check_script(path: str, sql: str, *, transactional: bool) -> tuple[statement
             raise migration.InvalidMigration(
                 path,
                 item.line,
-                "a CREATE INDEX CONCURRENTLY without a name cannot be supervised",
+                "a CREATE INDEX CONCURRENTLY without a name cannot be checked afterwards",
                 "Name the index.",
             )
         if item.kind == "discard" and not transactional:

@@ -1,4 +1,4 @@
-"""A second pair of eyes on a running statement: who blocks it, how far an index build is."""
+"""A monitor of a running statement: who blocks it, how far an index build is."""
 
 import json
 import threading

@@ -46,7 +46,7 @@ def normalise(url: str) -> tuple[str, list[str]]:
 
 
 def redact(url: str) -> str:
-    """Return the settings with *** for each password. Where it is in doubt what is one, hide more.
+    """Return the settings with *** for each password. Where it is uncertain what is one, hide more.
 
     >>> redact("postgresql://u:secret@h/d?password=secret&sslmode=require")
     'postgresql://u:***@h/d?password=***&sslmode=require'

@@ -10,7 +10,7 @@ from schemata import errors
 from schemata.postgres import failures, libpq, query_client, urls
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # `typing` itself would be an import on the light path
+if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
     from collections.abc import Callable
 
 _STATE = """SELECT pg_is_in_recovery()::text, (SELECT setting = '' AND source = 'command line'

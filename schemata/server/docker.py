@@ -136,7 +136,7 @@ def _not_healthy(
         )
     worst = unwell[0]
     lines = tuple(_hidden(line, composition.password) for line in engine.log(worst.id, _LOG_LINES))
-    hint = f"Mend it and run it again. All of its log: inv logs {worst.service} --server docker"
+    hint = f"Fix it and run it again. All of its log: inv logs {worst.service} --server docker"
     if any("password authentication failed" in line for line in lines):
         hint = (
             f"The data were made with another password: set {project.PASSWORD} to that one (in .env), "

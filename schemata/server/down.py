@@ -83,6 +83,6 @@ def require_embedded(settings: config.Config) -> None:
     """Refuse a server that is not started by this project."""
     if settings.server.kind != "embedded":
         raise errors.ConfigError(
-            f'the server is "{settings.server.kind}": it is not ours to stop',
+            f'the server is "{settings.server.kind}": this project did not start it',
             "Stop it where it was started.",
         )

@@ -61,7 +61,7 @@ def up(
     external server nothing is started but the services; it is waited for and migrated.
 
     :param services: only these, separated by commas; the others are left as they are.
-    :param restart: start also those services anew that run as they should.
+    :param restart: restart also those services that run as they should.
     """
     began = time.monotonic()
     if no_services and (services or restart):
@@ -104,7 +104,7 @@ def up(
 
 
 def _client_stamp(settings: config.Config) -> str:
-    """Return what the project's own typed client says of itself: another text after a start generated it anew."""
+    """Return what the project's own typed client says of itself: another text after a start generated it again."""
     if settings.client.package:
         with contextlib.suppress(OSError):
             return (settings.root / settings.client.folder / settings.client.package / stamps.FILE).read_text("utf-8")
@@ -124,7 +124,7 @@ def _server(settings: config.Config, unsafe: bool, reporter: progress.Reporter) 
         )
         choice = targets.Choice(server.url, "dev server", is_dev=True)
         return _migrated(settings, choice, _WAS[server.was], server.version, reporter)
-    return _migrated(settings, targets.choose(settings), "not ours", "", reporter)
+    return _migrated(settings, targets.choose(settings), "external", "", reporter)
 
 
 def _up_docker(settings: config.Config, began: float, reporter: progress.Reporter) -> results.Table:
@@ -198,7 +198,7 @@ def _table(
     notes = ["", *(f"{text}\n" for text in services.complaints)]
     if is_client_new:
         where = f"{settings.client.folder}/{settings.client.package}"
-        notes += [f"The typed client was written anew: {where}; commit it with the migration."]
+        notes += [f"The typed client was written again: {where}; commit it with the migration."]
     count = f"{done.applied} migration{'' if done.applied == 1 else 's'} applied now"
     # In containers the services' own entrypoints came first; what they applied, their logs say.
     work = "the entrypoint of the services migrates" if kind == "docker" and not done.applied else count

@@ -272,17 +272,17 @@ def _make_way(
         if found is None:
             if item.name in marked:
                 reporter.info(
-                    f"{item.name} is started anew: it runs, but what was known of it in {settings.state_dir} is lost."
+                    f"{item.name} is started again: it runs, but what was known of it in {settings.state_dir} is lost."
                 )
             continue
         if restart:
-            reporter.info(f"{item.name} is started anew, as asked.")
+            reporter.info(f"{item.name} is started again, as asked.")
         elif found.fingerprint != prints[item.name]:
             reporter.info(
-                f"{item.name} is started anew: its settings, variables, code, database or migrations changed."
+                f"{item.name} is started again: its settings, variables, code, database or migrations changed."
             )
         elif not found.confirmed and startup.revision(item) is None:
-            reporter.info(f"{item.name} is started anew: it runs, but never became ready.")
+            reporter.info(f"{item.name} is started again: it runs, but never became ready.")
         else:
             keep.add(item.name)
     there = {*managed_process.names(settings.state_dir), *marked}

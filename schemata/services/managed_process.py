@@ -121,7 +121,7 @@ def stop(
 ) -> tuple[str, ...]:
     """Stop these programs, or all with None, and all that they started; return the names of those that ran.
 
-    SIGTERM to each program; after `patience` (seconds) SIGKILL, which `say` is told. Processes without their file are
+    SIGTERM to each program; after `patience` (seconds) SIGKILL, which `info` is told. Processes without their file are
     found by their mark; nobody else's is touched. Needs the lock.
     """
     known = [name for name in names(state_dir) if wanted is None or name in wanted]
@@ -181,7 +181,7 @@ def bound(state_dir: Path, name: str) -> None:
 
 @contextlib.contextmanager
 def sole(state_dir: Path, patience: float) -> Iterator[None]:
-    """Hold the lock on this home's programs for the block; it goes with whoever holds it, however that ends.
+    """Hold the lock on this home's programs for the block; it goes with its holder, however that ends.
 
     Raises Busy after `patience` (seconds).
     """
@@ -206,7 +206,7 @@ def _lock(state_dir: Path) -> int | None:
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with contextlib.suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever cleans up deletes the file that others wait for: then it locks nothing any more.
+        # The one that cleans up deletes the file that others wait for: then it locks nothing any more.
         if os.path.samestat(os.fstat(lock), path.stat()):
             return lock
     os.close(lock)

@@ -186,7 +186,7 @@ def opens_or_ends_transaction(statement: Statement) -> bool:
 
 
 def may_commit(statement: Statement) -> bool:
-    """Tell whether a procedure or a DO block may commit on its own; when in doubt, yes.
+    """Tell whether a procedure or a DO block may commit on its own; where it is uncertain, yes.
 
     `EXECUTE FUNCTION` (a trigger's) and `EXECUTE ON` (a grant's) are no dynamic SQL and do not count.
     """

@@ -1,4 +1,4 @@
-"""Put a folder of files in place whole: whoever looks finds the old content or the new, never a part."""
+"""Put a folder of files in place whole: anyone who looks finds the old content or the new, never a part."""
 
 import contextlib
 import ctypes
@@ -71,7 +71,7 @@ def replace(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _beside(folder: Path) -> Path:
-    # Not tempfile's: its folders are for one user only, and this one is for whoever shares the volume.
+    # Not tempfile's: its folders are for one user only, and this one is for everybody who shares the volume.
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.{time.time_ns()}.tmp")
     fresh.mkdir()
     _open_to_all(fresh, 0o755)

@@ -150,7 +150,7 @@ def start_time(pid: int) -> str:
 
 
 def words_of(pid: int) -> tuple[str, ...]:
-    """Return the command line of a process; nothing when it is over or not ours to ask."""
+    """Return the command line of a process; nothing when it is over or may not be asked."""
     import psutil  # see the module
 
     try:
@@ -162,7 +162,7 @@ def words_of(pid: int) -> tuple[str, ...]:
 def marked(variable: str) -> list[tuple[Process, str]]:
     """Return the processes that were started with an environment variable, and its value in each.
 
-    Those of other users cannot be asked. We and whoever started us are left out.
+    Those of other users cannot be asked. We and those that started us are left out.
     """
     import psutil  # see the module
 

@@ -114,7 +114,7 @@ class Store:
         return await self._run(work)
 
     async def _run(self, work: Callable[[sqlalchemy.orm.Session], T]) -> T:
-        """Do it in a transaction, in a thread. Whoever waits may give up; the thread then ends by itself."""
+        """Do it in a transaction, in a thread. The caller may give up; the thread then ends by itself."""
 
         def inside() -> T:
             with _errors_of_the_driver(), self._sessions.begin() as session:

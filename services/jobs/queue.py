@@ -65,10 +65,10 @@ RETURNING id, kind, payload, attempts AS attempt, max_attempts AS most
 
 _MINE: Final = "id = %(id)s AND state = 'running' AND locked_by = %(worker)s AND attempts = %(attempt)s"
 
-#: Say that the job is still at work. No row: it is not ours any more.
+#: Say that the job is still at work. No row: it belongs to another worker now.
 HEARTBEAT: Final = f"UPDATE public.jobs SET heartbeat_at = greatest(now(), locked_at) WHERE {_MINE} RETURNING id"
 
-#: In the transaction of the work itself: both are done, or neither. No row: it is not ours any more, roll back.
+#: In the transaction of the work itself: both are done, or neither. No row: another worker has it now, roll back.
 SUCCEED: Final = f"""
 UPDATE public.jobs
 SET state = 'succeeded', finished_at = now(), last_error = NULL, locked_by = NULL, locked_at = NULL, heartbeat_at = NULL

@@ -33,7 +33,7 @@ def _make(
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         running = asyncio.create_task(works.run())
-        # A mistake in the loop ends the process: whoever started it starts it again.
+        # A mistake in the loop ends the process: what started it starts it again.
         running.add_done_callback(_end_of_the_loop)
         yield
         stopping.set()

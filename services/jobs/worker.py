@@ -45,11 +45,11 @@ GivenUp = Callable[[Connection, Mapping[str, Any], str], Awaitable[None]]
 
 
 class Hopeless(Exception):
-    """The job can never succeed; the text is for whoever reads last_error."""
+    """The job can never succeed; the text is for the reader of last_error."""
 
 
 class _Lost(Exception):
-    """The job is not ours any more."""
+    """The job belongs to another worker now."""
 
 
 class Worker:
@@ -131,7 +131,7 @@ class Worker:
                 row = await self._swept(control, statement, skipped)
                 if row is None:
                     break
-                # What it is about may be locked by whoever was lost: the next sweep sees whether it still is.
+                # What it is about may be locked by the worker that was lost: the next sweep sees whether it still is.
                 state = "left for the next look" if row["id"] in skipped else row["state"]
                 logs.LOG.warning("job %s %s; now it is %s", row["id"], text, state)
 

@@ -17,7 +17,7 @@ PATIENCE = 2.0
 
 
 class Readiness:
-    """The question of `/ready`, asked once at a time: whoever asks meanwhile gets the same answer."""
+    """The question of `/ready`, asked once at a time: those who ask meanwhile get the same answer."""
 
     def __init__(self, build: Any, settings: dict[str, Any]) -> None:
         self._build = build

@@ -53,7 +53,7 @@ def test_a_project_without_settings_is_told_what_to_add(project: Project, schema
     pyproject.write_text("[tool.schemata]\n")
     schemata.refused("migrate", code=2, says=("schemas: at least one schema is needed", 'schemas = ["app"]'))
     pyproject.write_text("[tool.schemata\n")
-    schemata.refused("migrate", code=2, says=("pyproject.toml is not TOML", "line 1", "Mend that line."))
+    schemata.refused("migrate", code=2, says=("pyproject.toml is not TOML", "line 1", "Fix that line."))
 
 
 def test_an_environment_variable_is_checked_like_the_file(schemata: CommandLine) -> None:

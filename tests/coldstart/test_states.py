@@ -150,7 +150,7 @@ def test_interrupted_index(
     programs: binaries.Binaries,
     noted: Noted,
 ) -> None:
-    """A deployer killed in CREATE INDEX CONCURRENTLY leaves an invalid index; the next one builds it anew."""
+    """A deployer killed in CREATE INDEX CONCURRENTLY leaves an invalid index; the next one builds it again."""
     image.url = _migrated(database, _prefix_before("add_pagination_indices"))
     with psycopg.connect(database) as writer:
         # Those of financial.clients pass; the first of this table waits until its writers are done.
@@ -243,7 +243,7 @@ def test_restarted(
 def test_stale_client(
     image: Image, platform: str, tmp_path: Path, head: proofs.Head, programs: binaries.Binaries, noted: Noted
 ) -> None:
-    """An image whose typed client is of another structure generates it anew, and its service runs with that."""
+    """An image whose typed client is of another structure generates it again, and its service runs with that."""
     client = SETTINGS.client
     stamp = image.root / client.folder / client.package / "STAMP"
     # Both, because of a server of another version only the migrations can be compared.

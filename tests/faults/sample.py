@@ -1,4 +1,4 @@
-"""A project worth interrupting: three schemas that depend on each other, data, and every self-healing kind.
+"""A project worth interrupting: three schemas that depend on each other, data, and every repairable kind.
 
 Nothing in it depends on a clock, a sequence or chance, so two runs leave the same dump.
 """

@@ -77,7 +77,7 @@ class InvalidCompose(errors.ConfigError):
 
     def __init__(self, file: Path, output: str, variable: str = "") -> None:
         self.variable = variable
-        hint = f"Set {variable} in the environment or in .env (.env.example shows it)." if variable else "Mend it."
+        hint = f"Set {variable} in the environment or in .env (.env.example shows it)." if variable else "Fix it."
         super().__init__(f"{file} cannot be used: {output}", hint)
 
 
@@ -96,7 +96,7 @@ class PortTaken(errors.NotAvailable):
 class BuildFailed(errors.Error):
     """An image could not be built."""
 
-    def __init__(self, output: str, hint: str = "Mend what it names, then run it again.") -> None:
+    def __init__(self, output: str, hint: str = "Fix what it names, then run it again.") -> None:
         super().__init__(f"the image could not be built, so nothing was started:\n{output}", hint)
 
 
@@ -203,7 +203,7 @@ def _explained(project: Project, command: str, done: processes.Completed) -> err
         return PortTaken(port, processes.user_of_port(port))
     missing = [line.strip() for line in output.splitlines() if _MISSING.search(line)]
     if "failed to solve" in output:
-        hint = "Mend what it names, then run it again."
+        hint = "Fix what it names, then run it again."
         if missing:
             hint = "The base image could not be fetched: check PYTHON_IMAGE and the way to its registry."
         return BuildFailed(_tail(output), hint)

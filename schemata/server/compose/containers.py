@@ -1,6 +1,6 @@
 """The Docker engine through its SDK: what a Compose project left there, and how it is.
 
-Importing the SDK takes about a quarter of a second: whoever needs this module imports it late.
+Importing the SDK takes about a quarter of a second: modules that need it import it late.
 """
 
 import contextlib

@@ -294,7 +294,7 @@ def _unpack(archive: Path, tree: Path) -> None:
 
 
 def _install(tree: Path, location: Path) -> None:
-    """Rename a finished tree into place, readable by every user; whoever comes second throws his away."""
+    """Rename a finished tree into place, readable by every user; the second one deletes its own."""
     os.chmod(tree, 0o755)
     for parent, directories, files in os.walk(tree):
         for name in directories + files:

@@ -15,12 +15,12 @@ from schemata import errors
 from schemata.server.embedded import binaries, server_state
 from schemata.system import os_user, processes
 
-# The password lives with the data: it survives the loss of everything else, and a spare carries its own.
+# The password lives with the data: it survives the loss of everything else. A prebuilt data directory has its own.
 SECRET = "schemata.json"
 # Included by postgresql.conf, so that ALTER SYSTEM and a user's own lines keep their usual meaning.
 SETTINGS = "schemata.conf"
 
-# In a spare: a new database without the making of one.
+# In a prebuilt data directory: a new database without the making of one.
 PREBUILT_DATABASE = "schemata_prebuilt"
 
 DEFAULTS = {
@@ -30,7 +30,7 @@ DEFAULTS = {
     "log_min_duration_statement": "1s",
     "log_line_prefix": "%m [%p] %q%a ",
 }
-# What a throw-away server may lose: everything since the last checkpoint, and itself, when the machine stops.
+# What a temporary server may lose: everything since the last checkpoint, and itself, when the machine stops.
 UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
@@ -58,7 +58,7 @@ def initialise(directory: Path, job: Job, *, prebuilt: bool, lasting: bool = Tru
 
     It is made under `directory`.making and renamed when it is complete, so a killed initdb leaves nothing
     that could be taken for a data directory; unless it need not be `lasting` it is on the disk before that. A
-    `spare` gets a database to be renamed.
+    With `prebuilt` it gets a database to be renamed.
     """
     if job.account is None:
         _require_a_name()
@@ -117,7 +117,7 @@ def require_version(data: Path, found: binaries.Binaries) -> None:
         raise errors.NotAvailable(
             f"The data in {data} was made by PostgreSQL {major}, and the server programs are {found.version} "
             f"({found.source}): a server reads only the data of its own major version.",
-            f"Ask for PostgreSQL {major}, or delete the data and start anew: `inv dev-down-clean`.",
+            f"Ask for PostgreSQL {major}, or delete the data and start again: `inv dev-down-clean`.",
         )
 
 
@@ -136,7 +136,7 @@ def reset_password(data: Path, job: Job) -> str:
     if problem is not None:
         raise errors.NotAvailable(
             f"The password of role {server_state.ROLE} in {data} is not known and could not be set: {problem}",
-            "Delete the data and start anew: `inv dev-down-clean`.",
+            "Delete the data and start again: `inv dev-down-clean`.",
         )
     write_private(data / SECRET, json.dumps({"password": password}), job.account)
     return password

@@ -30,14 +30,14 @@ def start(
     """Return a server that answers logins to `database`, starting or making it where needed.
 
     The programs are looked up only if it must be started. Of several callers at once one starts it and
-    all return the same server. What was repaired or is noteworthy goes to `say` and the server's log.
+    all return the same server. What was repaired or is noteworthy goes to `info` and the server's log.
     A failure leaves no server process of ours, and data that existed as it was.
 
-    :param home: the project's `.schemata/` directory; made if absent.
+    :param state_dir: the project's `.schemata/` directory; made if absent.
     :param settings: of PostgreSQL; they win over ours. They apply when the server is started.
     :param port: must be this one; None: the remembered one, or any.
     :param unsafe: may lose data when the machine stops; faster.
-    :param spares: where spare data directories are kept; None: the user's (or root's) cache.
+    :param prebuilt_root: where prebuilt data directories are kept; None: the user's (or root's) cache.
     :param timeout: seconds to wait for the first login.
     """
     own = dict(settings or {})
@@ -54,7 +54,7 @@ def start(
 def stop(state_dir: Path, *, info: server_state.Info | None = None, patience: float = 30.0) -> bool:
     """Stop the server and wait for its end; False when none ran. The data stay.
 
-    After `patience` (seconds) it is stopped the hard way, which `say` is told.
+    After `patience` (seconds) it is stopped the hard way, which `info` is told.
     """
     from schemata.server.embedded import lifecycle  # see start
 
@@ -86,8 +86,8 @@ def temporary(
 ) -> Iterator[server_state.Server]:
     """Give a server of its own for the time of the block, for tests; nothing of it remains.
 
-    Its data are in memory where there is room. With `unsafe` a spare is copied rather than used up, so such
-    servers may share a system identifier.
+    Its data are in memory where there is room. With `unsafe` a prebuilt data directory is copied, not
+    used up, so such servers may share a system identifier.
     """
     from schemata.server.embedded import temporary_server  # see start
 

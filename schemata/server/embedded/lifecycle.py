@@ -16,7 +16,7 @@ from schemata.system import os_user, processes
 
 # How often a port may be taken between our look at it and postgres'.
 _TRIES = 5
-# The log starts anew, and the one before is kept, when a start finds it larger.
+# The log is begun again, and the one before is kept, when a start finds it larger.
 _LOG_BYTES = 10 * 1024 * 1024
 
 
@@ -33,7 +33,7 @@ class Order:
     info: server_state.Info | None
     prebuilt_root: Path | None
     timeout: float
-    # A server for tests: a spare is copied, not used up.
+    # A server for tests: a prebuilt data directory is copied, not used up.
     passing: bool = False
     began: float = field(default_factory=time.monotonic)
 
@@ -77,7 +77,7 @@ class _Launch:
         self._log = server_state.log_of(state_dir)
 
     def new(self) -> server_state.Server:
-        """Make a data directory, from a spare where there is one, and start on it."""
+        """Make a data directory, from a prebuilt one where there is one, and start on it."""
         data = state_directory.data_location(self._state_dir, self._job.account) / "data"
         if not self._order.passing and (left := processes.outliving(data)):
             numbers = ", ".join(str(process.pid) for process in left)
@@ -260,7 +260,7 @@ def _keep(state_dir: Path, running: server_state.Server, order: Order, info: ser
 
 
 def _create_database(connection: libpq.Connection, name: str) -> None:
-    """Make sure that a database of this name exists; a spare's one is renamed, or dropped if not needed."""
+    """Make sure that a database of this name exists; a prebuilt one is renamed, or dropped if not needed."""
     asked = "SELECT datname FROM pg_catalog.pg_database WHERE datname IN ($1, $2)"
     there = {row[0] for row in connection.query(asked, name, data_directory.PREBUILT_DATABASE)}
     quoted = '"' + name.replace('"', '""') + '"'

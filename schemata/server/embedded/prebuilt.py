@@ -1,8 +1,8 @@
-"""Spare data directories: initdb's work done beforehand, so that a new server starts at once.
+"""Prebuilt data directories: initdb's work done beforehand, so that a new server starts at once.
 
-A spare is a complete, synced data directory that nothing has ever run on. A new server takes it by
+A prebuilt data directory is a complete, synced data directory that nothing has ever run on. A new server takes it by
 renaming it into place, so every server keeps a system identifier of its own. A background process makes the
-next one after it was taken. A spare holds a database to be renamed: creating one writes 300 files, which takes
+next one after it was taken. It holds a database to be renamed: creating one writes 300 files, which takes
 longer than all the rest of such a start.
 """
 
@@ -29,9 +29,9 @@ _PATIENCE_SECONDS = 60.0
 
 
 def directory(state_dir: Path) -> Path:
-    """Return where spares are kept: root's shared cache, else the user's, else below `home`."""
+    """Return where prebuilt data directories are kept: root's shared cache, else the user's, else below `state_dir`."""
     if os.geteuid() == 0:
-        wanted = Path("/var/cache/schemata/spares")
+        wanted = Path("/var/cache/schemata/prebuilt")
     else:
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         wanted = Path(cache, "schemata", "prebuilt")
@@ -44,7 +44,7 @@ def directory(state_dir: Path) -> Path:
 
 
 def take(store: Path, destination: Path, job: data_directory.Job) -> bool:
-    """Make a spare the data directory `destination`, on the disk; False when there is none."""
+    """Make a prebuilt one the data directory `destination`, on the disk; False when there is none."""
     prepared = store / _key(job)
     if not _usable(prepared, job):
         return False
@@ -73,9 +73,9 @@ def take(store: Path, destination: Path, job: data_directory.Job) -> bool:
 
 
 def copy(store: Path, destination: Path, job: data_directory.Job) -> bool:
-    """Copy a spare for a throw-away server and leave it there; False when there is none.
+    """Copy a prebuilt data directory for a temporary server and leave it there; False when there is none.
 
-    The copy shares the spare's system identifier and password, and may not be on the disk.
+    The copy shares its system identifier and password, and may not be on the disk.
     """
     prepared = store / _key(job)
     if not _usable(prepared, job):
@@ -88,7 +88,7 @@ def copy(store: Path, destination: Path, job: data_directory.Job) -> bool:
 
 
 def prepare(store: Path, job: data_directory.Job) -> None:
-    """Start the making of the next spare in the background, if there is none; never waits, never fails."""
+    """Start to make the next one in the background, if there is none; never waits, never fails."""
     if _usable(store / _key(job), job):
         return
     root = Path(schemata.__file__).parent.parent
@@ -107,7 +107,7 @@ def prepare(store: Path, job: data_directory.Job) -> None:
 
 
 def main() -> None:
-    """Make one spare; the whole program of the background process. Ends quietly whatever happens."""
+    """Make one prebuilt data directory; the whole program of the background process. Ends quietly whatever happens."""
     order = json.loads(sys.argv[1])
     where, version, major, source, banner = order["found"]
     account = None if order["account"] is None else os_user.Account(*order["account"])
@@ -118,9 +118,9 @@ def main() -> None:
 
 
 def make(store: Path, job: data_directory.Job) -> bool:
-    """Make a spare, unless there is one, or the disk is nearly full; waits for another that makes it.
+    """Make a prebuilt data directory, unless there is one, or the disk is nearly full; waits for another that makes it.
 
-    Another's spare may be taken before its maker has ended: then there is none, and it is ours to make.
+    Another's may be taken before its maker has ended: then there is none, and it is ours to make.
     """
     prepared = store / _key(job)
     with (store / f"{prepared.name}.lock").open("w") as lock:
@@ -148,7 +148,7 @@ def _usable(prepared: Path, job: data_directory.Job) -> bool:
 
 
 def _copy(source: Path, destination: Path, account: os_user.Account | None) -> None:
-    """Copy a spare, whole or not at all; FileNotFoundError when it is taken meanwhile.
+    """Copy a prebuilt data directory, whole or not at all; FileNotFoundError when it is taken meanwhile.
 
     Not by shutil.copytree, which collects errors and hides their numbers: a full disk must be told as one.
     """
@@ -163,7 +163,7 @@ def _copy(source: Path, destination: Path, account: os_user.Account | None) -> N
                 shutil.copyfile(Path(parent, name), place / name)
                 (place / name).chmod(0o600)
         if source.stat().st_ino != identity:
-            raise FileNotFoundError(errno.ENOENT, "the spare was taken", str(source))
+            raise FileNotFoundError(errno.ENOENT, "the prebuilt data directory was taken", str(source))
         os_user.give_tree(making, account)
         making.rename(destination)
     except BaseException:
@@ -172,7 +172,7 @@ def _copy(source: Path, destination: Path, account: os_user.Account | None) -> N
 
 
 def _put_back(taken: Path, prepared: Path) -> None:
-    """Return a spare that could not be used to its place, or delete it where there is a new one."""
+    """Return a prebuilt data directory that could not be used to its place, or delete it where there is a new one."""
     try:
         taken.rename(prepared)
     except OSError:
@@ -184,7 +184,7 @@ def _raise(error: OSError) -> None:
 
 
 def _sweep(store: Path) -> None:
-    """Delete what killed processes left, and the spares of versions that nobody starts any more."""
+    """Delete what killed processes left, and those of versions that nobody starts any more."""
     for left in store.glob("*.taken-*"):
         if processes.exited(int(left.name.rpartition("-")[2])):
             shutil.rmtree(left, ignore_errors=True)

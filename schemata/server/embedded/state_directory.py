@@ -77,7 +77,7 @@ def save(state_dir: Path, facts: server_state.Remembered) -> None:
 
 
 def _person(state_dir: Path) -> os_user.Account | None:
-    """Return whom a root caller's files in home are for: whoever else works in this project, if anybody."""
+    """Return whom a root caller's files in home are for: anyone else who works in this project, if somebody does."""
     account = os_user.choose(state_dir.parent)
     return account if account is not None and account.person else None
 

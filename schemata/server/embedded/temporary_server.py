@@ -34,7 +34,7 @@ def temporary(
 
 
 def _discard(state_dir: Path) -> None:
-    """Stop a throw-away server at once and delete it."""
+    """Stop a temporary server at once and delete it."""
     data = state_directory.data_of(state_dir)
     server = None if data is None else postmaster.find(data)
     if server is not None:
@@ -49,7 +49,7 @@ def _discard(state_dir: Path) -> None:
 
 
 def sweep(base: Path) -> None:
-    """Delete the throw-away servers of test processes that were killed."""
+    """Delete the temporary servers of test processes that were killed."""
     for state_dir in base.glob("schemata-test-*-*"):
         with contextlib.suppress(OSError, ValueError):
             owner = int(state_dir.name.split("-")[2])

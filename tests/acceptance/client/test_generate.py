@@ -444,7 +444,7 @@ def test_an_older_build_keeps_its_own_client(service: Project, tmp_path: Path) -
 
 
 def test_a_sealed_build_generates_from_its_settings(service: Project, schemata: CommandLine, tmp_path: Path) -> None:
-    """What the light path knows of clients is sealed with the build, and holds without a stat cache."""
+    """What the fast path knows of clients is sealed with the build, and holds without a stat cache."""
     assert schemata("seal").returncode == 0
     place, said = _path(service, "svc")
     assert (place, said.count("\n")) == (str(service.root / "client"), 1)

@@ -188,9 +188,9 @@ def test_what_cannot_heal_itself_is_resolved_by_a_person(project: Project, schem
     project.write(TWO, batch)
     schemata.refused("migrate", code=1, says=(f"{TWO} failed at", f"{TWO}.sql:4:1", "22012: division by zero"))
     says = (
-        f"{TWO} was interrupted, and this kind cannot heal itself",
+        f"{TWO} was interrupted, and this kind cannot be repaired without a person",
         "statement 1 (line 3) done",
-        "statement 2 (line 4) in doubt",
+        "statement 2 (line 4) indeterminate",
         "statement 3 (line 5) not run",
         "PostgreSQL 22012: division by zero",
         f"inv migrate-resolve {TWO} --applied",

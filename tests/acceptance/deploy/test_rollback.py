@@ -170,7 +170,7 @@ def test_a_failing_rollback_leaves_its_migration_applied(
             "DROP TABLE app.two",
             "2BP01",
             "Detail: view needs_two depends on table two",
-            "Nothing of it is left; 1 rolled back before it stay so. Mend the file, then: inv rollback",
+            "Nothing of it is left; 1 rolled back before it stay so. Fix the file, then: inv rollback",
         ),
     )
     assert _recorded(three.url) == [ONE, TWO]

@@ -1,4 +1,4 @@
-"""The light door: with nothing to do it is quick and quiet, else it does the work, then becomes the command."""
+"""The fast path: with nothing to do it is quick and quiet, else it does the work, then becomes the command."""
 
 import os
 import re

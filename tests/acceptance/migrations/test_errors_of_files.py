@@ -50,7 +50,7 @@ CASES = {
     "CONCURRENTLY without a name": Case(
         f"{ONE}.sql",
         "-- One.\n-- transactional: false\nCREATE INDEX CONCURRENTLY ON app.one (id);\n",
-        (f"{ONE}.sql:3: ", "without a name cannot be supervised", "Name the index."),
+        (f"{ONE}.sql:3: ", "without a name cannot be checked afterwards", "Name the index."),
     ),
     "DISCARD in a non-transactional file": Case(
         f"{ONE}.sql",
@@ -226,7 +226,7 @@ def test_a_failure_tells_its_place_and_leaves_nothing(
     before = dump(project.url)
     project.write(TWO, case.sql)
     project.write("app.20250101000003.three", "-- Three.\nCREATE TABLE app.three ();\n")
-    says = (*case.says, "Nothing of it is left; 0 applied before it stay so. Mend the file, then: inv migrate")
+    says = (*case.says, "Nothing of it is left; 0 applied before it stay so. Fix the file, then: inv migrate")
     schemata.refused("migrate", code=1, says=says)
     assert dump(project.url) == before
     told = schemata.json("migrate-status", code=0)
@@ -245,7 +245,7 @@ def test_a_failure_tells_its_place_and_leaves_nothing(
 def test_a_failing_statement_of_a_non_transactional_file_is_told_and_resumed(
     project: Project, schemata: CommandLine
 ) -> None:
-    """What ran before it stays, is told, and is not run again once the file is mended."""
+    """What ran before it stays, is told, and is not run again once the file is fixed."""
     text = (
         "-- One.\n-- transactional: false\nCREATE TABLE app.one (id int);\nINSERT INTO app.one VALUES (1), (1);\n"
         "CREATE UNIQUE INDEX CONCURRENTLY one_id ON app.one (id);\n"

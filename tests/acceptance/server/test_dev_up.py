@@ -216,7 +216,7 @@ def test_an_external_server_is_migrated_but_never_stopped(external: Project) -> 
     for command in ("dev-down", "logs"):
         refused = external.inv(command)
         assert refused.returncode == 2
-        assert 'the server is "external": it is not ours to stop' in refused.stderr
+        assert 'the server is "external": this project did not start it' in refused.stderr
     assert not (external.root / ".schemata" / "server.json").exists()
     nowhere = external.run([sys.executable, "-m", "invoke", "dev-up"], DATABASE_URL="")
     assert nowhere.returncode == 2

@@ -23,7 +23,7 @@ from tests.patience import until
 from tests.services import paging
 
 NAMES = [item.name for item in config.load(REPOSITORY, {}).services]
-REGENERATED = "The typed client was written anew: services/client/platform_client; commit it with the migration."
+REGENERATED = "The typed client was written again: services/client/platform_client; commit it with the migration."
 NOTE = "financial.20990101000000.add_note_to_clients"
 
 
@@ -126,7 +126,7 @@ def test_services_live_through_the_death_of_their_server(platform_up: Platform) 
     facts = platform_up.up()
     assert [(item["state"], item["was_running"]) for item in facts["services"]] == [("ready", True)] * len(NAMES)
     assert platform_up.all_answer("/ready", 200)
-    assert platform_up.pids() == pids, "nobody was started anew"
+    assert platform_up.pids() == pids, "nobody was started again"
 
 
 def test_a_build_outside_the_databases_revision_stays_unready_and_says_why(platform_up: Platform) -> None:

@@ -196,7 +196,7 @@ def test_a_service_gets_the_database_its_port_and_a_session_of_its_own(services:
 
 
 def test_a_service_that_ends_shows_its_last_words_and_the_next_dev_up_starts_just_that(services: Services) -> None:
-    """Exit code 1, the end of its log, the other stays; mended, it is started beside the other."""
+    """Exit code 1, the end of its log, the other stays; fixed, it is started beside the other."""
     services.behave("second", "crash")
     text = services.up(code=1)
     assert _row(text, "first")[1] == "ready"
@@ -228,7 +228,7 @@ def test_a_service_that_never_is_ready_says_why_and_is_started_anew_the_next_tim
     assert "  asked /ready" in text
     assert _row(text, "second")[1] == "ready"
     before = services.pids()
-    assert "first is started anew: it runs, but never became ready" in services.up(code=3)
+    assert "first is started again: it runs, but never became ready" in services.up(code=3)
     after = services.pids()
     assert after["first"] != before["first"]
     assert after["second"] == before["second"]
@@ -335,7 +335,7 @@ def test_a_recycled_number_is_nobody_of_ours(services: Services) -> None:
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"pid": "x"}', None])
 def test_a_damaged_state_file_loses_nobody(services: Services, damage: str | None) -> None:
-    """A service whose file is broken or gone is found by its environment: started anew once, and stopped."""
+    """A service whose file is broken or gone is found by its environment: started again once, and stopped."""
     services.up()
     for name in NAMES:
         services.file(name).write_text(damage) if damage is not None else services.file(name).unlink()
@@ -389,12 +389,12 @@ def test_what_a_service_heeds_in_the_environment_starts_it_anew(services: Servic
     assert services.pids() == before
     for extra in ({"SCHEMATA_LOG_FORMAT": "json"}, {"SERVICES_CURSOR_KEY": "k" * 40}):
         text = services.up(**extra)
-        assert "first is started anew: its settings, variables, code, database or migrations changed." in text
+        assert "first is started again: its settings, variables, code, database or migrations changed." in text
         after = services.pids()
         assert not set(before.values()) & set(after.values())
         (name, value), *_ = extra.items()
         assert psutil.Process(after["first"]).environ()[name] == value
-        assert "started anew" not in services.up(**extra)
+        assert "started again" not in services.up(**extra)
         assert services.pids() == after
         before = after
     assert "k" * 40 not in services.file("first").read_text()
@@ -408,7 +408,7 @@ def test_changed_code_is_started_by_restart(services: Services) -> None:
     program.write_text(PROGRAM.replace("app.1.x", "app.2.y"))
     assert _row(services.up(), "first")[3] == "app.1.x"
     text = services.up("--restart", "--services", "second")
-    assert "second is started anew, as asked." in text
+    assert "second is started again, as asked." in text
     assert f"http://127.0.0.1:{services.ports['second']}  app.2.y" in text
     after = services.pids()
     assert after["first"] == before["first"]
@@ -428,7 +428,7 @@ def test_changed_code_that_is_declared_starts_a_service_anew(services: Services)
     program = services.project.root / "program.py"
     program.write_text(PROGRAM.replace("app.1.x", "app.2.y"))
     text = services.up()
-    assert "first is started anew: its settings, variables, code, database or migrations changed." in text
+    assert "first is started again: its settings, variables, code, database or migrations changed." in text
     assert f"http://127.0.0.1:{services.ports['first']}  app.2.y" in text
     assert _row(text, "second")[1] == "was running"
     after = services.pids()
@@ -615,7 +615,7 @@ def test_what_is_forgotten_but_runs_is_named(own: Services) -> None:
         text = own.up()
         assert f"A PostgreSQL server of this project still runs (pid {pid}), but its data were deleted." in text
         for name in NAMES:
-            assert f"{name} is started anew: it runs, but what was known of it in " in text
+            assert f"{name} is started again: it runs, but what was known of it in " in text
         assert not set(before.values()) & set(own.pids().values())
     finally:
         # By itself it ends a minute later.

@@ -12,7 +12,7 @@ from tests.faults import deployers, oracle
 from tests.patience import until
 
 _ID = "app.20250101000001.backfill"
-_RERUN = f"{_ID} was interrupted, and this kind cannot heal itself"
+_RERUN = f"{_ID} was interrupted, and this kind cannot be repaired without a person"
 _RESOLVE = (
     f"inv migrate-resolve {_ID} --applied ",
     f"inv migrate-resolve {_ID} --rolled-back ",
@@ -89,7 +89,7 @@ def _stop_half_way(how: str, project: Project, observer: psycopg.Connection, log
 def test_a_rerun_asks_a_person_and_changes_nothing(
     how: str, tmp_path: Path, batches: Project, observer: psycopg.Connection, dump: Callable[[str], str]
 ) -> None:
-    """The rerun exits 1 with what is done, in doubt and not run, both commands to type, and leaves all as it is."""
+    """The rerun exits 1 with what is done, indeterminate and not run, and both commands to type; all stays as it is."""
     _stop_half_way(how, batches, observer, tmp_path / "log")
     before = _everything(observer, dump, batches)
 
@@ -97,7 +97,7 @@ def test_a_rerun_asks_a_person_and_changes_nothing(
         assert rerun.returncode == 1
         assert _RERUN in rerun.stderr
         assert "statement 1 (line 3) done: CREATE TABLE app.progress (id int)" in rerun.stderr
-        assert "statement 2 (line 4) in doubt" in rerun.stderr
+        assert "statement 2 (line 4) indeterminate" in rerun.stderr
         assert "statement 3 (line 11) not run: COMMENT ON TABLE app.progress IS 'done'" in rerun.stderr
         for command in _RESOLVE:
             assert command in rerun.stderr

@@ -93,7 +93,7 @@ def test_a_rerun_heals_what_was_frozen(
     dump: Callable[[str], str],
     undisturbed: dict[str, str],
 ) -> None:
-    """A deployer that dies inside a self-healing statement leaves what one rerun makes good."""
+    """A deployer that dies inside a repairable statement leaves what one rerun makes good."""
     sql, block = _CASES[case]
     frozen_project.write("app.20250101000001.frozen", _OUTSIDE.format(sql))
     if case not in undisturbed:

@@ -1,4 +1,4 @@
-"""What is in doubt and what is not: nothing is taken for done that did not happen, nothing done is run again."""
+"""What is indeterminate and what is not: nothing is taken for done that did not happen, nothing done is run again."""
 
 import psycopg
 import pytest
@@ -24,7 +24,7 @@ def _applied(url: str) -> list[str]:
     ids=["create", "drop", "enum"],
 )
 def test_what_the_server_refused_is_refused_again(project: Project, before: str, sql: str, sqlstate: str) -> None:
-    """A definite error is no doubt: running again does not record what never happened."""
+    """A definite error is not indeterminate: running again does not record what never happened."""
     project.write(T, f"CREATE TABLE app.t (a int, b int);\n{before}\n")
     assert project.inv("migrate").returncode == 0
     project.write(X, OUTSIDE + sql + "\n")

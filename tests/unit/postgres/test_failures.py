@@ -60,7 +60,7 @@ def test_examples(module):
     ],
 )  # fmt: skip
 def test_classify(sqlstate, message, kind, hopeless):
-    """Each failure is told apart, and only what waiting cannot mend is hopeless."""
+    """Each failure is told apart, and only what waiting cannot fix is hopeless."""
     reason = failures.classify(sqlstate, message)
     assert (reason.kind, reason.hopeless) == (kind, hopeless)
     assert reason.missing_database == (kind == "missing_database")

@@ -127,7 +127,7 @@ def test_fingerprint_is_stable() -> None:
     assert statement.fingerprint("SELECT 1;") == hashlib.sha256(b"select\x001").hexdigest()
 
 
-#: SQL, kind, whether it must run outside a transaction, whether it heals itself.
+#: SQL, kind, whether it must run outside a transaction, whether the next run can repair it.
 KINDS: list[tuple[str, statement.Kind, bool, bool]] = [
     ("CREATE INDEX CONCURRENTLY i ON t (a)", "create index concurrently", True, True),
     ("CREATE INDEX i ON t (a)", "other", False, False),

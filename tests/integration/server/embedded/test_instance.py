@@ -100,15 +100,15 @@ def run(url: str, *statements: str) -> None:
 
 
 def finished(store: Path) -> list[tuple[Path, int]]:
-    """Return the spares that can be used, with what tells one from the next at the same place."""
+    """Return the prebuilt data directories that can be used, with what tells one from the next at the same place."""
     places = [path.parent for path in store.glob("*/PG_VERSION") if path.parent.suffix != ".making"]
     return sorted((place, place.stat().st_ino) for place in places)
 
 
 @pytest.fixture(scope="module")
 def store(programs: binaries.Binaries) -> Iterator[Path]:
-    """A place for spares with one in it, on the file system of the projects."""
-    with open_directory("schemata-spares-") as directory:
+    """A place for prebuilt data directories with one in it, on the file system of the projects."""
+    with open_directory("schemata-prebuilt-") as directory:
         account = os_user.choose(directory)
         assert prebuilt.make(directory, data_directory.Job(binaries.within_reach(programs, account), account))
         yield directory
@@ -221,8 +221,10 @@ def test_remove_leaves_nothing_to_run_on(home: Home) -> None:
     assert not instance.remove(home.path)
 
 
-def test_a_spare_is_used_once_and_made_again(home: Home, make_home: Callable[[Path], Home], project: Path) -> None:
-    """Two new servers have system identifiers of their own, and the next spare is made behind their backs."""
+def test_a_prebuilt_directory_is_used_once_and_made_again(
+    home: Home, make_home: Callable[[Path], Home], project: Path
+) -> None:
+    """Two new servers have system identifiers of their own, and the next prebuilt one is made meanwhile."""
     asked = "SELECT system_identifier::text FROM pg_control_system()"
     until(lambda: finished(home.store))
     first = home.start()
@@ -233,9 +235,9 @@ def test_a_spare_is_used_once_and_made_again(home: Home, make_home: Callable[[Pa
     until(lambda: finished(home.store))
 
 
-def test_a_spare_taken_before_its_maker_ended_is_made_again(programs: binaries.Binaries) -> None:
+def test_a_prebuilt_directory_taken_before_its_maker_ended_is_made_again(programs: binaries.Binaries) -> None:
     """A maker that finds another at work waits for it, and makes one when that one's was taken at once."""
-    with open_directory("schemata-spares-") as store:
+    with open_directory("schemata-prebuilt-") as store:
         account = os_user.choose(store)
         job = data_directory.Job(binaries.within_reach(programs, account), account)
         assert prebuilt.make(store, job)
@@ -393,7 +395,7 @@ def test_what_a_killed_initdb_left_is_not_data(home: Home) -> None:
     half = home.path / "data.making"
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
-    home.store = home.path.parent / "no-spares"
+    home.store = home.path.parent / "no-prebuilt"
     assert home.start().was == "new"
     assert not list(home.path.glob("data.*"))
     until(lambda: finished(home.store))
@@ -497,7 +499,8 @@ def test_of_several_starters_one_starts(home: Home) -> None:
     code = (
         "import sys, json; from pathlib import Path; from schemata.server.embedded import binaries, instance\n"
         "found = binaries.Binaries(Path(sys.argv[3]), sys.argv[4], int(sys.argv[4].split('.')[0]), 'test')\n"
-        "server = instance.start(Path(sys.argv[1]), database='app', binaries_of=found, spares=Path(sys.argv[2]))\n"
+        "root = Path(sys.argv[2])\n"
+        "server = instance.start(Path(sys.argv[1]), database='app', binaries_of=found, prebuilt_root=root)\n"
         "print(json.dumps([server.url, server.was]))"
     )
     arguments = [home.path, home.store, home.programs.directory, home.programs.version]
@@ -588,7 +591,7 @@ def as_nobody(act: Callable[[], Any]) -> Any:
 
 @pytest.mark.skipif(not ROOT, reason="an ordinary user runs all the other tests as one")
 def test_an_ordinary_user_without_a_home_starts_a_server(project: Path, home: Home) -> None:
-    """A user without a home directory gets a server that runs as that user, with spares beside the data."""
+    """A user without a home directory gets a server that runs as that user; the prebuilt ones are beside the data."""
     user = pwd.getpwnam("nobody")
     os.chown(project, user.pw_uid, user.pw_gid)
     home.store = None  # type: ignore[assignment]
@@ -596,7 +599,7 @@ def test_an_ordinary_user_without_a_home_starts_a_server(project: Path, home: Ho
     assert was == "new"
     assert ask(url, "SELECT 1") == 1
     assert psutil.Process(home.pid).uids().effective == user.pw_uid
-    assert (home.path / "spares").is_dir()
+    assert (home.path / "prebuilt").is_dir()
     assert as_nobody(lambda: home.start().was) == "running"
     assert as_nobody(lambda: instance.stop(home.path)) is True
 
@@ -638,7 +641,7 @@ def test_a_full_disk_is_said_plainly(make_home: Callable[[Path], Home], mount: C
     home = make_home(disk / ".schemata")
     until(lambda: finished(home.store))
     kept = finished(home.store)
-    for store in (home.store, disk / "no-spares"):
+    for store in (home.store, disk / "no-prebuilt"):
         home.store = store
         with pytest.raises(errors.NotAvailable, match=r"The disk is too full .*: \d+ bytes are free at") as caught:
             home.start()
@@ -681,7 +684,7 @@ def test_no_permission_is_said_plainly(home: Home) -> None:
 
 
 def test_a_temporary_server_is_fast_and_leaves_nothing(programs: binaries.Binaries, store: Path) -> None:
-    """It is not durable by default, takes no spare away, and nothing of it is left."""
+    """It is not durable by default, takes no prebuilt data directory away, and nothing of it is left."""
     until(lambda: finished(store))
     before = finished(store)
     with instance.temporary(programs, prebuilt_root=store, settings={"work_mem": "7MB"}) as server:
@@ -700,7 +703,7 @@ def test_temporary_servers_of_killed_processes_are_cleared_away(programs: binari
     code = (
         "import os, sys; from pathlib import Path; from schemata.server.embedded import binaries, instance\n"
         "found = binaries.Binaries(Path(sys.argv[2]), sys.argv[3], int(sys.argv[3].split('.')[0]), 'test')\n"
-        "with instance.temporary(found, spares=Path(sys.argv[1])) as server:\n"
+        "with instance.temporary(found, prebuilt_root=Path(sys.argv[1])) as server:\n"
         "    print(server.log.parent, server.data, flush=True); os.kill(os.getpid(), 9)"
     )
     arguments = map(str, [store, programs.directory, programs.version])
