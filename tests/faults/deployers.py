@@ -22,7 +22,7 @@ from tests.conftest import Project, shell_code
 from tests.patience import PATIENCE, until
 
 # Loaded by name so that a forked deployer has them already.
-_LOADED = [commands.migrations, commands.boots, commands.statuses]
+_LOADED = [commands.migrate, commands.start, commands.status]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
