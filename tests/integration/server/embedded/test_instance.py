@@ -55,7 +55,7 @@ class Home:
         self.said: list[str] = []
 
     def start(self, **options: Any) -> server_state.Server:
-        usual: dict[str, Any] = {"database": "app", "binaries_of": self.programs, "say": self.said.append}
+        usual: dict[str, Any] = {"database": "app", "binaries_of": self.programs, "info": self.said.append}
         return instance.start(self.path, prebuilt_root=self.store, **(usual | options))
 
     @property
