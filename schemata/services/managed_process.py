@@ -1,6 +1,6 @@
 """Programs of the project that run beside us: their state files, their logs, their start and their end.
 
-A program is recognised by its number *and* its birth, so that a number that the system has given to somebody else
+A program is recognised by its number *and* its start time, so that a number that the system has given to somebody else
 is never taken for it; and by a variable in its environment, where its file was lost.
 """
 
@@ -105,7 +105,7 @@ def start(state_dir: Path, order: Order) -> tuple[Running, processes.Child]:
     )
     environment = {**order.environment, MARK: f"{os.path.realpath(state_dir)}#{order.name}"}
     child = processes.start(order.command, log=log, cwd=order.folder, env=environment)
-    # One that is over already has no birth any more, and is remembered as nobody.
+    # One that is over already has no start time any more, and is remembered as nobody.
     running = Running(order.name, child.pid, processes.start_time(child.pid), order.port, order.fingerprint)
     _write(state_dir, running)
     return running, child
@@ -251,7 +251,7 @@ def _read(state_dir: Path, name: str) -> Running | None:
         found = Running(
             name,
             int(facts["pid"]),
-            str(facts["birth"]),
+            str(facts["start_time"]),
             int(facts["port"]),
             str(facts["fingerprint"]),
             bool(facts["confirmed"]),

