@@ -65,7 +65,7 @@ def rollback(
             )
         confirm = targets.guard(choice, target, connection, yes=yes, word=production)
     if confirm:
-        targets.ask(_shown(target, planned), "Roll back?", "Look first with --dry-run, then add --yes.")
+        targets.ask(_shown(target, planned), "Roll back?", "See what it would do with --dry-run, then add --yes.")
     done: list[results.Applied] = []
     revision = found.head.last_id
     try:

@@ -613,7 +613,9 @@ def test_what_is_forgotten_but_runs_is_named(own: Services) -> None:
     shutil.rmtree(own.project.root / ".schemata")
     try:
         text = own.up()
-        assert f"A PostgreSQL server of this project still runs (pid {pid}), but its data were deleted." in text
+        # It looks for its data once a minute and ends without them: on a slow machine that may come first.
+        if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert f"A PostgreSQL server of this project still runs (pid {pid}), but its data were deleted." in text
         for name in NAMES:
             assert f"{name} is started again: it runs, but what was known of it in " in text
         assert not set(before.values()) & set(own.pids().values())
