@@ -1,6 +1,7 @@
 """The entrypoint's fast path, for containers and scripts:
 
-    python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT] [-- COMMAND...]
+    python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT]
+        [--on-existing-objects] [-- COMMAND...]
 
 Wait for the database, check whether it is up to date, make the schemas and migrate if it is not, generate the
 typed client of a service that has one where it does not fit the database, then become COMMAND (the same process,
@@ -31,12 +32,13 @@ if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
 
 USAGE = (
     "usage: python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT]"
-    " [-- COMMAND...]\n"
+    " [--on-existing-objects] [-- COMMAND...]\n"
     "\n"
     "  SERVICE              what starts: for the log, and whether it has the typed client\n"
     "  --url URL            the database (default: DATABASE_URL, else the dev server)\n"
     "  --wait-only          migrate nothing: wait until this build's migrations (or --until ID) are applied\n"
     "  --until ID           migrate no further than ID, and leave the typed client as it is\n"
+    "  --on-existing-objects  migrate although nothing is recorded and the schemas hold objects\n"
     "  --log-format FORMAT  text or json (default: SCHEMATA_LOG_FORMAT, else text)\n"
     "  COMMAND              what to become when the database is ready\n"
 )
@@ -45,7 +47,7 @@ USAGE = (
 class Options:
     """The command line."""
 
-    __slots__ = ("command", "log_format", "service", "until", "url", "wait_only")
+    __slots__ = ("command", "log_format", "on_existing_objects", "service", "until", "url", "wait_only")
 
     def __init__(self) -> None:
         self.service = ""
@@ -53,6 +55,7 @@ class Options:
         self.log_format = ""
         self.until = ""
         self.wait_only = False
+        self.on_existing_objects = False
         self.command: list[str] = []
 
 
@@ -70,6 +73,8 @@ def parse(arguments: "list[str]") -> Options:
             break
         if word == "--wait-only":
             options.wait_only = True
+        elif word == "--on-existing-objects":
+            options.on_existing_objects = True
         elif name in ("--url", "--until", "--log-format"):
             if not equals:
                 if not rest or rest[0] == "--":
@@ -84,6 +89,8 @@ def parse(arguments: "list[str]") -> Options:
             raise errors.ConfigError(f"one service at a time: {options.service}, then {word}", USAGE)
         else:
             options.service = word
+    if options.wait_only and options.on_existing_objects:
+        raise errors.ConfigError("--wait-only migrates nothing, so --on-existing-objects means nothing", USAGE)
     return options
 
 
@@ -194,6 +201,7 @@ class Start:
                 self.options.until,
                 self.lines,
                 wait_only=self.options.wait_only,
+                on_existing_objects=self.options.on_existing_objects,
             )
         finally:
             boot_queue.end_turn(connection)

@@ -6,7 +6,7 @@ For the /ready endpoint of a program that starts through the boot. It asks with 
     rows = connection.execute(readiness.question(build)).fetchall()
     verdict = readiness.judge(build, rows[0] if rows else None)
 
-No answer to the question (SQLSTATE 42P01 or 3F000: no history yet) is `judge(build, None)`.
+No answer to the question (an SQLSTATE of NO_HISTORY: no history yet, or a damaged one) is `judge(build, None)`.
 """
 
 import dataclasses

@@ -144,6 +144,7 @@ def _seconds(text: str, flag: str) -> float | None:
     no_services="Only the database.",
     restart="Restart the services, also those that run as they should.",
     unsafe="Trade safety of data for speed (fsync off).",
+    on_existing_objects="Migrate although nothing is recorded and the schemas hold objects, which it may destroy.",
     json=_JSON,
 )
 def dev_up(
@@ -153,6 +154,7 @@ def dev_up(
     no_services: bool = False,
     restart: bool = False,
     unsafe: bool = False,
+    on_existing_objects: bool = False,
     json: bool = False,
 ) -> Any:
     """Start server and services; migrate the database."""
@@ -162,6 +164,7 @@ def dev_up(
         services=services,
         no_services=no_services,
         restart=restart,
+        on_existing_objects=on_existing_objects,
         reporter=reporter,
     )
 
@@ -192,6 +195,7 @@ def dev_down_clean(reporter: Any, server: str = "", yes: bool = False, productio
     dry_run="Print the SQL; change nothing.",
     lock_wait="How long to wait for another deploy, such as 30s or 5min.",
     allow_out_of_order="Apply also what sorts before something applied.",
+    on_existing_objects="Migrate although nothing is recorded and the schemas hold objects, which it may destroy.",
     create_database="Create the database if the server has none of that name.",
     json=_JSON,
 )
@@ -203,6 +207,7 @@ def migrate(
     dry_run: bool = False,
     lock_wait: str = "",
     allow_out_of_order: bool = False,
+    on_existing_objects: bool = False,
     create_database: bool = False,
     json: bool = False,
 ) -> Any:
@@ -215,6 +220,7 @@ def migrate(
         dry_run=dry_run,
         lock_wait=_seconds(lock_wait, "--lock-wait"),
         allow_out_of_order=allow_out_of_order,
+        on_existing_objects=on_existing_objects,
         create_database=create_database,
         reporter=reporter,
     )

@@ -242,7 +242,7 @@ def _refuse_others(settings: config.Config, connection: libpq.Connection) -> str
     """Refuse a database that is not this build's; return what is to be said of a newer one that is accepted."""
     sources = files.read(settings.migrations, settings.schemas)
     compared = status.compare(settings, sources, connection.query, full=False)
-    for finding in compared.of("changed", "missing", "ahead", "out-of-order"):
+    for finding in compared.of("history-damaged", "record-lost", "changed", "missing", "ahead", "out-of-order"):
         if finding.exit_code != errors.DONE:
             raise OtherHistory(finding)
     for finding in compared.of("interrupted", "running"):

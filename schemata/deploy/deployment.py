@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from schemata import config, errors, targets
 from schemata.deploy import lock, transactional
-from schemata.history import recorded, tables
+from schemata.history import damage, recorded, tables
 from schemata.migrations import migration
 from schemata.postgres import activity, catalog, sessions
 from schemata.report import progress
@@ -48,43 +48,70 @@ class Deploy:
             lock.acquire_prisma(self.session, wait, self.reporter.info)
         return True
 
-    def prepare(self, wait: float) -> recorded.Recorded:
-        """Make the schemas and the history where they are missing; return the history. Needs the lock."""
-        if self.session.pooled:
-            found = lock.pooled(self._prepare, self.session, wait, self.reporter.info)
-        else:
-            found = self._prepare()
+    def prepare(self, wait: float, *, accepted: bool = False) -> recorded.Recorded:
+        """Make the schemas and the history where they are missing, repair what can be derived; return the history.
+
+        Needs the lock. Raises HistoryDamaged, with nothing changed, where the history lacks what nothing else tells,
+        unless that is `accepted`: a person is about to say what is applied.
+        """
+
+        def prepare() -> recorded.Recorded:
+            return self._prepare(accepted)
+
+        found = lock.pooled(prepare, self.session, wait, self.reporter.info) if self.session.pooled else prepare()
         if found.yoyo_lock_pid:
             lock.wait_for_yoyo(self.session, self.history.schema, wait, self.reporter.info)
             found = self.read()
         self.session.prepare(self.history.prepare_record())
         return found
 
-    def _prepare(self) -> recorded.Recorded:
+    def _prepare(self, accepted: bool) -> recorded.Recorded:
         guard = transactional.POOLED_LOCK if self.session.pooled else "SELECT 1"
+        before = recorded.ABSENT
         try:
             with transactional.rolled_back(self.session):
                 self.session.script(f"BEGIN; {guard}; SET LOCAL client_min_messages = warning")
                 missing = catalog.missing_schemas(self.session.rows, self.settings.schemas)
                 parts = [f'CREATE SCHEMA IF NOT EXISTS "{name}"' for name in missing]
-                if not self.read().present:
-                    parts.append(self.history.create())
+                before = found = self._readable(accepted)
+                if not found.present or found.faults:
+                    parts += self.history.repair_tables(found.faults)
+                parts += [self.history.restore(record) for record in found.records if record.id in found.restored]
                 if parts:
                     self.session.script("; ".join(parts))
-                found = self.read()
+                    found = self._readable(accepted)
                 if not found.head_agrees():
                     self.session.script(self.history.repair_head(found))
-                    found = self.read()
+                    found = self._readable(accepted)
+                if not found.is_whole() and not accepted:
+                    raise tables.HistoryDamaged(self.history.schema, [fault.text for fault in found.faults])
                 self.session.script("COMMIT")
-                return found
         except sessions.StatementFailed as failure:
             if self.session.pooled and transactional.taken(failure):
                 raise lock.Taken from failure
-            hint = "Nothing was changed. The server's log may say more; then run again."
-            if failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
-                database, role, _ = catalog.target(self.session.rows)
-                hint = f'The role needs CREATE on the database: GRANT CREATE ON DATABASE "{database}" TO "{role}";'
-            raise errors.Error(f"the schemas and the history could not be made: {failure.message}", hint) from failure
+            raise self._not_prepared(failure, before) from failure
+        for line in damage.repaired(before):
+            self.reporter.info(line)
+        return found
+
+    def _readable(self, accepted: bool) -> recorded.Recorded:
+        found = self.read()
+        refused = damage.refusals(found, accepted=accepted)
+        if refused:
+            raise tables.HistoryDamaged(self.history.schema, refused, damage.remedy(found, self.history.schema))
+        return found
+
+    def _not_prepared(self, failure: sessions.StatementFailed, found: recorded.Recorded) -> errors.Error:
+        hint = "Nothing was changed. The server's log may say more; then run again."
+        if failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
+            database, role, _ = catalog.target(self.session.rows)
+            hint = f'The role needs CREATE on the database: GRANT CREATE ON DATABASE "{database}" TO "{role}";'
+            if found.faults:
+                hint = f'The role needs to own the tables of the history: GRANT their owner TO "{role}";'
+        elif found.faults:
+            lines = [*(fault.text for fault in found.faults), f"PostgreSQL {failure.sqlstate}: {failure.message}"]
+            return tables.HistoryDamaged(self.history.schema, lines)
+        return errors.Error(f"the schemas and the history could not be made: {failure.message}", hint)
 
     def script(self, item: migration.Migration, head: recorded.Head, *, rollback: bool = False) -> transactional.Script:
         """Return what runs for a migration when the history is at `head`, with the schema's search_path."""

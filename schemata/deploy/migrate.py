@@ -11,7 +11,9 @@ from schemata.migrations import files, lookup, migration, precheck
 from schemata.postgres import catalog, libpq, sessions, waiting
 from schemata.report import progress
 
-_REFUSED = ("changed", "missing", "ahead", "out-of-order")
+#: Findings about the database alone: nothing may be applied over them.
+OF_DATABASE = ("existing-objects", "history-damaged", "record-lost")
+_REFUSED = (*OF_DATABASE, "changed", "missing", "ahead", "out-of-order")
 _SETTLE_TRIES = 15
 _INSUFFICIENT_PRIVILEGE = "42501"
 
@@ -47,6 +49,7 @@ def migrate(
     dry_run: bool = False,
     lock_wait: float | None = None,
     allow_out_of_order: bool = False,
+    on_existing_objects: bool = False,
     create_database: bool = False,
     sources: tuple[migration.Migration, ...] | None = None,
     parsed: Mapping[str, migration.Parsed] | None = None,
@@ -56,7 +59,8 @@ def migrate(
 
     `to` ends with that migration, `schema` with the last pending one of that schema; whatever sorts
     before is applied too, because there is one order. `sources` are the files, where they were read
-    already, and `parsed` what the parser found in them. A failure leaves everything before it applied and
+    already, and `parsed` what the parser found in them. Where nothing is recorded and the schemas hold objects, it
+    refuses unless it is said to work `on_existing_objects`. A failure leaves everything before it applied and
     nothing of it, unless it is non-transactional: then the next run repairs it or says what is indeterminate.
     """
     began = time.monotonic()
@@ -64,15 +68,24 @@ def migrate(
         sources = files.read(settings.migrations, settings.schemas)
     files_read = sources
     lookup.check_schema(settings, schema)
+
+    def compare(ask: tables.Ask) -> comparison.Comparison:
+        return status.compare(
+            settings,
+            files_read,
+            ask,
+            full=False,
+            allow_out_of_order=allow_out_of_order,
+            on_existing_objects=on_existing_objects,
+        )
+
     if to:
         lookup.find(sources, to)
     choice = targets.choose(settings, url)
     may_create = create_database or settings.create_database or choice.is_dev
     with targets.answered(choice), _login(settings, choice, may_create, reporter) as connection:
         target = targets.describe(choice, connection)
-        compared = status.compare(
-            settings, sources, connection.query, full=False, allow_out_of_order=allow_out_of_order
-        )
+        compared = compare(connection.query)
         pending = _selected(compared, sources, schema, to)
         missing = catalog.missing_schemas(connection.query, settings.schemas)
         found = tables.History(settings.history_schema).read(connection.query)
@@ -89,13 +102,13 @@ def migrate(
         )
     done: list[results.Applied] = []
     revision = compared.database_revision
-    unsettled = not found.head_agrees() or (found.present and found.head.structure is None)
+    unsettled = not found.is_whole() or (found.present and found.head.structure is None)
     if not compared.of("ahead") and (pending or missing or unsettled or compared.of("interrupted")):
         wait = settings.locks.wait if lock_wait is None else lock_wait
 
         def selected(session_ask: tables.Ask) -> tuple[migration.Migration, ...]:
-            again = status.compare(settings, files_read, session_ask, full=False, allow_out_of_order=allow_out_of_order)
-            return _selected(again, files_read, schema, to)
+            # Once more under the lock: what was seen before it may be another deployer's work by now.
+            return _selected(compare(session_ask), files_read, schema, to)
 
         try:
             with deployment.opened(settings, choice, reporter) as deploy:
@@ -323,6 +336,10 @@ def settled(
 
 def _notes(compared: comparison.Comparison) -> list[str]:
     notes = [f"{finding.subject}: {finding.text}" for finding in compared.of("reformatted", "unverified", "yoyo-lock")]
+    notes += [
+        "\n".join([f"{finding.subject}: {finding.text}", *filter(None, [finding.detail])])
+        for finding in compared.of("existing-objects")
+    ]
     ahead = compared.of("ahead")
     if ahead:
         notes.append(f"{ahead[-1].text}. {ahead[-1].remedy} Nothing is applied.")

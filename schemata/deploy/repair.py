@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from schemata import config, errors, targets
 from schemata.deploy import deployment, migrate, results, transactional
-from schemata.history import recorded, tables
+from schemata.history import inventory, recorded, status, tables
 from schemata.migrations import files, lookup, migration
-from schemata.postgres import catalog, sessions
+from schemata.postgres import sessions
 from schemata.report import progress
 from schemata.report import results as report_results
 from schemata.sql import statement
@@ -19,7 +19,8 @@ def baseline(
     """Record every migration up to `through` as applied without running it, in one transaction.
 
     For a database that another tool brought to that state. What is recorded already stays as it is; a record
-    of another tool gets the checksum of the file. Refuses a database without a single relation.
+    of another tool gets the checksum of the file. What a damaged history lost does not matter here: a person says
+    what is applied. Refuses a database without a single object of its own.
     """
     sources = files.read(settings.migrations, settings.schemas)
     if not through:
@@ -31,15 +32,15 @@ def baseline(
     choice = targets.choose(settings, url)
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
-        if catalog.is_empty(connection.query, settings.schemas):
+        if not inventory.look(connection.query, settings.schemas, settings.history_schema).objects:
             raise errors.MigrationError(
-                f"{target.describe()} has no table in {', '.join(settings.schemas)}: a baseline would record "
-                "what is not there",
+                f"{target.describe()} has no table in {', '.join(settings.schemas)}, nor any other object: a baseline "
+                "would record what is not there",
                 "Apply the migrations instead: inv migrate",
             )
     done: list[results.Applied] = []
     with _locked(settings, choice, reporter) as deploy:
-        found = deploy.prepare(settings.locks.wait)
+        found = deploy.prepare(settings.locks.wait, accepted=True)
         head = found.head
         known = {record.id: record for record in found.records}
         parts = []
@@ -68,7 +69,7 @@ def baseline(
         if parts:
             with transactional.rolled_back(deploy.session):
                 deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
-            deploy.prepare(settings.locks.wait)
+            deploy.prepare(settings.locks.wait, accepted=True)
             deploy.note_structure()
     return results.Migrated(target, "baselined", done=tuple(done), revision=head.last_id)
 
@@ -82,8 +83,9 @@ def resolve(
     url: str = "",
     reporter: progress.Reporter = progress.SILENT,
 ) -> report_results.Message:
-    """Record what a person found out about an interrupted migration; nothing of it is run.
+    """Record what a person found out about a migration that was interrupted, or whose record was lost.
 
+    Nothing of it is run.
     `applied`: all of it is there. `rolled_back`: nothing of it is there, so it is pending again.
     """
     if applied == rolled_back:
@@ -97,15 +99,18 @@ def resolve(
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
     with _locked(settings, choice, reporter) as deploy:
-        found = deploy.prepare(settings.locks.wait)
+        found = deploy.prepare(settings.locks.wait, accepted=True)
         attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
-        if attempt is None:
+        if migration_id in found.lost:
+            _write_lost(deploy, found, lookup.find(sources, migration_id), applied=applied)
+        elif attempt is None:
             state = "is applied" if migration_id in found.ids() else "was not interrupted"
             raise errors.MigrationError(
                 f"{migration_id} {state}: there is nothing to resolve in {target.describe()}",
                 "`inv migrate-status` shows what is interrupted.",
             )
-        _write(deploy, found, attempt, sources, applied=applied)
+        else:
+            _write(deploy, found, attempt, sources, applied=applied)
     word = "applied" if applied else "rolled back"
     return report_results.Message(
         f"{migration_id} is recorded as {word} in {target.describe()}.\nGo on with: inv migrate-status",
@@ -129,6 +134,29 @@ def _locked(
             f"the history could not be written: {failure.message}",
             "Nothing was recorded. The role needs to own the history, or all privileges on its tables.",
         ) from failure
+
+
+def _write_lost(
+    deploy: deployment.Deploy, found: recorded.Recorded, item: migration.Migration, *, applied: bool
+) -> None:
+    """Write the row of a migration that lost it, or record that nothing of it is there."""
+    who = deploy.session.client
+    sql = deploy.history.forget(item.id, who)
+    if applied:
+        after = tables.head_after_apply(found.head, item)
+        sql = deploy.history.record_apply(
+            item,
+            found.head,
+            after,
+            who,
+            fingerprint=statement.fingerprint(item.sql),
+            statement_count=0,
+            state="resolved",
+            comment="resolved as applied",
+        )
+    with transactional.rolled_back(deploy.session):
+        deploy.session.script(f"BEGIN; {sql}; COMMIT")
+    deploy.note_structure()
 
 
 def _write(

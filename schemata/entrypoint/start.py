@@ -39,7 +39,14 @@ class BuildChanged(errors.ConfigError):
 
 
 def run(
-    project: checkout.Checkout, url: str, connector: connect.Connector, until: str, lines: log.Log, *, wait_only: bool
+    project: checkout.Checkout,
+    url: str,
+    connector: connect.Connector,
+    until: str,
+    lines: log.Log,
+    *,
+    wait_only: bool,
+    on_existing_objects: bool = False,
 ) -> None:
     """Bring the database to this build, or wait until somebody else has. Raises errors.Error.
 
@@ -54,7 +61,7 @@ def run(
     if wait_only:
         _wait(settings, choice, found, until, connector, lines)
     else:
-        _migrate(project, parsed, choice, until, connector, lines)
+        _migrate(project, parsed, choice, until, connector, lines, on_existing_objects=on_existing_objects)
 
 
 def target(project: checkout.Checkout, url: str) -> tuple[str, bool]:
@@ -126,6 +133,8 @@ def _migrate(
     until: str,
     connector: connect.Connector,
     lines: log.Log,
+    *,
+    on_existing_objects: bool,
 ) -> None:
     settings = project.settings
     # One policy, not one inside the other: each try here looks at the server once.
@@ -138,6 +147,7 @@ def _migrate(
                 once,
                 url=choice.url,
                 to=until,
+                on_existing_objects=on_existing_objects,
                 sources=project.migrations,
                 parsed=parsed,
                 reporter=progress.Reporter(lines.info, phases.step),
@@ -224,13 +234,16 @@ def _wait(
 def _left(
     settings: config.Config, found: tuple[migration.Migration, ...], until: str, connection: libpq.Connection
 ) -> list[str]:
-    ledger = tables.History(settings.history_schema)
-    if until:
-        return [] if until in ledger.read(connection.query).ids() else [until]
+    if until and until in tables.History(settings.history_schema).read(connection.query).ids():
+        return []
     compared = status.compare(settings, found, connection.query, full=False, allow_out_of_order=True)
-    refused = [item for item in compared.of("changed", "missing", "ahead") if item.exit_code != errors.DONE]
+    # Nobody who migrates would get over these either.
+    codes = () if until else ("changed", "missing", "ahead")
+    refused = [item for item in compared.of(*codes, *migrate.OF_DATABASE) if item.exit_code != errors.DONE]
     if refused:
         raise migrate.DeployRefused(refused)
+    if until:
+        return [until]
     pending = [item.id for item in compared.pending]
     halfway = [item.subject for item in compared.of("interrupted", "running") if item.subject not in pending]
     return [*pending, *(f"the end of {subject}" for subject in halfway)]

@@ -39,13 +39,17 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """What else was seen in the database. None means that it was not looked at."""
+    """What else was seen in the database. None means that it was not looked at.
+
+    :param others: findings of what only the database tells, made by those who looked.
+    """
 
     invalid_indexes: Sequence[tuple[str, str, str, bool, int | None, str | None]] = ()
     unvalidated: Sequence[tuple[str, str, str]] = ()
     structure: Mapping[str, str] | None = None
     holders: Sequence[lock_holder.Holder] = ()
     applied_sql: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    others: Sequence[Finding] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +94,8 @@ def compare(
     findings += _without_file(by_id, history, revision, accepts)
     open_attempts = {item.id: item for item in history.open_attempts if _is_open(item, records)}
     findings += _interrupted(open_attempts, seen.holders)
-    pending = tuple(item for item in files if item.id not in records)
+    # Of what lost its record nobody knows whether it is pending: a finding says so.
+    pending = tuple(item for item in files if item.id not in records and item.id not in history.lost)
     newer = [finding.subject for finding in findings if finding.code == "ahead"]
     findings += _pending(files, records, pending, out_of_order, recorded.last_id(newer))
     findings += _indexes(seen, open_attempts)
@@ -116,11 +121,13 @@ def compare(
                 "head",
                 "",
                 "head",
-                f"the history's summary says {history.head.applied} applied, its rows say {len(history.records)}",
+                f"the history's summary says {history.head.applied} applied, its rows say {len(history.records)}"
+                + ("" if history.heads == 1 else f"; it has {history.heads} rows instead of one"),
                 "Something else wrote to the history; `inv migrate` makes the summary true again.",
                 errors.DONE,
             )
         )
+    findings += seen.others
     return Comparison(
         rows=_rows(files, records, open_attempts, findings),
         findings=tuple(findings),

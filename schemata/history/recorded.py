@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from schemata.history import layout
 from schemata.migrations import checksums, revision
 
 
@@ -63,14 +65,26 @@ class Head:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recorded:
-    """The whole history. `present` is False on a database that was never migrated."""
+    """The whole history. `present` is False on a database that was never migrated, or only by a plain yoyo.
+
+    :param restored: ids among `records` whose row is missing in `_yoyo_migration`: attempts and head prove them.
+    :param lost: ids that something calls applied, which nothing proves; they are not among `records`.
+    :param rolled_back: how many migrations were applied once and were undone since.
+    :param faults: what is wrong with the tables.
+    """
 
     present: bool = False
     head: Head = Head()
+    heads: int = 1
     records: tuple[Record, ...] = ()
     open_attempts: tuple[OpenAttempt, ...] = ()
     yoyo_lock_pid: int = 0
     standby: bool = False
+    restored: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    rolled_back: int = 0
+    faults: tuple[layout.Fault, ...] = ()
+    versions: int = 1
 
     def ids(self) -> set[str]:
         """Return the ids that are applied."""
@@ -78,7 +92,11 @@ class Recorded:
 
     def head_agrees(self) -> bool:
         """Tell whether the summing row agrees with the rows that it sums up."""
-        return self.head.applied == len(self.records) and self.head.digest == self.digest()
+        return self.heads == 1 and self.head.applied == len(self.records) and self.head.digest == self.digest()
+
+    def is_whole(self) -> bool:
+        """Tell whether there is nothing in it to repair or to ask a person about."""
+        return self.head_agrees() and not (self.restored or self.lost or self.faults)
 
     def digest(self) -> str:
         """Return the digest that the records give."""
@@ -91,37 +109,78 @@ ABSENT = Recorded()
 def parse(text: str) -> Recorded:
     """Return the history from the JSON document that the query `read` answers."""
     document = json.loads(text)
-    head = document["head"] or (checksums.EMPTY, 0, "", None, "")
-    return Recorded(
+    head = document["head"] or (None, None, None, None, None)
+    found = Recorded(
         present=True,
-        head=Head(head[0], head[1], head[2] or "", head[3], head[4] or ""),
+        head=Head(head[0] or checksums.EMPTY, head[1] or 0, head[2] or "", head[3], head[4] or ""),
+        heads=document.get("heads", 1 if document["head"] else 0),
         records=tuple(
             Record(row[0], row[1] or "", row[2] or "", row[3] or "", row[4] or 0, row[5] or 0.0)
             for row in document["records"]
         ),
-        open_attempts=tuple(
-            OpenAttempt(
-                id=row[0],
-                attempt=row[1],
-                state=row[2],
-                direction=row[3],
-                checksum=row[4],
-                statement_count=row[5] or 0,
-                statements_done=row[6] or 0,
-                started_at=row[7] or "",
-                host=row[8] or "",
-                sqlstate=row[9] or "",
-                line=row[10] or 0,
-                message=row[11] or "",
-                structure_before=row[12] or {},
-                sql=row[13] or "",
-                backend_pid=row[14] or 0,
-            )
-            for row in document["open"]
-        ),
+        open_attempts=tuple(_open_attempt(row) for row in document["open"]),
         yoyo_lock_pid=document["yoyo_lock"][0] if document["yoyo_lock"] else 0,
         standby=document["standby"],
+        versions=document.get("versions", 1),
     )
+    return _with_gone(found, document.get("gone", []))
+
+
+def _open_attempt(row: Sequence[Any]) -> OpenAttempt:
+    return OpenAttempt(
+        id=row[0],
+        attempt=row[1] or 0,
+        state=row[2],
+        direction=row[3] or "",
+        checksum=row[4] or "",
+        statement_count=row[5] or 0,
+        statements_done=row[6] or 0,
+        started_at=row[7] or "",
+        host=row[8] or "",
+        sqlstate=row[9] or "",
+        line=row[10] or 0,
+        message=row[11] or "",
+        structure_before=row[12] or {},
+        sql=row[13] or "",
+        backend_pid=row[14] or 0,
+    )
+
+
+def _with_gone(found: Recorded, rows: Sequence[Sequence[Any]]) -> Recorded:
+    """Return the history with what became of the migrations that have no row but were applied once.
+
+    The attempts and yoyo's log tell it independently; the later of the two counts, since a plain yoyo that rolls back
+    writes to its log alone. What was applied last lost its row. The head proves such rows, all of them or none: it
+    moves in the transaction of each migration.
+    """
+    lost: list[Record] = []
+    rolled_back = relocated = 0
+    for id_, state, at, checksum, number, duration, finished, operation, logged in rows:
+        by_attempts = state in ("applied", "baselined", "resolved")
+        by_log = operation in ("apply", "mark")
+        said_by_log = operation is not None and (state is None or (logged or 0.0) > (at or 0.0))
+        if by_log if said_by_log else by_attempts:
+            known = (checksum or "", state, number or 0, duration or 0.0) if by_attempts else ("", "", 0, 0.0)
+            lost.append(Record(id_, finished or "", *known))
+            continue
+        rolled_back += 1
+        relocated += said_by_log and (state is None or by_attempts)
+    found = dataclasses.replace(found, rolled_back=rolled_back)
+    if lost:
+        whole = sorted((*found.records, *lost), key=lambda record: (record.applied_at, record.attempt))
+        proved = dataclasses.replace(found, records=tuple(whole))
+        ids = tuple(record.id for record in lost)
+        if proved.head_agrees() and all(record.checksum and record.attempt for record in lost):
+            return dataclasses.replace(proved, restored=ids)
+        return dataclasses.replace(found, lost=ids)
+    unexplained = found.head.applied - len(found.records) - relocated
+    if found.heads == 1 and unexplained > 0:
+        text = (
+            f"the summary (head) counts {found.head.applied} applied migrations, the rows {len(found.records)}: "
+            f"{unexplained} are recorded nowhere else"
+        )
+        return dataclasses.replace(found, faults=(layout.Fault("head", text, derivable=False, acceptable=True),))
+    return found
 
 
 def last_id(ids: Iterable[str]) -> str:

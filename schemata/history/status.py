@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemata import config, errors, targets
-from schemata.history import comparison, tables
+from schemata.history import comparison, damage, existing, inventory, tables
 from schemata.migrations import files, lookup, migration, revision
 from schemata.postgres import catalog, libpq
 from schemata.report import document, results
@@ -115,11 +115,28 @@ def compare(
     full: bool,
     drift: bool = False,
     allow_out_of_order: bool = False,
+    on_existing_objects: bool = False,
 ) -> comparison.Comparison:
-    """Return files against history; with `full` also what the catalog says, with `drift` the structure too."""
+    """Return files against history; with `full` also what the catalog says, with `drift` the structure too.
+
+    Objects in a database whose history is empty are looked for in any case: to migrate over them may destroy them.
+    With `on_existing_objects` they are a note.
+    """
     ledger = tables.History(settings.history_schema)
     found = ledger.read(ask)
-    seen = comparison.Observed(applied_sql=ledger.applied_sql(ask, comparison.edited(sources, found)))
+    objects = existing.Existing()
+    if existing.needs_look(found, len(sources)):
+        objects = inventory.look(ask, settings.schemas, settings.history_schema)
+        if objects.objects:
+            # Another deployer may have made them between the two questions; then they are recorded by now.
+            found = ledger.read(ask)
+    others = [*damage.findings(found, settings.history_schema)]
+    if existing.needs_look(found, len(sources)):
+        last = sources[-1].id if sources else ""
+        others += existing.finding(objects, found, accepted=on_existing_objects, last=last)
+    seen = comparison.Observed(
+        applied_sql=ledger.applied_sql(ask, comparison.edited(sources, found)), others=tuple(others)
+    )
     if full:
         holders = catalog.holders(ask)
         settled = drift and found.head.structure is not None and not holders

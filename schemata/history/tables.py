@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from schemata import errors
-from schemata.history import recorded
+from schemata.history import damage, layout, recorded
 from schemata.migrations import checksums, migration
 from schemata.postgres import deployer, libpq, queries
 
@@ -39,6 +39,20 @@ _PARAMETERS = {
 
 _INSUFFICIENT_PRIVILEGE = "42501"
 
+#: What the query `read` calls the tables.
+_SOURCES = {
+    "head": "head",
+    "attempts": "attempts",
+    "migrated": "_yoyo_migration",
+    "log": "_yoyo_log",
+    "version": "_yoyo_version",
+    "lock": "yoyo_lock",
+}
+#: Classes of SQLSTATE of a query that does not fit the tables: a value that cannot be cast, a name that is not there.
+_OF_SHAPE = ("22", "42")
+#: Without any of these there is no history.
+_TELLING = ("head", "attempts", "_yoyo_migration", "_yoyo_log")
+
 Ask = queries.Ask
 
 
@@ -50,6 +64,22 @@ class Unreadable(errors.Error):
             f"this role may not read the history: {message}",
             f"GRANT USAGE ON SCHEMA {schema} TO <role>; GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO <role>;",
         )
+
+
+class HistoryDamaged(errors.MigrationError):
+    """The history lacks something that nothing else tells; nothing was changed."""
+
+    def __init__(self, schema: str, what: Sequence[str], remedy: str = "") -> None:
+        lines = "\n".join(f"  {line}" for line in what)
+        super().__init__(
+            f"the history in schema {schema} is damaged, and what it lacks cannot be derived from the rest:\n{lines}",
+            f"{remedy or damage.aside(schema)}\nNothing was changed.",
+        )
+        self.what = tuple(what)
+
+
+def _is_refused(failure: Exception) -> bool:
+    return getattr(failure, "sqlstate", "") == _INSUFFICIENT_PRIVILEGE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,19 +94,46 @@ class History:
         )
 
     def read(self, ask: Ask) -> recorded.Recorded:
-        """Return what is recorded. Reads only; needs USAGE on the schema and SELECT on its tables."""
-        schema = queries.identifier(self.schema)
-        present = self._fill("present", head_name=f"{schema}.head", yoyo_name=f"{schema}._yoyo_migration")
+        """Return what is recorded, and what is wrong with the tables that record it.
+
+        Reads only; needs USAGE on the schema and SELECT on its tables. Raises Unreadable, and HistoryDamaged where
+        the tables are in a state that no query can read.
+        """
         try:
-            ours, yoyos = ask(present)[0]
-            if ours is None and yoyos is None:
+            comment, found = self._layout(ask)
+            if not any(name in found for name in _TELLING):
                 return recorded.ABSENT
-            found = recorded.parse(str(ask(self._fill("read" if ours else "read_yoyo"))[0][0]))
-            return found if ours else dataclasses.replace(found, present=False)
-        except libpq.QueryFailed as failure:
-            if failure.sqlstate != _INSUFFICIENT_PRIVILEGE:
-                raise
-            raise Unreadable(self.schema, failure.message) from failure
+            ours = any(name in found for name in layout.OURS) or comment == layout.EXPECTED_COMMENT
+            wrong = layout.faults(found, queries.identifier(self.schema), ours=ours)
+            history = recorded.parse(str(ask(self._read(found))[0][0]))
+        except Exception as failure:
+            if isinstance(failure, libpq.QueryFailed) and failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
+                raise Unreadable(self.schema, failure.message) from failure
+            # Both drivers' refusals carry an SQLSTATE; naming psycopg's here would load it for a status.
+            if (getattr(failure, "sqlstate", "") or "")[:2] in _OF_SHAPE and not _is_refused(failure):
+                raise HistoryDamaged(self.schema, [str(failure)]) from failure
+            raise
+        if ours:
+            wrong = damage.known(wrong, history, {name for name in layout.TABLES if name not in found})
+        return dataclasses.replace(history, present=ours, faults=(*wrong, *history.faults))
+
+    def _layout(self, ask: Ask) -> tuple[str, dict[str, layout.Found]]:
+        names = ", ".join(queries.literal(name) for name in layout.TABLES)
+        text = ask(_SQL["layout"].format(schema=queries.literal(self.schema), names=names))[0][0]
+        document = json.loads(str(text))
+        found = {
+            name: layout.Found(kind, {column: (row[0], row[1]) for column, row in columns.items()}, tuple(key))
+            for name, (kind, columns, key) in document["tables"].items()
+        }
+        for name, table in found.items():
+            if table.kind in ("r", "p") and layout.TABLES[name].columns.keys() - table.columns.keys():
+                rows = ask(f"SELECT EXISTS (SELECT FROM {queries.identifier(self.schema)}.{name})::text")
+                found[name] = dataclasses.replace(table, has_rows=rows[0][0] == "true")
+        return document["comment"] or "", found
+
+    def _read(self, found: Mapping[str, layout.Found]) -> str:
+        history = queries.identifier(self.schema)
+        return _SQL["read"].format(**{word: layout.source(name, found, history) for word, name in _SOURCES.items()})
 
     def applied_sql(self, ask: Ask, ids: Sequence[str]) -> dict[str, str]:
         """Return the text that ran, by id."""
@@ -291,6 +348,25 @@ class History:
             digest=history.digest(),
             applied=len(history.records),
             last_id=recorded.last_id(history.ids()) or None,
+        )
+
+    def repair_tables(self, wrong: Sequence[layout.Fault]) -> list[str]:
+        """Return the statements that make the tables what they have to be; each fault must be derivable or accepted."""
+        return layout.repair(wrong, self.create())
+
+    def restore(self, record: recorded.Record) -> str:
+        """Return the SQL that writes the row again of a migration that attempts and head prove to be applied."""
+        return self._fill("repair_record", yoyo_hash=yoyo_hash(record.id), id=record.id, attempt_number=record.attempt)
+
+    def forget(self, migration_id: str, who: deployer.Client) -> str:
+        """Return the SQL that records what a person found: nothing is left of a migration whose row was removed."""
+        return self._fill(
+            "forget",
+            yoyo_hash=yoyo_hash(migration_id),
+            id=migration_id,
+            schema=migration_id.partition(".")[0],
+            user=who.user[:255],
+            host=who.host[:255],
         )
 
 

@@ -11,7 +11,8 @@ _QUESTION = (
     'SELECT h.digest, (h.applied = (SELECT count(*) FROM "{0}"._yoyo_migration))::text, h.last_id,'
     ' (h.structure IS NOT NULL)::text, pg_is_in_recovery()::text, h.structure::text FROM "{0}".head h'
 )
-NO_HISTORY = ("42P01", "3F000")
+# No table, no schema; no column, or one of another type: a history that a migrate repairs.
+NO_HISTORY = ("42P01", "3F000", "42703", "42883")
 
 
 class Answer:

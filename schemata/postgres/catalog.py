@@ -52,11 +52,6 @@ def structure_mark(ask: queries.Ask, schemas: Sequence[str]) -> str:
     return str(ask(_STRUCTURE["mark"].format(schemas=_in(schemas)))[0][0])
 
 
-def is_empty(ask: queries.Ask, schemas: Sequence[str]) -> bool:
-    """Tell whether the schemas hold no relation at all."""
-    return ask(_SERVER["empty"].format(schemas=_in(schemas)))[0][0] == "true"
-
-
 def target(ask: queries.Ask) -> tuple[str, str, str]:
     """Return (database, user, server version)."""
     found = json.loads(str(ask(_SERVER["target"])[0][0]))

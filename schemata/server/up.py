@@ -53,6 +53,7 @@ def up(
     services: str = "",
     no_services: bool = False,
     restart: bool = False,
+    on_existing_objects: bool = False,
     reporter: progress.Reporter = progress.SILENT,
 ) -> results.Table:
     """Start the project's server where it is not running, migrate its database to the files, start the services.
@@ -78,6 +79,12 @@ def up(
                 'the server is "docker", where each dev-up builds the images and replaces what changed',
                 "Leave --restart out.",
             )
+        if on_existing_objects:
+            raise errors.ConfigError(
+                'the server is "docker", where the entrypoints of the services migrate, which do not get this flag',
+                f"First: docker compose up --detach --wait {settings.compose.database}; then: "
+                "SCHEMATA_SERVER_KIND=docker inv migrate --on-existing-objects",
+            )
         return _up_docker(settings, began, reporter)
     client = _client_stamp(settings)
     wanted: tuple[config.Service, ...] = ()
@@ -86,7 +93,7 @@ def up(
         manage.require_ports(settings, wanted)
     elif services:
         raise manage.NoSuchService(services, ())
-    done = _server(settings, unsafe, reporter)
+    done = _server(settings, unsafe, on_existing_objects, reporter)
     seconds = time.monotonic() - began
     states = manage.Report() if settings.services else None
     if wanted or (not no_services and managed_process.names(settings.state_dir)):
@@ -111,7 +118,7 @@ def _client_stamp(settings: config.Config) -> str:
     return ""
 
 
-def _server(settings: config.Config, unsafe: bool, reporter: progress.Reporter) -> _Up:
+def _server(settings: config.Config, unsafe: bool, on_existing_objects: bool, reporter: progress.Reporter) -> _Up:
     if settings.server.kind == "embedded":
         server = instance.start(
             settings.state_dir,
@@ -123,8 +130,8 @@ def _server(settings: config.Config, unsafe: bool, reporter: progress.Reporter) 
             info=reporter.info,
         )
         choice = targets.Choice(server.url, "dev server", is_dev=True)
-        return _migrated(settings, choice, _WAS[server.was], server.version, reporter)
-    return _migrated(settings, targets.choose(settings), "external", "", reporter)
+        return _migrated(settings, choice, _WAS[server.was], server.version, reporter, on_existing_objects)
+    return _migrated(settings, targets.choose(settings), "external", "", reporter, on_existing_objects)
 
 
 def _up_docker(settings: config.Config, began: float, reporter: progress.Reporter) -> results.Table:
@@ -143,14 +150,20 @@ def _up_docker(settings: config.Config, began: float, reporter: progress.Reporte
 
 
 def _migrated(
-    settings: config.Config, choice: targets.Choice, was: str, version: str, reporter: progress.Reporter
+    settings: config.Config,
+    choice: targets.Choice,
+    was: str,
+    version: str,
+    reporter: progress.Reporter,
+    over: bool = False,
 ) -> _Up:
     known = _up_to_date(settings, choice.url)
     if known is not None:
         return _Up(choice, was, version, known[0], 0, known[1])
     clock = files.clock()
     own = settings.server.kind == "embedded"
-    result = migrate.migrate(settings, url="" if own else choice.url, reporter=reporter)
+    to = "" if own else choice.url
+    result = migrate.migrate(settings, url=to, on_existing_objects=over, reporter=reporter)
     found = files.read(settings.migrations, settings.schemas)
     checkout.remember(settings, clock, found)
     # Imported here: an up-to-date database needs no file read and no digest of it.

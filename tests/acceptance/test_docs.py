@@ -312,11 +312,12 @@ def test_troubleshooting_lists_every_error_under_its_exit_code() -> None:
 
 def test_troubleshooting_lists_every_finding() -> None:
     """Each finding of a status has a row, and no row is stale."""
-    tree = ast.parse((REPOSITORY / "schemata/history/comparison.py").read_text(encoding="utf-8"))
     codes = {
         node.args[0].value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding" and node.args
+        for path in (REPOSITORY / "schemata").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and node.args
+        if getattr(node.func, "id", "") == "Finding" or getattr(node.func, "attr", "") == "Finding"
         if isinstance(node.args[0], ast.Constant)
     }
     listed = set(re.findall(r"^\| `([a-z-]+)` \|", _sections()["1"], flags=re.M))

@@ -114,6 +114,18 @@ def test_changed_history(
     proofs.assert_same(proofs.whole_dump(programs, database), before, "the refused boot changed the database")
 
 
+def test_full_database(system: System, database: str, programs: binaries.Binaries, noted: Noted) -> None:
+    """Everything is there but the history: exit 1, what is there is named, no app."""
+    migrate.migrate(SETTINGS, url=database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA schemata CASCADE")
+    before = proofs.whole_dump(programs, database)
+    said = _refused(system)
+    assert "the schemas hold objects, but no migration is recorded" in said
+    assert "financial: " in said
+    proofs.assert_same(proofs.whole_dump(programs, database), before, "the refused boot changed the database")
+
+
 def test_ahead_accepted(system: System, database: str, newer: Path, programs: binaries.Binaries, noted: Noted) -> None:
     """The image restarts on the next release's database, which it accepts: every service serves, nothing changes."""
     migrate.migrate(config.load(newer, {}), url=database)

@@ -1,4 +1,4 @@
-"""From every starting state to the current schema, through the real entrypoint; two states that must be refused.
+"""From every starting state to the current schema, through the real entrypoint; the states that must be refused.
 
 A test is a cell of the grid, and its name is the row (cells.STATES). The server is the column: `--postgres=17`.
 """
@@ -14,6 +14,7 @@ import pytest
 
 from schemata import config, errors
 from schemata.deploy import migrate, rollback
+from schemata.history import tables
 from schemata.postgres import urls
 from schemata.server.embedded import binaries, instance, server_state
 from tests.coldstart import proofs, starts
@@ -113,6 +114,16 @@ def test_schemas_only(
     _ends_current(image, image.start(SERVICES[1]), head, programs, noted)
 
 
+def test_half_made(image: Image, database: str, head: proofs.Head, programs: binaries.Binaries, noted: Noted) -> None:
+    """A cold start that ended after the history was made is gone on with."""
+    with psycopg.connect(database) as connection:
+        connection.execute(tables.History(SETTINGS.history_schema).create())  # type: ignore[call-overload]
+        for schema in SETTINGS.schemas:
+            connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+    image.url = database
+    _ends_current(image, image.start(SERVICES[2]), head, programs, noted)
+
+
 @pytest.mark.parametrize("count", range(0, len(MIGRATIONS), 3))
 def test_behind(
     count: int, image: Image, database: str, head: proofs.Head, programs: binaries.Binaries, noted: Noted
@@ -177,6 +188,55 @@ def test_changed_history(
     refused = _refused(image, tmp_path, noted)
     assert f"+{line}" in refused.said(), refused.describe()
     assert edited.stem in refused.said()
+    proofs.assert_same(proofs.whole_dump(programs, platform), before, "the refused boot changed the database")
+
+
+def test_full_database(image: Image, platform: str, tmp_path: Path, programs: binaries.Binaries, noted: Noted) -> None:
+    """A database without a history that holds everything: exit 1, what is there is named, nothing runs over it."""
+    said = _refused_as_full(image, platform, "DROP SCHEMA schemata CASCADE", tmp_path, programs, noted)
+    for schema in SETTINGS.schemas:
+        assert f"{schema}: " in said
+    assert "inv migrate-baseline --through ID" in said
+
+
+def test_empty_history(image: Image, platform: str, tmp_path: Path, programs: binaries.Binaries, noted: Noted) -> None:
+    """The same where the history's tables are there without a row."""
+    tables = ", ".join(f"schemata.{table}" for table in ("head", "attempts", "_yoyo_migration", "_yoyo_log"))
+    _refused_as_full(image, platform, f"TRUNCATE {tables}", tmp_path, programs, noted)
+
+
+def test_foreign_ledger(image: Image, platform: str, tmp_path: Path, programs: binaries.Binaries, noted: Noted) -> None:
+    """The same where another tool recorded what it made: its table, its entries and the last of them are named."""
+    made = (
+        "DROP SCHEMA schemata CASCADE;"
+        " CREATE TABLE public._prisma_migrations (migration_name text, started_at timestamp);"
+        " INSERT INTO public._prisma_migrations VALUES ('0_init', '2025-01-01'), ('1_more', '2025-02-02')"
+    )
+    said = _refused_as_full(image, platform, made, tmp_path, programs, noted)
+    assert "public._prisma_migrations of Prisma (2 entries, the last is 1_more)" in said
+
+
+@pytest.mark.parametrize("table", ["head", "_yoyo_migration"])
+def test_damaged_history(
+    table: str, image: Image, platform: str, head: proofs.Head, programs: binaries.Binaries, noted: Noted
+) -> None:
+    """A table of the history that was dropped is made again from the others; no migration runs twice."""
+    with psycopg.connect(platform) as connection:
+        connection.execute(f"DROP TABLE schemata.{table}")  # type: ignore[call-overload]
+    image.url = platform
+    _ends_current(image, image.start(SERVICES[0]), head, programs, noted)
+
+
+def test_lost_records(image: Image, platform: str, tmp_path: Path, programs: binaries.Binaries, noted: Noted) -> None:
+    """Where two tables are gone that prove each other, each migration without a record is named: exit 1, no app."""
+    with psycopg.connect(platform) as connection:
+        connection.execute("DROP TABLE schemata._yoyo_migration, schemata.head")
+    image.url = platform
+    before = proofs.whole_dump(programs, platform)
+    said = _refused(image, tmp_path, noted).said()
+    for item in MIGRATIONS:
+        assert f"{item.id}: has no row in _yoyo_migration" in said
+    assert f"inv migrate-baseline --through {MIGRATIONS[-1].id}" in said
     proofs.assert_same(proofs.whole_dump(programs, platform), before, "the refused boot changed the database")
 
 
@@ -298,6 +358,20 @@ def _kill_waiting(image: Image, admin: psycopg.Connection) -> None:
     admin.execute("SELECT pg_terminate_backend(%s)", (backend,))
     gone = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
     until(lambda: admin.execute(gone, (backend,)).fetchone() is None, "the killed deployer's session ends")
+
+
+def _refused_as_full(
+    image: Image, url: str, make: str, tmp_path: Path, programs: binaries.Binaries, noted: Noted
+) -> str:
+    """Boot on a full database of which nothing is recorded: refused, and nothing is changed. Returns the log."""
+    with psycopg.connect(url) as connection:
+        connection.execute(make)  # type: ignore[call-overload]
+    image.url = url
+    before = proofs.whole_dump(programs, url)
+    start = _refused(image, tmp_path, noted)
+    assert "the schemas hold objects, but no migration is recorded" in start.said(), start.describe()
+    proofs.assert_same(proofs.whole_dump(programs, url), before, "the refused boot changed the database")
+    return start.said()
 
 
 def _refused(image: Image, tmp_path: Path, noted: Noted) -> starts.Start:

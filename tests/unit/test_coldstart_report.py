@@ -59,17 +59,23 @@ def test_all_green_is_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert report.main([str(tmp_path), "--expect", "pg14", "--expect", "pg17", "--expect", "docker"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["pg14", "pg17", "docker"]
-    assert [re.split(r"  +", line)[0] for line in lines[1:17]] == [
+    assert [re.split(r"  +", line)[0] for line in lines[1:23]] == [
         "no server yet",
         "no database",
         "empty database",
         "schemas only",
+        "half made",
         "behind 0",
         "behind 3",
         "behind 12",
         "interrupted transaction",
         "interrupted index",
         "changed history",
+        "full database",
+        "empty history",
+        "foreign ledger",
+        "damaged history",
+        "lost records",
         "ahead accepted",
         "ahead refused",
         "concurrent",
@@ -79,7 +85,7 @@ def test_all_green_is_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     ]
     # What makes no sense on Docker is no gap.
     assert lines[2].split()[-3:] == ["1.5", "s", "-"]
-    assert "39 of 39 cells are green" in "\n".join(lines)
+    assert "52 of 52 cells are green" in "\n".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +125,7 @@ def test_what_could_not_be_run_is_not_green(tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr().out
     assert "no Docker" in said.splitlines()[1]
     assert "Not run: docker: no Docker: no such program" in said
-    assert "16 of 23 cells are green, 7 were not run" in said
+    assert "22 of 30 cells are green, 8 were not run" in said
     assert 'class="grey"' in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 

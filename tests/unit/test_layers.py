@@ -74,7 +74,8 @@ PURE = {
     "schemata.postgres.lock_holder", "schemata.postgres.deployer",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.precheck",
     "schemata.migrations.revision",
-    "schemata.history.recorded", "schemata.history.comparison",
+    "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
+    "schemata.history.existing", "schemata.history.ledgers",
     "schemata.deploy.results",
     "schemata.pages.pages", "schemata.client.stamps", "schemata.services.outcome",
 }  # fmt: skip

@@ -1,7 +1,7 @@
 -- name: create
 -- The history of all schemas. The first four tables are yoyo's own layout (its version 2), so that
 -- plain `yoyo list` reads the same history; hash is the SHA-256 of the id, as yoyo defines it.
--- They exist already where plain yoyo migrated the database before.
+-- They exist already where plain yoyo migrated the database before; and any of these may, where some were dropped.
 CREATE SCHEMA IF NOT EXISTS {history};
 
 CREATE TABLE IF NOT EXISTS {history}._yoyo_migration (
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS {history}._yoyo_version (
     version int PRIMARY KEY,
     installed_at_utc timestamp
 );
-INSERT INTO {history}._yoyo_version
+INSERT INTO {history}._yoyo_version (version, installed_at_utc)
     SELECT 2, now() AT TIME ZONE 'utc' WHERE NOT EXISTS (SELECT FROM {history}._yoyo_version);
 CREATE TABLE IF NOT EXISTS {history}.yoyo_lock (
     locked int PRIMARY KEY DEFAULT 1,
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS {history}.yoyo_lock (
     pid int NOT NULL
 );
 
-CREATE TABLE {history}.attempts (
+CREATE TABLE IF NOT EXISTS {history}.attempts (
     attempt bigint GENERATED ALWAYS AS IDENTITY,
     migration_id text NOT NULL,
     schema_name text NOT NULL,
@@ -62,14 +62,14 @@ CREATE TABLE {history}.attempts (
         state IN ('running', 'applied', 'failed', 'interrupted', 'rolled back', 'baselined', 'resolved')
     )
 );
-CREATE INDEX attempts_migration_id_attempt ON {history}.attempts (migration_id, attempt DESC);
+CREATE INDEX IF NOT EXISTS attempts_migration_id_attempt ON {history}.attempts (migration_id, attempt DESC);
 COMMENT ON TABLE {history}.attempts IS 'Each try at each migration, with the SQL that ran and how it ended.';
 COMMENT ON COLUMN {history}.attempts.state IS
     'running -> applied | failed | interrupted; baselined and resolved: recorded without running.';
 COMMENT ON COLUMN {history}.attempts.statements_done IS
     'Statements of a non-transactional migration that are known to be finished.';
 
-CREATE TABLE {history}.head (
+CREATE TABLE IF NOT EXISTS {history}.head (
     one boolean PRIMARY KEY DEFAULT true,
     digest text NOT NULL,
     applied integer NOT NULL,
@@ -81,43 +81,71 @@ CREATE TABLE {history}.head (
 );
 COMMENT ON TABLE {history}.head IS
     'One row that says what is applied: the answer to the only question that an up-to-date boot asks.';
-INSERT INTO {history}.head (digest, applied) VALUES (repeat('0', 64), 0);
+INSERT INTO {history}.head (digest, applied)
+    SELECT repeat('0', 64), 0 WHERE NOT EXISTS (SELECT FROM {history}.head);
 COMMENT ON SCHEMA {history} IS 'The history of migrations of every schema (pgschemata).';
 
--- name: present
--- Whether our history exists, and whether yoyo's does; fails where this role may not read it.
-SELECT to_regclass({head_name})::text, to_regclass({yoyo_name})::text
-
--- name: read_yoyo
--- What plain yoyo recorded, where nothing of ours is there yet.
+-- name: layout
+-- Which tables of the history are there, with their columns and primary keys, and the comment on its schema.
 SELECT json_build_object(
-    'head', NULL,
-    'records', (
-        SELECT coalesce(json_agg(json_build_array(
-            migration_id, to_char(applied_at_utc, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), NULL, NULL, NULL, NULL)
-            ORDER BY applied_at_utc), '[]')
-        FROM {history}._yoyo_migration
-    ),
-    'open', '[]'::json,
-    'yoyo_lock', NULL,
-    'standby', pg_is_in_recovery()
+    'comment', (SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = {schema}),
+    'tables', (
+        SELECT coalesce(json_object_agg(c.relname, json_build_array(
+            c.relkind,
+            (SELECT coalesce(json_object_agg(a.attname, json_build_array(
+                    format_type(a.atttypid, a.atttypmod), a.atthasdef OR a.attidentity <> '')), '{{}}')
+                FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+            (SELECT coalesce(json_agg(a.attname), '[]')
+                FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+                WHERE i.indrelid = c.oid AND i.indisprimary))), '{{}}')
+        FROM pg_class c
+        WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = {schema})
+            AND c.relname IN ({names}) AND c.relkind NOT IN ('i', 'I', 't', 'S', 'c')
+    )
 )::text
 
 -- name: read
--- Everything that is recorded, as one JSON document.
+-- Everything that is recorded, as one JSON document. `gone` are the migrations without a row in `_yoyo_migration` of
+-- which the attempts or yoyo's log say that they were applied or undone, each with the last that they say.
 SELECT json_build_object(
-    'head', (SELECT json_build_array(digest, applied, last_id, structure, structure_mark) FROM {history}.head),
+    'head', (SELECT json_build_array(digest, applied, last_id, structure, structure_mark) FROM {head} h LIMIT 1),
+    'heads', (SELECT count(*) FROM {head} h),
+    'versions', (SELECT count(*) FROM {version} v),
     'records', (
         SELECT coalesce(json_agg(json_build_array(
             m.migration_id, to_char(m.applied_at_utc, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
             a.checksum, a.state, a.attempt, a.duration_ms) ORDER BY m.applied_at_utc, a.attempt), '[]')
-        FROM {history}._yoyo_migration m
+        FROM {migrated} m
         LEFT JOIN (
             SELECT DISTINCT ON (migration_id) migration_id, checksum, state, attempt, duration_ms
-            FROM {history}.attempts
+            FROM {attempts} t
             WHERE direction = 'apply' AND state IN ('applied', 'baselined', 'resolved')
             ORDER BY migration_id, attempt DESC
         ) a ON a.migration_id = m.migration_id
+        WHERE m.migration_id IS NOT NULL
+    ),
+    'gone', (
+        SELECT coalesce(json_agg(json_build_array(
+            coalesce(a.migration_id, l.migration_id), a.state, extract(epoch FROM a.at), a.checksum, a.attempt,
+            a.duration_ms, to_char(a.at AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            l.operation, extract(epoch FROM l.at AT TIME ZONE 'utc'))
+            ORDER BY coalesce(a.migration_id, l.migration_id)), '[]')
+        FROM (
+            SELECT DISTINCT ON (migration_id) migration_id, checksum, attempt, duration_ms,
+                coalesce(finished_at, started_at) AS at, CASE WHEN direction = 'apply' THEN state ELSE 'undone' END AS state
+            FROM {attempts} t
+            WHERE ((direction = 'apply' AND state IN ('applied', 'baselined', 'resolved')) OR state = 'rolled back')
+                AND NOT EXISTS (SELECT FROM {migrated} m WHERE m.migration_id = t.migration_id)
+            ORDER BY migration_id, attempt DESC
+        ) a
+        FULL JOIN (
+            SELECT DISTINCT ON (migration_id) migration_id, operation, created_at_utc AS at
+            FROM {log} t
+            WHERE operation IN ('apply', 'mark', 'rollback', 'unmark')
+                AND NOT EXISTS (SELECT FROM {migrated} m WHERE m.migration_id = t.migration_id)
+            ORDER BY migration_id, created_at_utc DESC NULLS LAST
+        ) l ON l.migration_id = a.migration_id
+        WHERE coalesce(a.migration_id, l.migration_id) IS NOT NULL
     ),
     'open', (
         SELECT coalesce(json_agg(json_build_array(
@@ -127,12 +155,12 @@ SELECT json_build_object(
             ORDER BY l.attempt), '[]')
         FROM (
             SELECT DISTINCT ON (migration_id) *
-            FROM {history}.attempts
+            FROM {attempts} t
             ORDER BY migration_id, attempt DESC
         ) l
-        WHERE NOT l.transactional AND l.state IN ('running', 'failed', 'interrupted')
+        WHERE NOT l.transactional AND l.state IN ('running', 'failed', 'interrupted') AND l.migration_id IS NOT NULL
     ),
-    'yoyo_lock', (SELECT json_build_array(pid, ctime) FROM {history}.yoyo_lock LIMIT 1),
+    'yoyo_lock', (SELECT json_build_array(pid, ctime) FROM {lock} y LIMIT 1),
     'standby', pg_is_in_recovery()
 )::text
 
@@ -289,7 +317,27 @@ WITH noted AS (
 UPDATE {history}.head SET structure = {structure}::jsonb, structure_mark = {mark}
 
 -- name: repair_head
--- Make the summing row agree with the rows that it sums up.
-INSERT INTO {history}.head (digest, applied, last_id) VALUES ({digest}, {applied}, {last_id})
-ON CONFLICT (one) DO UPDATE
-    SET digest = excluded.digest, applied = excluded.applied, last_id = excluded.last_id, updated_at = now()
+-- Make the summing row agree with the rows that it sums up. The structure that it remembers stays.
+DELETE FROM {history}.head WHERE ctid <> (SELECT min(ctid) FROM {history}.head);
+UPDATE {history}.head SET digest = {digest}, applied = {applied}, last_id = {last_id}, updated_at = now();
+INSERT INTO {history}.head (one, digest, applied, last_id)
+    SELECT true, {digest}, {applied}, {last_id} WHERE NOT EXISTS (SELECT FROM {history}.head)
+
+-- name: repair_record
+-- The row of an applied migration that the attempts and the head prove.
+INSERT INTO {history}._yoyo_migration (migration_hash, migration_id, applied_at_utc)
+SELECT {yoyo_hash}, {id}, finished_at AT TIME ZONE 'utc' FROM {history}.attempts WHERE attempt = {attempt_number}
+
+-- name: forget
+-- A person found that nothing of a migration is left whose row was removed: it counts as rolled back.
+WITH logged AS (
+    INSERT INTO {history}._yoyo_log
+        (id, migration_hash, migration_id, operation, username, hostname, comment, created_at_utc)
+    VALUES (gen_random_uuid()::text, {yoyo_hash}, {id}, 'unmark', {user}, {host}, 'resolved as rolled back',
+        clock_timestamp() AT TIME ZONE 'utc')
+)
+INSERT INTO {history}.attempts (
+    migration_id, schema_name, direction, state, transactional, checksum, finished_at,
+    client_host, client_user, client_application)
+VALUES ({id}, {schema}, 'rollback', 'rolled back', true, '', clock_timestamp(),
+    {host}, {user}, current_setting('application_name'))

@@ -81,11 +81,58 @@ SELECT json_build_array(phase, blocks_done, blocks_total, tuples_done, tuples_to
 FROM pg_stat_progress_create_index
 WHERE pid = {pid}
 
--- name: empty
--- Whether none of the schemas holds a relation.
-SELECT (NOT EXISTS (
-    SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ({schemas})
-))::text
+-- name: existing_objects
+-- What the schemas hold that belongs to no extension: by schema and kind how many, and the first few by name. Left out
+-- is what goes with something that is counted: row types, array types, a range's functions, a column's sequence.
+WITH chosen AS (
+    SELECT oid, nspname FROM pg_namespace WHERE nspname IN ({schemas})
+), members AS (
+    SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
+), found(schema_oid, class, oid, kind, name) AS (
+    SELECT c.relnamespace, 'pg_class'::regclass, c.oid,
+        CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
+            WHEN 'S' THEN 'sequence' ELSE 'table' END, c.relname::text
+    FROM pg_class c
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relnamespace IN (SELECT oid FROM chosen)
+        AND NOT (c.relkind = 'S' AND EXISTS (
+            SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')))
+    UNION ALL
+    SELECT t.typnamespace, 'pg_type'::regclass, t.oid, 'type', t.typname::text
+    FROM pg_type t
+    LEFT JOIN pg_class c ON c.oid = t.typrelid
+    WHERE t.typisdefined AND t.typnamespace IN (SELECT oid FROM chosen) AND (
+        t.typtype IN ('d', 'e', 'r') OR (t.typtype = 'c' AND c.relkind = 'c')
+        OR (t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)))
+    UNION ALL
+    SELECT p.pronamespace, 'pg_proc'::regclass, p.oid, 'function', p.proname::text
+    FROM pg_proc p
+    WHERE p.pronamespace IN (SELECT oid FROM chosen) AND NOT EXISTS (
+        SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'i')
+)
+SELECT coalesce(json_agg(json_build_array(nspname, kind, count, names) ORDER BY nspname, place), '[]')::text
+FROM (
+    SELECT n.nspname, f.kind, count(*), (array_agg(DISTINCT f.name))[:5] AS names,
+        array_position(ARRAY['table', 'foreign table', 'view', 'materialized view', 'sequence', 'type', 'function'],
+            f.kind) AS place
+    FROM found f
+    JOIN chosen n ON n.oid = f.schema_oid
+    LEFT JOIN members m ON m.classid = f.class AND m.objid = f.oid
+    WHERE m.objid IS NULL
+    GROUP BY n.nspname, f.kind
+) counted
+
+-- name: tables_named
+-- The tables of these names in any schema but the history's, their columns, whether this role may read them, and the
+-- comment on their schema.
+SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname,
+    (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
+    obj_description(n.oid, 'pg_namespace')) ORDER BY n.nspname, c.relname), '[]')::text
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relname IN ({names}) AND n.nspname <> {history}
+    AND n.nspname NOT LIKE 'pg\_%'
 
 -- name: target
 -- What we are connected to, for people and for the guard of production.

@@ -389,9 +389,11 @@ def test_the_environment_wins_over_what_was_remembered(pending: Project, schemat
         other = pending.root / "other" / "app"
         other.mkdir(parents=True)
         (other / f"{TWO}.sql").write_text("CREATE TABLE app.two ();\n")
+        with psycopg.connect(pending.url) as connection:
+            connection.execute("DROP TABLE app.one")  # of what a third history does not know there may be nothing
         ended = pending.boot(SCHEMATA_HISTORY_SCHEMA="third", SCHEMATA_MIGRATIONS="other")
         assert ended.returncode == 0, ended.stderr
-        assert _tables(pending.url) == {"one", "two"}
+        assert _tables(pending.url) == {"two"}
 
 
 def test_a_sealed_build_in_another_folder(pending: Project, schemata: CommandLine) -> None:

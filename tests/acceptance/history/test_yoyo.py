@@ -111,3 +111,30 @@ def test_a_yoyo_that_works_is_waited_for(by_yoyo: Project, schemata: CommandLine
         assert "plain yoyo holds its lock row (client pid 4711)" in ended.stdout
         connection.execute("DELETE FROM schemata.yoyo_lock")
     assert schemata("migrate").returncode == 0
+
+
+def test_what_yoyo_rolled_back_behind_us_is_pending(by_yoyo: Project, schemata: CommandLine) -> None:
+    """Its log says so, although our summary still counts it and no attempt of ours knows of it."""
+    project = by_yoyo
+    two = "app.20250101000002.two"
+    assert schemata("migrate").returncode == 0
+    _yoyo(project, project.url, "rollback", "-m", two, project.root / "migrations" / "app")  # type: ignore[arg-type]
+    document = schemata.json("migrate-status", code=1)
+    assert {finding["code"] for finding in document["findings"]} == {"unverified", "pending", "head", "drift"}
+    assert [item["id"] for item in schemata.json("migrate")["applied"]] == [two]
+    assert schemata.json("migrate-status")["ok"] is True
+
+
+def test_what_yoyo_applied_and_did_not_mark_is_not_applied_again(by_yoyo: Project, schemata: CommandLine) -> None:
+    """Yoyo commits a migration, its log and its mark one by one: after a crash in between a person says what is so."""
+    two = "app.20250101000002.two"
+    with psycopg.connect(by_yoyo.url) as connection:
+        connection.execute("DELETE FROM schemata._yoyo_migration WHERE migration_id = %s", [two])
+    says = (f"{two}: has no row in _yoyo_migration, but attempts or yoyo's log call it applied", "migrate-resolve")
+    schemata.refused("migrate", code=1, says=says)
+    boot = by_yoyo.boot("--", "echo", "started")
+    assert (boot.returncode, boot.stdout) == (1, "")
+    assert schemata.json("migrate-status", code=1)["migrations"][1]["state"] == "record-lost"
+    assert schemata("migrate-resolve", two, "--applied").returncode == 0
+    assert schemata("migrate").returncode == 0
+    assert [row["state"] for row in schemata.json("migrate-status")["migrations"]] == ["unverified", "resolved"]

@@ -47,7 +47,7 @@ BROKEN = {
     ),
     "history": (
         "DELETE FROM schemata._yoyo_migration WHERE migration_id LIKE '%create_executions'",
-        ("history trading.20250710134500.create_executions: is out-of-order",),
+        ("history trading.20250710134500.create_executions: is record-lost",),
     ),
 }
 

@@ -218,4 +218,4 @@ def test_the_history_is_read_from_its_document() -> None:
     assert (found.open_attempts[0].id, found.open_attempts[0].attempt) == (B, 3)
     assert (found.yoyo_lock_pid, found.standby, found.ids()) == (9, True, {A})
     empty = recorded.parse('{"head": null, "records": [], "open": [], "yoyo_lock": null, "standby": false}')
-    assert empty == recorded.Recorded(present=True)
+    assert empty == recorded.Recorded(present=True, heads=0)

@@ -1,0 +1,134 @@
+"""A history that lacks tables, columns or rows: what can be said of it, and what a person has to type.
+
+What can be derived from the rest a migrate repairs by itself; for everything else somebody who knows the database
+decides, because a wrong guess would run a migration twice or never.
+"""
+
+from collections.abc import Collection, Sequence
+
+from schemata import errors
+from schemata.history import comparison, layout, recorded
+
+_SHOWN = 10
+
+
+def known(
+    wrong: Sequence[layout.Fault], history: recorded.Recorded, missing: Collection[str]
+) -> tuple[layout.Fault, ...]:
+    """Return the faults of the tables, judged by the rows that are left, with those of the rows."""
+    result = list(wrong)
+    if "attempts" in missing and history.records and history.head.structure is None:
+        # While a non-transactional migration runs, and until it ended well, the head remembers no structure.
+        result = [fault for fault in result if fault.table != "attempts"]
+        text = (
+            "the table attempts is missing, and nothing else tells whether a non-transactional migration was "
+            "interrupted"
+        )
+        result.append(layout.Fault("attempts", text, derivable=False, acceptable=True))
+    elif "attempts" in missing and history.records:
+        result = [fault for fault in result if fault.table != "attempts"]
+        text = "the table attempts is missing, so what ran is not known"
+        result.append(layout.Fault("attempts", text))
+    if history.versions == 0 and not any(fault.table == "_yoyo_version" for fault in result):
+        result.append(layout.Fault("_yoyo_version", "the table _yoyo_version has no row"))
+    return tuple(result)
+
+
+def aside(schema: str, last: str = "ID") -> str:
+    """Return what to type where a table cannot be read as what it has to be."""
+    return (
+        f"Restore the schema {schema} from a backup (pg_restore --schema={schema}). Without one, put the table aside, "
+        "which keeps its rows, and say what is applied:\n"
+        f'  CREATE SCHEMA {schema}_damaged; ALTER TABLE "{schema}".TABLE SET SCHEMA {schema}_damaged;\n'
+        f"  inv migrate-baseline --through {last}"
+    )
+
+
+def refusals(history: recorded.Recorded, *, accepted: bool) -> list[str]:
+    """Return what keeps a deploy from going on, one line each.
+
+    :param accepted: a person says what is applied, so that what is lost does not matter.
+    """
+    lines = [fault.text for fault in history.faults if not (fault.derivable or (accepted and fault.acceptable))]
+    if history.lost and not accepted:
+        more = f" and {len(history.lost) - _SHOWN} more" if len(history.lost) > _SHOWN else ""
+        lines.append(
+            f"{len(history.lost)} recorded as applied in attempts or in yoyo's log, but without a row in "
+            f"_yoyo_migration: {', '.join(history.lost[:_SHOWN])}{more}"
+        )
+    return lines
+
+
+def remedy(history: recorded.Recorded, schema: str) -> str:
+    """Return what to type for what `refusals` names."""
+    last = recorded.last_id([*history.ids(), *history.lost]) or "ID"
+    if any(not (fault.derivable or fault.acceptable) for fault in history.faults):
+        return aside(schema, last)
+    one = history.lost[0] if len(history.lost) == 1 else "ID"
+    parts = [f"If all up to {last} are applied: inv migrate-baseline --through {last}"]
+    if history.lost:
+        parts.append(
+            f"For one alone: inv migrate-resolve {one} --applied, or, if nothing of it is there: "
+            f"inv migrate-resolve {one} --rolled-back"
+        )
+    return "\n  ".join(parts)
+
+
+def repaired(before: recorded.Recorded) -> list[str]:
+    """Return what a repair did to a history, one line each."""
+    lines = [f"the history was repaired: {fault.text}" for fault in before.faults]
+    lines += [
+        f"the history was repaired: {id_} had no row in _yoyo_migration; attempts and head prove that it is applied"
+        for id_ in before.restored
+    ]
+    if any(fault.table == "attempts" for fault in before.faults) and before.records:
+        last = recorded.last_id(before.ids())
+        lines.append(f"inv migrate-baseline --through {last} accepts the files as what ran")
+    if before.present and not before.restored and not before.head_agrees():
+        lines.append(
+            f"the history was repaired: the summary (head) said {before.head.applied} applied in {before.heads} "
+            f"row{'' if before.heads == 1 else 's'}, the rows say {len(before.records)}"
+        )
+    if before.present and before.records and before.head.structure is None and before.heads != 1:
+        lines.append("the structure that the last migrate left is not known any more: it is taken as it is now")
+    return lines
+
+
+def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Finding, ...]:
+    """Return what a status says of it."""
+    result = []
+    typed = remedy(history, schema)
+    for fault in history.faults:
+        result.append(
+            comparison.Finding(
+                "history-damaged",
+                "",
+                fault.table,
+                fault.text,
+                "`inv migrate` repairs it." if fault.derivable else typed,
+                errors.DONE if fault.derivable else errors.NEEDS_PERSON,
+            )
+        )
+    said = "has no row in _yoyo_migration"
+    result += [
+        comparison.Finding(
+            "record-lost",
+            id_.partition(".")[0],
+            id_,
+            f"{said}, but attempts and head prove that it is applied",
+            "`inv migrate` writes it again.",
+            errors.DONE,
+        )
+        for id_ in history.restored
+    ]
+    result += [
+        comparison.Finding(
+            "record-lost",
+            id_.partition(".")[0],
+            id_,
+            f"{said}, but attempts or yoyo's log call it applied",
+            typed,
+        )
+        for id_ in history.lost
+    ]
+    return tuple(result)

@@ -1,0 +1,115 @@
+"""A database that holds objects although no migration is recorded: what is there, and what a person has to decide.
+
+To run the migrations from the first one on such a database may destroy what it holds: a first file that begins with
+DROP TABLE IF EXISTS does. So nobody does it without being told to.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from schemata import errors
+from schemata.history import comparison, ledgers, recorded
+
+_MANY = {
+    "table": "tables",
+    "foreign table": "foreign tables",
+    "view": "views",
+    "materialized view": "materialized views",
+    "sequence": "sequences",
+    "type": "types",
+    "function": "functions",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Objects:
+    """The objects of one kind in one schema: how many, and the first of them by name."""
+
+    schema: str
+    kind: str
+    count: int
+    names: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return it in words.
+
+        >>> Objects("app", "table", 7, ("a", "b", "c", "d", "e")).describe()
+        '7 tables (a, b, c, d, e, …)'
+        """
+        more = ", …" if self.count > len(self.names) else ""
+        return f"{self.count} {self.kind if self.count == 1 else _MANY[self.kind]} ({', '.join(self.names)}{more})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Existing:
+    """What the schemas of a project hold that belongs to no extension, and the ledgers of other tools."""
+
+    objects: tuple[Objects, ...] = ()
+    tools: tuple[ledgers.Found, ...] = ()
+
+
+def needs_look(history: recorded.Recorded, pending: int) -> bool:
+    """Tell whether objects in the schemas would be somebody else's: nothing is recorded, and something would run.
+
+    A non-transactional migration that was interrupted left an attempt, committed before its first statement: what
+    is there may be its work, and going on with it has rules of its own.
+    """
+    if history.records or history.lost or not pending:
+        return False
+    return not any(
+        attempt.direction == "apply" and (attempt.statements_done or attempt.state != "failed")
+        for attempt in history.open_attempts
+    )
+
+
+def finding(
+    existing: Existing, history: recorded.Recorded, *, accepted: bool, last: str
+) -> tuple[comparison.Finding, ...]:
+    """Return the finding about these objects; none where there are none.
+
+    :param accepted: somebody said `--on-existing-objects`, so it is a note.
+    :param last: the last migration of this build, for the command to type.
+    """
+    if not existing.objects:
+        return ()
+    why = "so the migrations would run from the first one, over what is there"
+    if history.rolled_back:
+        why = (
+            f"so the migrations would run from the first one. {history.rolled_back} were applied and rolled back: "
+            "what is there is what their rollbacks left, or is not theirs"
+        )
+    remedy = (
+        "If they are what the migrations make, record that: inv migrate-baseline --through ID, where ID is the last "
+        f"migration whose work is there (the last one here is {last}).\n"
+        "  If the migrations are to run over them all the same, which may destroy them: "
+        "inv migrate --on-existing-objects\n"
+        "  Else this may be the wrong database: compare the target."
+    )
+    return (
+        comparison.Finding(
+            "existing-objects",
+            "",
+            "database",
+            "the schemas hold objects, but no migration is recorded"
+            + (", and it was said to run the migrations over them" if accepted else f", {why}"),
+            "" if accepted else remedy,
+            errors.DONE if accepted else errors.NEEDS_PERSON,
+            detail="\n".join(_lines(existing)),
+        ),
+    )
+
+
+def describe(objects: Sequence[Objects]) -> list[str]:
+    """Return one line a schema."""
+    by_schema: dict[str, list[Objects]] = {}
+    for item in objects:
+        by_schema.setdefault(item.schema, []).append(item)
+    return [f"{schema}: {', '.join(item.describe() for item in items)}" for schema, items in by_schema.items()]
+
+
+def _lines(existing: Existing) -> Iterator[str]:
+    for line in describe(existing.objects):
+        yield f"  {line}"
+    for ledger in existing.tools:
+        owner = "this program's" if ledger.tool == ledgers.OURS else "another tool's"
+        yield f"  {owner} record: {ledger.describe()}"
