@@ -97,7 +97,7 @@ def parse(arguments: "list[str]") -> Options:
 class Start:
     """One start: its options, its project, and what it learned of the database so far."""
 
-    __slots__ = ("_checkout", "answer", "build", "lines", "major", "options", "raw_url", "root")
+    __slots__ = ("_checkout", "_told", "answer", "build", "lines", "major", "options", "raw_url", "root")
 
     def __init__(self, options: Options, root: str, lines: log.Log) -> None:
         self.options = options
@@ -105,6 +105,7 @@ class Start:
         self.lines = lines
         self.raw_url = options.url or os.environ.get("DATABASE_URL", "")
         self._checkout: checkout.Checkout | None = None
+        self._told = False
         self.build = builds.known(root) or self.checkout().build
         self.answer: up_to_date.Answer | None = None
         self.major = 0
@@ -165,10 +166,11 @@ class Start:
                 if done:
                     return
                 began = began or time.time()
-                if wait_only or until:
+                if wait_only:
                     connection.close()
-                elif self._is_another_at_it(connection, connector, deadline):
+                elif not until and self._is_another_at_it(connection, connector, deadline):
                     continue
+                # The session that asked does the work: who has a connection asks for no other one.
                 self._work(connection, connector)
                 return
             finally:
@@ -183,31 +185,36 @@ class Start:
         except libpq.ConnectionLost:
             return connector.pause()
         if ours is None:
+            if not self._told:
+                self._told = True
+                self.lines.info("waiting for another start, which is migrating the database")
             # Not all of a crowd in the same moment.
             connection.close()
             time.sleep(0.75 + os.getpid() % 50 / 100)
         return not ours
 
     def _work(self, connection: libpq.Connection, connector: connect.Connector) -> None:
-        # This much reads the files; the whole engine, psycopg and the parser, comes only after the boot queue.
+        # This much reads the files; the whole engine, with the parser, comes only after the boot queue.
         from schemata.entrypoint import start
 
         _in_c.clear()
-        try:
-            start.run(
-                self.checkout(),
-                self.raw_url,
-                connector,
-                self.options.until,
-                self.lines,
-                wait_only=self.options.wait_only,
-                on_existing_objects=self.options.on_existing_objects,
-            )
-        finally:
-            boot_queue.end_turn(connection)
+        given = None if self.options.wait_only else connection
+        used = start.run(
+            self.checkout(),
+            self.raw_url,
+            connector,
+            self.options.until,
+            self.lines,
+            given,
+            on_existing_objects=self.options.on_existing_objects,
+        )
         _in_c.append(True)
         try:
-            self.answer = up_to_date.ask(connection, self.build.settings["history"])
+            if used is None:
+                raise libpq.ConnectionLost("others did it")
+            with used:
+                boot_queue.end_turn(used)
+                self.answer = up_to_date.ask(used, self.build.settings["history"])
         except (libpq.ConnectionLost, libpq.QueryFailed):
             again, self.answer = connector.connect(
                 self.build, standby_will_do=True, create=False, database_may_come=False

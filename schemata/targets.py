@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from schemata.server.compose import project
 else:
     project = lazy.Module("schemata.server.compose.project")
+
+#: Tries of a command that has just closed a connection of its own, and the seconds between them.
+AGAIN = 50
+_AGAIN = 0.1
 
 _LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
@@ -105,10 +110,26 @@ class NoAnswer(errors.NotAvailable):
 
 
 @contextlib.contextmanager
-def connect(choice: Choice) -> Iterator[libpq.Connection]:
-    """Log in for questions; read-only commands try once, a standby is good enough for them."""
-    with answered(choice), waiting.connect(choice.url, application_name="schemata", accept_standby=True) as connection:
+def connect(choice: Choice, *, tries: int = 1) -> Iterator[libpq.Connection]:
+    """Log in for questions; read-only commands try once, a standby is good enough for them. For `tries` see login."""
+    with answered(choice), login(choice, tries=tries) as connection:
         yield connection
+
+
+def login(choice: Choice, *, tries: int = 1) -> libpq.Connection:
+    """Log in; the caller closes the connection. Raises waiting.ServerNotReady.
+
+    With `tries` a server without a free connection is asked again, in a moment: one that was just closed here may
+    still count there.
+    """
+    for left in reversed(range(tries)):
+        try:
+            return waiting.connect(choice.url, application_name="schemata", accept_standby=True)
+        except waiting.ServerNotReady as error:
+            if not (left and error.reason.crowded):
+                raise
+        time.sleep(_AGAIN)
+    raise AssertionError("the last try returns or raises")
 
 
 @contextlib.contextmanager

@@ -194,8 +194,12 @@ class Project:
 
     def start(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
         """Start `inv …` in the project and return the running process, its output in pipes."""
+        return self.run_later("-m", "invoke", *arguments, **extra)
+
+    def run_later(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
+        """Start Python in the project and return the running process, its output in pipes."""
         return subprocess.Popen(
-            [sys.executable, "-m", "invoke", *arguments],
+            [sys.executable, *arguments],
             cwd=self.root,
             env=self.env(**extra),
             stdin=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ from schemata import config, errors, targets
 from schemata.client import location, stamps
 from schemata.history import comparison, status, tables
 from schemata.migrations import checksums, files
-from schemata.postgres import catalog, libpq
+from schemata.postgres import catalog, libpq, waiting
 from schemata.report import log, progress, results
 from schemata.system import directories
 
@@ -115,7 +115,7 @@ def generate(
         _probe(folder)  # seconds before it would be found
     found = _found(folder, check=check)
     choice = targets.choose(settings, url)
-    with targets.connect(choice) as connection:
+    with targets.connect(choice, tries=targets.AGAIN) as connection:
         accepted = _refuse_others(settings, connection)
         if accepted:
             reporter.info(accepted)
@@ -129,7 +129,9 @@ def generate(
             if stale:
                 return _stale(folder, [stale], facts)
             return results.Message(f"{folder} is what the database gives.", facts=facts)
-        made = _modules(choice.url, schemas, package)
+    # What reads the structure logs in by itself; a role may have one connection and no more.
+    made = _modules(choice.url, schemas, package)
+    with targets.connect(choice, tries=targets.AGAIN) as connection:
         if catalog.structure(connection.query, schemas) != structure:
             raise errors.Busy("the structure changed while the client was generated", "Nothing was written. Run again.")
     if check:
@@ -173,7 +175,9 @@ def main(arguments: Sequence[str]) -> int:
             return location.BESIDE
     except errors.Error as error:
         lines.failed(type(error).__name__, error.message, error.hint, error.exit_code)
-        return error.exit_code
+        # Of a crowd that starts, each has its turn: the boot tries again as long as it waits for anything.
+        crowded = isinstance(error, waiting.ServerNotReady) and error.reason.crowded
+        return errors.BUSY if crowded else error.exit_code
     except KeyboardInterrupt:
         return errors.INTERRUPTED
     return errors.DONE

@@ -7,6 +7,7 @@ What the structure's digest does not cover (comments), and what a server prints 
 import contextlib
 import keyword
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,10 @@ from sqlacodegen import generators, models, utils
 from sqlalchemy import event, exc
 
 from schemata import errors
+from schemata.postgres import failures
+
+# For a login where there is no free connection: how often, and seconds in between.
+_TRIES, _AGAIN = 50, 0.1
 
 _OPTIONS = ("nojoined", "nosyntheticenums")
 _HEADER = """\
@@ -82,7 +87,7 @@ def modules(conninfo: str, schemas: Sequence[str], package: str) -> dict[str, st
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", _qualify, insert=True)
     try:
-        with engine.connect() as connection, warnings.catch_warnings():
+        with _login(engine) as connection, warnings.catch_warnings():
             # A type that SQLAlchemy does not know becomes Any; a cycle of foreign keys is told to nobody.
             warnings.simplefilter("ignore", exc.SAWarning)
             metadata = sqlalchemy.MetaData()
@@ -94,9 +99,23 @@ def modules(conninfo: str, schemas: Sequence[str], package: str) -> dict[str, st
     except exc.DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == "42501":
             raise StructureUnreadable(str(error.orig).strip().partition("\n")[0]) from error
+        if (reason := failures.classify(None, str(error.orig))).crowded:
+            raise errors.Busy(f"the typed client was not generated: {reason.text}", reason.hint) from error
         raise GenerateFailed(str(error.orig).strip().partition("\n")[0]) from error
     finally:
         engine.dispose()
+
+
+def _login(engine: sqlalchemy.Engine) -> sqlalchemy.Connection:
+    """Log in; where there is no free connection try again for a while: our own last one may still count."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return engine.connect()
+        except exc.OperationalError as error:
+            if not (left and failures.classify(None, str(error.orig)).crowded):
+                raise
+        time.sleep(_AGAIN)
+    raise AssertionError("the last try returns or raises")
 
 
 def module_of(schema: str) -> str:

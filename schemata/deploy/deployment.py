@@ -8,7 +8,7 @@ from schemata import config, errors, targets
 from schemata.deploy import lock, transactional
 from schemata.history import damage, recorded, tables
 from schemata.migrations import migration
-from schemata.postgres import activity, catalog, sessions
+from schemata.postgres import activity, catalog, libpq, sessions
 from schemata.report import progress
 from schemata.system import signals
 
@@ -139,8 +139,18 @@ class Deploy:
 
 
 @contextlib.contextmanager
-def opened(settings: config.Config, choice: targets.Choice, reporter: progress.Reporter) -> Iterator[Deploy]:
-    """Open a session for a deploy; on the way out it is closed, and with it goes the lock.
+def opened(
+    settings: config.Config,
+    choice: targets.Choice,
+    reporter: progress.Reporter,
+    connection: libpq.Connection,
+    *,
+    keep: bool = False,
+) -> Iterator[Deploy]:
+    """Make a session for a deploy of a connection; on the way out it is closed, and with it goes the lock.
+
+    There is no second one that the deploy needs: where one connection is all that a role, a database or a pooler
+    has, it goes through. With `keep` the connection is closed only when the block fails.
 
     A signal in the block becomes errors.Interrupted, a lost connection errors.NotAvailable, each after
     what was under way was rolled back, cancelled or left for the server to end.
@@ -156,7 +166,7 @@ def opened(settings: config.Config, choice: targets.Choice, reporter: progress.R
     with signals.raised():
         try:
             with (
-                sessions.session(choice.url, who, notice=reporter.info) as session,
+                sessions.session(connection, who, keep=keep, notice=reporter.info) as session,
                 activity.Monitor(
                     choice.url, session.pid, min(_MONITOR_PATIENCE, settings.locks.lock_timeout / 2), reporter.info
                 ) as monitor,

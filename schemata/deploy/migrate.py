@@ -1,5 +1,7 @@
 """Migrations against a database: what is so, and making it so."""
 
+import contextlib
+import dataclasses
 import itertools
 import time
 from collections.abc import Mapping, Sequence
@@ -53,6 +55,7 @@ def migrate(
     create_database: bool = False,
     sources: tuple[migration.Migration, ...] | None = None,
     parsed: Mapping[str, migration.Parsed] | None = None,
+    connection: libpq.Connection | None = None,
     reporter: progress.Reporter = progress.SILENT,
 ) -> results.Migrated:
     """Apply the pending migrations, each together with its record, in the one order.
@@ -62,79 +65,145 @@ def migrate(
     already, and `parsed` what the parser found in them. Where nothing is recorded and the schemas hold objects, it
     refuses unless it is said to work `on_existing_objects`. A failure leaves everything before it applied and
     nothing of it, unless it is non-transactional: then the next run repairs it or says what is indeterminate.
+
+    One connection does it all, from the first question to the last commit. That is `connection`, where the caller
+    has one: it is left open, with the deploy lock, unless there is a failure; that closes it.
     """
-    began = time.monotonic()
     if sources is None:
         sources = files.read(settings.migrations, settings.schemas)
-    files_read = sources
-    lookup.check_schema(settings, schema)
+    plan = _Plan(settings, sources, schema, to, allow_out_of_order, on_existing_objects)
+    plan.check()
+    wait = settings.locks.wait if lock_wait is None else lock_wait
+    may_create = create_database or settings.create_database
+    with contextlib.ExitStack() as held:
+        if connection is not None:
+            held.push(lambda kind, *_: connection.close() if kind else None)
+        choice = targets.choose(settings, url)
+        opened = connection or held.enter_context(_login(settings, choice, may_create or choice.is_dev, reporter))
+        run = _Run(plan, choice, opened, connection is not None, dict(parsed or {}), reporter)
+        return run.show() if dry_run else run.apply(wait)
 
-    def compare(ask: tables.Ask) -> comparison.Comparison:
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """Which of the files are to be applied."""
+
+    settings: config.Config
+    sources: tuple[migration.Migration, ...]
+    schema: str
+    to: str
+    allow_out_of_order: bool
+    on_existing_objects: bool
+
+    def check(self) -> None:
+        """Refuse a schema or a migration that is none of the project's."""
+        lookup.check_schema(self.settings, self.schema)
+        if self.to:
+            lookup.find(self.sources, self.to)
+
+    def compare(self, ask: tables.Ask) -> comparison.Comparison:
+        """Return what the database has against the files."""
         return status.compare(
-            settings,
-            files_read,
+            self.settings,
+            self.sources,
             ask,
             full=False,
-            allow_out_of_order=allow_out_of_order,
-            on_existing_objects=on_existing_objects,
+            allow_out_of_order=self.allow_out_of_order,
+            on_existing_objects=self.on_existing_objects,
         )
 
-    if to:
-        lookup.find(sources, to)
-    choice = targets.choose(settings, url)
-    may_create = create_database or settings.create_database or choice.is_dev
-    with targets.answered(choice), _login(settings, choice, may_create, reporter) as connection:
-        target = targets.describe(choice, connection)
-        compared = compare(connection.query)
-        pending = _selected(compared, sources, schema, to)
-        missing = catalog.missing_schemas(connection.query, settings.schemas)
-        found = tables.History(settings.history_schema).read(connection.query)
-    notes = [*choice.notes, *_notes(compared)]
-    # Before anything is made for them: a file that cannot run leaves an empty database empty.
-    known = dict(parsed or {})
-    precheck.check(item for item in pending if not (item.transactional and item.id in known))
-    if dry_run:
+    def selected(self, compared: comparison.Comparison) -> tuple[migration.Migration, ...]:
+        """Return what is to be applied, in order. Raises DeployRefused."""
+        return _selected(compared, self.sources, self.schema, self.to)
+
+
+class _Run:
+    """One run over a connection: what the database has, and what becomes of it."""
+
+    def __init__(
+        self,
+        plan: _Plan,
+        choice: targets.Choice,
+        connection: libpq.Connection,
+        keep: bool,
+        parsed: dict[str, migration.Parsed],
+        reporter: progress.Reporter,
+    ) -> None:
+        self._began = time.monotonic()
+        self._plan, self._choice, self._connection, self._keep = plan, choice, connection, keep
+        self._parsed, self._reporter = parsed, reporter
+        settings = plan.settings
+        with targets.answered(choice):
+            self._target = targets.describe(choice, connection)
+            self._compared = plan.compare(connection.query)
+            self._pending = plan.selected(self._compared)
+            self._missing = catalog.missing_schemas(connection.query, settings.schemas)
+            self._actual = tables.History(settings.history_schema).read(connection.query)
+        self._notes = [*choice.notes, *_notes(self._compared)]
+        # Before anything is made for them: a file that cannot run leaves an empty database empty.
+        precheck.check(item for item in self._pending if not (item.transactional and item.id in parsed))
+
+    def show(self) -> results.Migrated:
+        """Return what would be applied; change nothing."""
         planned = tuple(
-            {"id": item.id, "transactional": item.transactional, "path": item.path, "sql": item.sql} for item in pending
+            {"id": item.id, "transactional": item.transactional, "path": item.path, "sql": item.sql}
+            for item in self._pending
         )
         return results.Migrated(
-            target, "applied", planned=planned, notes=tuple(notes), dry_run=True, revision=compared.database_revision
+            self._target,
+            "applied",
+            planned=planned,
+            notes=tuple(self._notes),
+            dry_run=True,
+            revision=self._compared.database_revision,
         )
-    done: list[results.Applied] = []
-    revision = compared.database_revision
-    unsettled = not found.is_whole() or (found.present and found.head.structure is None)
-    if not compared.of("ahead") and (pending or missing or unsettled or compared.of("interrupted")):
-        wait = settings.locks.wait if lock_wait is None else lock_wait
 
-        def selected(session_ask: tables.Ask) -> tuple[migration.Migration, ...]:
+    def apply(self, wait: float) -> results.Migrated:
+        """Apply what is pending under the deploy lock, for which it waits `wait` seconds."""
+        done: list[results.Applied] = []
+        revision = self._compared.database_revision
+        if self._has_work():
+            try:
+                revision = self._deploy(wait, done) or revision
+            except sessions.ConnectionLost as error:
+                text = settled(self._plan.settings, self._choice, self._pending, done)
+                raise ConnectionEnded(str(error), text) from error
+        return results.Migrated(
+            self._target,
+            "applied",
+            done=tuple(done),
+            notes=tuple(self._notes),
+            revision=revision,
+            seconds=round(time.monotonic() - self._began, 3),
+        )
+
+    def _has_work(self) -> bool:
+        unsettled = not self._actual.is_whole() or (self._actual.present and self._actual.head.structure is None)
+        work = self._pending or self._missing or unsettled or self._compared.of("interrupted")
+        return bool(work) and not self._compared.of("ahead")
+
+    def _deploy(self, wait: float, done: list[results.Applied]) -> str:
+        """Return the revision that was reached; nothing where another deployer did it all meanwhile."""
+
+        def selected(ask: tables.Ask) -> tuple[migration.Migration, ...]:
             # Once more under the lock: what was seen before it may be another deployer's work by now.
-            return _selected(compare(session_ask), files_read, schema, to)
+            return self._plan.selected(self._plan.compare(ask))
 
-        try:
-            with deployment.opened(settings, choice, reporter) as deploy:
-                deploy.parsed.update(known)
-                deploy.notes = notes
-                if deploy.lock(wait, done=lambda: not missing and not selected(deploy.session.rows)):
-                    ready = deploy.prepare(wait)
-                    while True:
-                        try:
-                            revision = _apply_all(deploy, sources, selected(deploy.session.rows), ready, done)
-                            break
-                        except transactional.HistoryMoved:
-                            # Through a pooler the lock is free between two migrations: plan again.
-                            if not deploy.session.pooled:
-                                raise
-                            ready = deploy.read()
-        except sessions.ConnectionLost as error:
-            raise ConnectionEnded(str(error), settled(settings, choice, pending, done)) from error
-    return results.Migrated(
-        target,
-        "applied",
-        done=tuple(done),
-        notes=tuple(notes),
-        revision=revision,
-        seconds=round(time.monotonic() - began, 3),
-    )
+        settings, reporter = self._plan.settings, self._reporter
+        with deployment.opened(settings, self._choice, reporter, self._connection, keep=self._keep) as deploy:
+            deploy.parsed.update(self._parsed)
+            deploy.notes = self._notes
+            if not deploy.lock(wait, done=lambda: not self._missing and not selected(deploy.session.rows)):
+                return ""
+            ready = deploy.prepare(wait)
+            while True:
+                try:
+                    return _apply_all(deploy, self._plan.sources, selected(deploy.session.rows), ready, done)
+                except transactional.HistoryMoved:
+                    # Through a pooler the lock is free between two migrations: plan again.
+                    if not deploy.session.pooled:
+                        raise
+                    ready = deploy.read()
 
 
 def _login(

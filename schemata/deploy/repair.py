@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from schemata import config, errors, targets
 from schemata.deploy import deployment, migrate, results, transactional
-from schemata.history import inventory, recorded, status, tables
+from schemata.history import inventory, recorded, tables
 from schemata.migrations import files, lookup, migration
 from schemata.postgres import sessions
 from schemata.report import progress
@@ -124,7 +124,8 @@ def _locked(
 ) -> Iterator[deployment.Deploy]:
     """Open a deploy that holds the lock; what the server refuses or cuts off in the block is told as an error."""
     try:
-        with deployment.opened(settings, choice, reporter) as deploy:
+        connection = targets.login(choice, tries=targets.AGAIN)
+        with connection, deployment.opened(settings, choice, reporter, connection) as deploy:
             deploy.lock(settings.locks.wait)
             yield deploy
     except sessions.ConnectionLost as error:

@@ -69,7 +69,9 @@ def rollback(
     done: list[results.Applied] = []
     revision = found.head.last_id
     try:
-        with deployment.opened(settings, choice, reporter) as deploy:
+        # The connection that asked is closed: a person may take long to answer.
+        connection = targets.login(choice, tries=targets.AGAIN)
+        with connection, deployment.opened(settings, choice, reporter, connection) as deploy:
             wait = settings.locks.wait if lock_wait is None else lock_wait
             deploy.lock(wait)
             again = deploy.prepare(wait)

@@ -49,3 +49,12 @@ def end_turn(connection: libpq.Connection) -> None:
         connection.query(f"SELECT pg_advisory_unlock({QUEUE_KEY}); NOTIFY {_CHANNEL}", timeout=5)
     except (libpq.ConnectionLost, libpq.QueryFailed):
         return
+
+
+def enter(connection: libpq.Connection) -> None:
+    """Take the queue's lock if it is free, for a session that comes after one that had it and was lost."""
+    try:
+        if connection.query("SELECT pg_backend_pid()", timeout=30) == [(str(connection.backend_pid),)]:
+            connection.query(f"SELECT pg_try_advisory_lock({QUEUE_KEY})", timeout=30)
+    except (libpq.ConnectionLost, libpq.QueryFailed):
+        return

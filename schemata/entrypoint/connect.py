@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
     from collections.abc import Callable
 
 _AWAY = ("57P01", "57P02", "57P03")
+_CANCELLED = "57014"
+_LATE = 3.0  # seconds without an answer to the question, until that is said
 
 
 class Connector:
@@ -46,7 +48,7 @@ class Connector:
             detail = ""
             try:
                 connection = query_client.connect(self.url, timeout=10, application_name="schemata boot")
-                answer = _ask(connection, build.settings["history"])
+                answer = self._ask(connection, build.settings["history"])
                 if up_to_date.up_to_date(answer, build):
                     return connection, answer
                 reason = _not_ready(connection, answer, standby_will_do)
@@ -58,7 +60,7 @@ class Connector:
             except (libpq.ConnectionLost, libpq.QueryFailed) as error:
                 if connection is not None:
                     connection.close()
-                reason, detail = failures.classify(error.sqlstate, str(error)), str(error)
+                reason, detail = failures.after_login(error.sqlstate, str(error)), str(error)
             except BaseException:
                 if connection is not None:
                     connection.close()
@@ -93,10 +95,23 @@ class Connector:
             if reason.missing_database:
                 error.hint = "Create it, or let the boot do it: [tool.schemata] create_database = true."
             raise error
+        self._tell(reason)
+        self.pause()
+
+    def _tell(self, reason: failures.Reason) -> None:
         if reason.text != self._heard:
             self._heard = reason.text
             self.info(f"waiting for {urls.redact(self.url)}: {reason.text} (for up to {self.patience:.0f} s)")
-        self.pause()
+
+    def _ask(self, connection: libpq.Connection, history: str) -> "up_to_date.Answer | None":
+        # Who waits in a pooler's queue keeps its place there, and says so.
+        late = (_LATE, lambda: self._tell(failures.of("no_session")))
+        try:
+            return up_to_date.ask(connection, history, late)
+        except libpq.QueryFailed as error:
+            if error.sqlstate in _AWAY or (error.sqlstate == _CANCELLED and not _answers(connection)):
+                raise
+            return None  # the whole engine says what it is
 
     def _create(self) -> bool:
         """Make the database; False when the server is not ready for that either."""
@@ -114,13 +129,12 @@ class Connector:
         return True
 
 
-def _ask(connection: libpq.Connection, history: str) -> "up_to_date.Answer | None":
+def _answers(connection: libpq.Connection) -> bool:
+    """Tell whether there is a session behind the connection at all, although one question was not answered."""
     try:
-        return up_to_date.ask(connection, history)
-    except libpq.QueryFailed as error:
-        if error.sqlstate in _AWAY:
-            raise
-        return None  # the whole engine says what it is
+        return connection.query("SELECT 1", timeout=2) == [("1",)]
+    except libpq.QueryFailed:
+        return False
 
 
 def _not_ready(

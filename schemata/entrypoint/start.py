@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from schemata import config, errors, lazy, targets
 from schemata.client import location
-from schemata.entrypoint import child, connect
+from schemata.entrypoint import boot_queue, child, connect
 from schemata.history import status, tables
 from schemata.migrations import checkout, files, lookup, migration
 from schemata.postgres import libpq, waiting
@@ -44,24 +44,27 @@ def run(
     connector: connect.Connector,
     until: str,
     lines: log.Log,
+    connection: libpq.Connection | None,
     *,
-    wait_only: bool,
     on_existing_objects: bool = False,
-) -> None:
-    """Bring the database to this build, or wait until somebody else has. Raises errors.Error.
+) -> libpq.Connection | None:
+    """Bring the database to this build; without a `connection` wait until somebody else has. Raises errors.Error.
 
     A server that went away and a deploy lock that is held are tried again, as often as `connector` has retry delays; a
-    migration that fails is not.
+    migration that fails is not. Returns the connection that did it: the one that was given, unless that was lost.
+    A failure leaves none open.
     """
     settings, found = project.settings, project.migrations
     parsed = _sealed(settings, found)
     if until:
         lookup.find(found, until)
     choice = _choice(settings, url)
-    if wait_only:
+    if connection is None:
         _wait(settings, choice, found, until, connector, lines)
-    else:
-        _migrate(project, parsed, choice, until, connector, lines, on_existing_objects=on_existing_objects)
+        return None
+    return _migrate(
+        project, parsed, choice, until, connector, lines, connection, on_existing_objects=on_existing_objects
+    )
 
 
 def target(project: checkout.Checkout, url: str) -> tuple[str, bool]:
@@ -133,9 +136,10 @@ def _migrate(
     until: str,
     connector: connect.Connector,
     lines: log.Log,
+    connection: libpq.Connection,
     *,
     on_existing_objects: bool,
-) -> None:
+) -> libpq.Connection:
     settings = project.settings
     # One policy, not one inside the other: each try here looks at the server once.
     once = dataclasses.replace(settings, wait=config.Wait(1, settings.wait.delay))
@@ -143,6 +147,9 @@ def _migrate(
     while True:
         phases = _Phases(lines)
         try:
+            if connection.closed:
+                connection = waiting.connect(choice.url, application_name="schemata boot")
+                boot_queue.enter(connection)
             result = migrate.migrate(
                 once,
                 url=choice.url,
@@ -150,6 +157,7 @@ def _migrate(
                 on_existing_objects=on_existing_objects,
                 sources=project.migrations,
                 parsed=parsed,
+                connection=connection,
                 reporter=progress.Reporter(lines.info, phases.step),
             )
         except (errors.NotAvailable, errors.Busy) as error:
@@ -168,7 +176,7 @@ def _migrate(
         for note in (*choice.notes, *result.notes):
             lines.info(note)
         phases.end(f"applied {len(result.done)}; the database is at {result.revision or 'no revision'}")
-        return
+        return connection
 
 
 class _Phases:

@@ -45,13 +45,14 @@ def answered(row: "tuple[str | None, ...]") -> Answer:
     )
 
 
-def ask(connection: libpq.Connection, history: str) -> "Answer | None":
+def ask(connection: libpq.Connection, history: str, late: "libpq.Late | None" = None) -> "Answer | None":
     """Return what the database has; None where there is no history yet.
 
-    Reads two tables of the history's schema and writes nothing; works on a standby.
+    Reads two tables of the history's schema and writes nothing; works on a standby. `late` is called when the
+    answer takes longer than its seconds.
     """
     try:
-        rows = connection.query(question(history), timeout=30)
+        rows = connection.query(question(history), timeout=30, late=late)
     except libpq.QueryFailed as error:
         if error.sqlstate in NO_HISTORY:
             return None

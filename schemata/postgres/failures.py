@@ -22,6 +22,11 @@ class Reason:
         return f"Reason({self.kind!r}, hopeless={self.hopeless}, text={self.text!r})"
 
     @property
+    def crowded(self) -> bool:
+        """Whether the server, role, database or pooler has no free connection: others must end first."""
+        return self.kind.endswith("_connections")
+
+    @property
     def missing_database(self) -> bool:
         """Whether the server is well, but has no such database: hopeless unless we may create it."""
         return self.kind == "missing_database"
@@ -60,10 +65,33 @@ _KINDS = {
         "the server is shutting down or restarting after a crash",
         "Wait for it to come back; if it does not, start it and read its log.",
     ),
+    "no_session": (
+        False,
+        "the connection was accepted, but nothing is answered: behind a pooler, all of its connections are in use",
+        "Wait for one, raise the pooler's pool size, or give a direct URL. Without a pooler the server hangs: read "
+        "its log.",
+    ),
     "too_many_connections": (
         False,
-        "all of the server's connections are in use",
+        "the server has no free connection: max_connections is reached",
         "Close idle sessions (pg_stat_activity lists them), or raise max_connections.",
+    ),
+    "role_connections": (
+        False,
+        "the role has no free connection: its CONNECTION LIMIT is reached",
+        "Close idle sessions of the role (pg_stat_activity lists them), or raise it: "
+        "ALTER ROLE <role> CONNECTION LIMIT <n>;",
+    ),
+    "database_connections": (
+        False,
+        "the database has no free connection: its CONNECTION LIMIT is reached",
+        "Close idle sessions of the database (pg_stat_activity lists them), or raise it: "
+        "ALTER DATABASE <name> CONNECTION LIMIT <n>;",
+    ),
+    "pooler_connections": (
+        False,
+        "the pooler has no free connection",
+        "Wait for one, raise the pooler's limit (PgBouncer: max_client_conn, default_pool_size), or give a direct URL.",
     ),
     "password": (
         True,
@@ -170,10 +198,15 @@ _PHRASES = (
     ("authentication failed", "password"),
     ("permission denied for database", "permission"),
     ("no such database", "missing_database"),
+    ("too many connections for role", "role_connections"),
+    ("too many connections for database", "database_connections"),
     ("too many connections", "too_many_connections"),
     ("too many clients", "too_many_connections"),
     ("connection slots are reserved", "too_many_connections"),
-    ("no more connections allowed", "too_many_connections"),
+    ("no more connections allowed", "pooler_connections"),
+    ("query_wait_timeout", "pooler_connections"),
+    ("max clients reached", "pooler_connections"),
+    ("max client connections reached", "pooler_connections"),
     ("is shutting down", "stopping"),
     ("due to administrator command", "stopping"),
     ("crash of another server process", "stopping"),
@@ -184,6 +217,7 @@ _PHRASES = (
     ("server is in hot standby mode", "standby"),
     ("received invalid response to", "not_postgresql"),
     ("expected authentication request", "not_postgresql"),
+    ("no session within", "no_session"),
     ("no answer within", "timeout"),
     ("timeout expired", "timeout"),
     ("timed out", "timeout"),
@@ -225,18 +259,28 @@ def classify(sqlstate: str | None, message: str) -> Reason:
     'refused'
     """
     found = _SQLSTATES.get(sqlstate) if sqlstate else None
-    if found in (None, "starting") or sqlstate == "28000":
+    if found in (None, "starting", "too_many_connections") or sqlstate == "28000":
         # Of several hosts the last one counts: libpq has tried all before it.
         last = message.strip().rpartition("\nconnection to ")[2].lower()
         kind_by_text = next((kind for phrase, kind in _PHRASES if phrase in last), None)
         if found is None:
             found = kind_by_text or "other"
-        elif kind_by_text in ("stopping", "standby", "no_entry"):
+        elif kind_by_text in ("stopping", "standby", "no_entry", "role_connections", "database_connections"):
             found = kind_by_text
     reason = of(found)
     if found == "other":
         reason.text = message.strip().partition("\n")[0] or reason.text
     return reason
+
+
+def after_login(sqlstate: str | None, message: str) -> Reason:
+    """Tell why the first question of a session had no answer: the host did answer the login.
+
+    >>> after_login("57014", "no answer within 30 s: the statement was cancelled").kind
+    'no_session'
+    """
+    reason = classify(sqlstate, message)
+    return of("no_session") if reason.kind == "timeout" else reason
 
 
 def read_verbose(text: str) -> tuple[str | None, str]:

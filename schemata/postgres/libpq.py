@@ -15,18 +15,20 @@ import select
 import sys
 import time
 
-_BAD = 1  # ConnStatusType
+BAD, _AWAITING_RESPONSE, _AUTH_OK = 1, 4, 5  # ConnStatusType
 _POLL_FAILED, _POLL_READING, _POLL_OK = 0, 1, 3  # PostgresPollingStatusType
 _TUPLES, _COPY, _BAD_RESPONSE, _FATAL = 2, (3, 4, 8), 5, 7  # ExecStatusType
 _DEFAULT, _VERBOSE = 1, 2  # PGVerbosity
 
 # How long a cancelled statement may take to end before the connection is given up, in seconds.
 _GRACE = 5.0
+# When the network goes away, nobody tells this end of the connection: then these do. A URL's own values win.
+_KEEPALIVES = {b"keepalives_idle": b"30", b"keepalives_interval": b"10", b"keepalives_count": b"3"}
 
 _PTR, _INT, _STR = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 _STRINGS = ctypes.POINTER(_STR)
 
-# Result, arguments, functions. Undeclared, a 64-bit pointer would be cut to an int.
+# Result, arguments, functions.
 _PROTOTYPES = (
     (_PTR, (_STRINGS, _STRINGS, _INT), "PQconnectStartParams"),
     (_PTR, (_PTR,), "PQgetResult PQgetCancel"),
@@ -52,6 +54,12 @@ _PROTOTYPES_17 = (
 )
 
 _library: ctypes.CDLL | None = None
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
+    from collections.abc import Callable
+
+    Late = tuple[float, Callable[[], None]]
 
 
 class ConnectFailed(Exception):
@@ -86,7 +94,7 @@ class QueryFailed(Exception):
         self.position = position
 
 
-class _TimeIsUp(Exception):
+class TimeIsUp(Exception):
     """Not TimeoutError, which the caller's own signal handler may raise."""
 
 
@@ -96,11 +104,11 @@ def load() -> ctypes.CDLL | None:
     for path in () if _library else _candidates():
         try:
             library = ctypes.CDLL(path)
-            _declare(library, _PROTOTYPES)
+            declare(library, _PROTOTYPES)
         except (OSError, AttributeError):  # not there, for another platform, or older than what we call
             continue
         if hasattr(library, "PQcancelCreate"):
-            _declare(library, _PROTOTYPES_17)
+            declare(library, _PROTOTYPES_17)
         _library = library
         break
     return _library
@@ -121,7 +129,8 @@ def _candidates() -> list[str]:
     return [*paths, "libpq.5.dylib" if macos else "libpq.so.5"]
 
 
-def _declare(library: ctypes.CDLL, prototypes: "tuple[tuple[object, tuple[object, ...], str], ...]") -> None:
+def declare(library: ctypes.CDLL, prototypes: "tuple[tuple[object, tuple[object, ...], str], ...]") -> None:
+    """Tell ctypes of functions; without, it would cut a 64-bit pointer to an int. Raises AttributeError."""
     for result, arguments, names in prototypes:
         for name in names.split():
             function = getattr(library, name)
@@ -141,7 +150,7 @@ def connect(
     if pq is None:
         raise ConnectFailed(None, "no libpq was found: install psycopg[binary], or set SCHEMATA_LIBPQ")
     deadline = time.monotonic() + timeout
-    settings = {b"dbname": os.fsencode(conninfo)}
+    settings = {**_KEEPALIVES, b"dbname": os.fsencode(conninfo)}
     if b"\0" in settings[b"dbname"]:
         raise ConnectFailed(None, "invalid connection settings: they contain a NUL character")
     settings[b"application_name"] = application_name.encode()
@@ -153,21 +162,23 @@ def connect(
     try:
         # In the verbose form even a connection that never was names its SQLSTATE, in any language.
         pq.PQsetErrorVerbosity(handle, _VERBOSE)
-        if pq.PQstatus(handle) == _BAD:
+        if pq.PQstatus(handle) == BAD:
             raise _connect_failed(pq, handle, conninfo)
         # A notice must not reach stderr. What swallows it is a harmless function of libpq's, not of
         # Python's: an exception that a signal handler raises inside a ctypes callback is lost.
         pq.PQsetNoticeProcessor(handle, pq.PQstatus, handle)
         _drive(pq.PQconnectPoll, pq.PQsocket, handle, deadline)
-        if pq.PQstatus(handle) == _BAD:
+        if pq.PQstatus(handle) == BAD:
             raise _connect_failed(pq, handle, conninfo)
         pq.PQsetErrorVerbosity(handle, _DEFAULT)
         pq.PQsetnonblocking(handle, 1)
         return Connection(pq, handle)
-    except _TimeIsUp:
+    except TimeIsUp:
         location = f'"{_text(pq.PQhost(handle))}", port {_text(pq.PQport(handle))}'
+        # In these states the other side took the connection and, unless it was asked without TLS, has spoken.
+        what = "no session" if pq.PQstatus(handle) in (_AWAITING_RESPONSE, _AUTH_OK) else "no answer"
         pq.PQfinish(handle)
-        raise ConnectFailed(None, f"connection to server at {location}: no answer within {timeout:g} s") from None
+        raise ConnectFailed(None, f"connection to server at {location}: {what} within {timeout:g} s") from None
     except BaseException:
         pq.PQfinish(handle)
         raise
@@ -177,8 +188,8 @@ class Connection:
     """A session. Not for two threads at a time."""
 
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
-        self._pq = library
-        self._handle: int | None = handle
+        self.library = library
+        self.handle: int | None = handle
         self.backend_pid: int = library.PQbackendPID(handle)
         self.server_version: int = library.PQserverVersion(handle)  # 180006 is 18.6
         self.host = _text(library.PQhost(handle))
@@ -193,15 +204,20 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether the session was ended from this side; one that was lost is known only after a query."""
+        return self.handle is None
+
     def close(self) -> None:
         """End the session; a transaction still open is rolled back by the server."""
-        handle, self._handle = self._handle, None
+        handle, self.handle = self.handle, None
         if handle:
-            self._pq.PQfinish(handle)
+            self.library.PQfinish(handle)
 
     def parameter(self, name: str) -> str | None:
         """Return what the server last reported of a setting, such as in_hot_standby (14 and later)."""
-        value = self._pq.PQparameterStatus(self._handle, name.encode()) if self._handle else None
+        value = self.library.PQparameterStatus(self.handle, name.encode()) if self.handle else None
         return None if value is None else _text(value)
 
     def hears(self, seconds: float) -> bool:
@@ -210,43 +226,47 @@ class Connection:
         A lost connection sends something too: the next query tells.
         """
         try:
-            _wait(self._pq.PQsocket(self._handle), select.POLLIN, time.monotonic() + seconds)
-        except _TimeIsUp:
+            wait(self.library.PQsocket(self.handle), select.POLLIN, time.monotonic() + seconds)
+        except TimeIsUp:
             return False
-        self._pq.PQconsumeInput(self._handle)
+        self.library.PQconsumeInput(self.handle)
         return True
 
-    def query(self, sql: str, *params: str | None, timeout: float | None = None) -> list[tuple[str | None, ...]]:
+    def query(
+        self, sql: str, *params: str | None, timeout: float | None = None, late: "Late | None" = None
+    ) -> list[tuple[str | None, ...]]:
         """Run `sql` and return its rows as the server writes them; `timeout` is in seconds.
 
         Without parameters it may hold several statements: the rows are the last one's, and the whole is
-        one transaction unless it says otherwise. With parameters ($1 ...) it is one statement.
+        one transaction unless it says otherwise. With parameters ($1 ...) it is one statement. `late` is
+        called once when no answer has come within its seconds.
 
         Raises QueryFailed, or ConnectionLost, which closes the connection. After the timeout the statement
         is cancelled on the server and QueryFailed carries 57014; so it is when a signal handler raises,
         and the handler's exception goes on.
         """
-        if self._handle is None:
+        if self.handle is None:
             raise ConnectionLost("the connection is closed")
         if "\0" in sql or any(param is not None and "\0" in param for param in params):
             raise QueryFailed("22021", "a NUL character is not possible in PostgreSQL's text")
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            self._send(sql, params, deadline)
-            return self._rows(deadline)
+            self.send(sql, params, deadline)
+            return self._rows(deadline, late)
         except (ConnectionLost, QueryFailed):
             raise
-        except _TimeIsUp:
-            self._abandon()
-            if self._handle is None:
+        except TimeIsUp:
+            self.abandon()
+            if self.handle is None:
                 raise ConnectionLost(f"no answer within {timeout:g} s, nor to its cancelling") from None
             raise QueryFailed("57014", f"no answer within {timeout:g} s: the statement was cancelled") from None
         except BaseException:
-            self._abandon()
+            self.abandon()
             raise
 
-    def _send(self, sql: str, params: tuple[str | None, ...], deadline: float | None) -> None:
-        pq, handle = self._pq, self._handle
+    def send(self, sql: str, params: tuple[str | None, ...] = (), deadline: float | None = None) -> None:
+        """Send a query and do not wait for what comes of it. Raises QueryFailed or ConnectionLost."""
+        pq, handle = self.library, self.handle
         if params:
             values = (_STR * len(params))(*[None if param is None else param.encode() for param in params])
             sent = pq.PQsendQueryParams(handle, sql.encode(), len(params), None, values, None, None, 0)
@@ -254,20 +274,22 @@ class Connection:
             sent = pq.PQsendQuery(handle, sql.encode())
         while sent and (left := pq.PQflush(handle)):
             # A server that is itself blocked in writing must be read from, or neither side moves.
-            ready = _wait(pq.PQsocket(handle), select.POLLIN | select.POLLOUT, deadline)
+            ready = wait(pq.PQsocket(handle), select.POLLIN | select.POLLOUT, deadline)
             sent = left > 0 and (not ready & select.POLLIN or pq.PQconsumeInput(handle))
         if not sent:
             message = _text(pq.PQerrorMessage(handle)).strip()
-            if pq.PQstatus(handle) == _BAD:
+            if pq.PQstatus(handle) == BAD:
                 self.close()
                 raise ConnectionLost(message)
             raise QueryFailed(None, message)
 
-    def _rows(self, deadline: float | None) -> list[tuple[str | None, ...]]:
-        pq, handle = self._pq, self._handle
+    def _rows(self, deadline: float | None, late: "Late | None" = None) -> list[tuple[str | None, ...]]:
+        pq, handle = self.library, self.handle
         rows: list[tuple[str | None, ...]] = []
         failure: QueryFailed | None = None
         fatal = False
+        if late is not None and not self.hears(late[0]):
+            late[1]()
         while result := self._result(deadline):
             try:
                 status = pq.PQresultStatus(result)
@@ -284,7 +306,7 @@ class Connection:
                 ]
             finally:
                 pq.PQclear(result)
-        if failure and (fatal or pq.PQstatus(handle) == _BAD):
+        if failure and (fatal or pq.PQstatus(handle) == BAD):
             self.close()
             raise ConnectionLost(failure.message, failure.sqlstate)
         if failure:
@@ -292,16 +314,16 @@ class Connection:
         return rows
 
     def _result(self, deadline: float | None) -> int | None:
-        pq, handle = self._pq, self._handle
+        pq, handle = self.library, self.handle
         while pq.PQisBusy(handle):
-            _wait(pq.PQsocket(handle), select.POLLIN, deadline)
+            wait(pq.PQsocket(handle), select.POLLIN, deadline)
             if not pq.PQconsumeInput(handle):
                 break  # lost: PQgetResult says how
         return pq.PQgetResult(handle)  # type: ignore[no-any-return]
 
-    def _abandon(self) -> None:
-        """Cancel the running statement and read what is left of it, or close the connection."""
-        if self._handle is None:
+    def abandon(self) -> None:
+        """Cancel the running statement and read what is left of it; close the connection where that hangs."""
+        if self.handle is None:
             return
         deadline = time.monotonic() + _GRACE
         try:
@@ -309,16 +331,16 @@ class Connection:
             self._rows(deadline)
         except (QueryFailed, ConnectionLost):
             pass
-        except _TimeIsUp:
+        except TimeIsUp:
             self.close()
         except BaseException:
             self.close()
             raise
 
     def _cancel(self, deadline: float) -> None:
-        pq = self._pq
+        pq = self.library
         modern = hasattr(pq, "PQcancelCreate")
-        request = (pq.PQcancelCreate if modern else pq.PQgetCancel)(self._handle)
+        request = (pq.PQcancelCreate if modern else pq.PQgetCancel)(self.handle)
         try:
             if not modern:
                 pq.PQcancel(request, ctypes.create_string_buffer(256), 256)
@@ -333,19 +355,19 @@ def _drive(poll: "ctypes._NamedFuncPointer", socket: "ctypes._NamedFuncPointer",
     state = -1
     while state not in (_POLL_FAILED, _POLL_OK):
         # libpq may change the socket at each step (next address, next host, TLS refused).
-        _wait(socket(handle), select.POLLIN if state == _POLL_READING else select.POLLOUT, deadline)
+        wait(socket(handle), select.POLLIN if state == _POLL_READING else select.POLLOUT, deadline)
         state = poll(handle)
 
 
-def _wait(descriptor: int, events: int, deadline: float | None) -> int:
-    """Return which of the events came, or raise _TimeIsUp; signal handlers run meanwhile (PEP 475)."""
+def wait(descriptor: int, events: int, deadline: float | None) -> int:
+    """Return which of the events came, or raise TimeIsUp; signal handlers run meanwhile (PEP 475)."""
     left = None if deadline is None else deadline - time.monotonic()
     poller = select.poll()  # not select(), which fails for descriptors above 1023
     poller.register(descriptor, events)
     # Never 0 or less while time is left, and within C's int.
     ready = poller.poll(None if left is None else min(int(max(left, 0) * 1000) + 1, 2**31 - 1))
     if not ready or (left is not None and left <= 0):
-        raise _TimeIsUp
+        raise TimeIsUp
     return ready[0][1]
 
 

@@ -81,7 +81,15 @@ def _through_psycopg() -> ctypes.CDLL:
         except psycopg.OperationalError:
             return -1
 
+    def collect_notices(connection: pq.abc.PGconn, into: "list[str]") -> None:
+        def hear(result: pq.abc.PGresult) -> None:
+            severity, message = [(result.error_field(ord(code)) or b"").decode("utf-8", "replace") for code in "SM"]
+            into.append(f"{severity}: {message}")
+
+        connection.notice_handler = hear
+
     functions = {
+        "collect_notices": collect_notices,  # instead of libpq's own buffer: see scripts.py
         "PQconnectStartParams": start,
         "PQconnectPoll": lambda connection: connection.connect_poll(),
         "PQfinish": lambda connection: connection.finish(),
@@ -100,6 +108,9 @@ def _through_psycopg() -> ctypes.CDLL:
         "PQisBusy": lambda connection: connection.is_busy(),
         "PQgetResult": lambda connection: connection.get_result(),
         "PQclear": lambda result: result.clear(),
+        "PQcmdStatus": lambda result: result.command_status,
+        "PQtransactionStatus": lambda connection: connection.transaction_status,
+        "PQputCopyEnd": lambda connection, why: connection.put_copy_end(why),
         "PQresultStatus": lambda result: result.status,
         "PQresultErrorField": lambda result, code: result.error_field(code),
         "PQntuples": lambda result: result.ntuples,

@@ -1,7 +1,7 @@
-"""psycopg's home: connections that deploy, scripts sent whole, errors with their place.
+"""Sessions that deploy: scripts sent whole, errors with their place.
 
-Everything that writes to a database goes through here. Questions that only read go through
-`asking`, which does without psycopg where it can.
+Everything that writes to a database goes through here. A session is made of a connection that is there already, so
+that a start or a command gets along with one from its first question to its last.
 """
 
 import contextlib
@@ -11,20 +11,13 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-import psycopg
-from psycopg import generators, pq
-
-from schemata import errors
-from schemata.postgres import deployer
+from schemata.postgres import deployer, libpq, queries, scripts
 from schemata.system import signals
 
 # A backend whose client is gone notices within this time also in the middle of a statement, so that
 # the lock of a killed deployer is free soon (PostgreSQL 14+; not on every platform).
 _CHECK_CLIENT = "SET client_connection_check_interval = '5s'"
-_CANCEL_PATIENCE = 5.0  # seconds
-_KEEPALIVES: dict[str, Any] = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 # When the network goes away no end of the connection is seen: then these free the lock. A deployer is silent
 # for moments only, between two tries at most for the longest backoff. What somebody configured stays.
 _BOUNDS = {
@@ -46,8 +39,10 @@ _MAKES_OBJECTS = re.compile(
 )
 _DROPS_PREPARED = re.compile(r"deallocate|discard|prepare", re.IGNORECASE)
 
+_COPY_REFUSED = scripts.ServerError({"sqlstate": "0A000", "message_primary": "COPY from or to the client"})
+
 Notice = Callable[[str], None]
-Result = pq.abc.PGresult
+Result = scripts.Result
 
 
 def this_client() -> deployer.Client:
@@ -66,7 +61,7 @@ class StatementFailed(Exception):
     `before` are the results of the statements before it.
     """
 
-    def __init__(self, error: psycopg.Error, index: int, before: Sequence[Result] = ()) -> None:
+    def __init__(self, error: scripts.ServerError, index: int, before: Sequence[Result] = ()) -> None:
         diag = error.diag
         super().__init__(diag.message_primary or str(error).strip())
         self.index = index
@@ -86,8 +81,9 @@ class ConnectionLost(Exception):
 class Session:
     """One connection that deploys. Autocommit; every transaction is said explicitly."""
 
-    def __init__(self, connection: psycopg.Connection, who: deployer.Client) -> None:
+    def __init__(self, connection: libpq.Connection, channel: scripts.Channel, who: deployer.Client) -> None:
         self.connection = connection
+        self._channel = channel
         self.client = who
         self.pooled = False
         self.prepared = ""
@@ -98,15 +94,12 @@ class Session:
     @property
     def pid(self) -> int:
         """Return the backend's process id."""
-        return self.connection.info.backend_pid
+        return self.connection.backend_pid
 
     @property
     def in_transaction(self) -> bool:
         """Tell whether a transaction is open (also a failed one)."""
-        return self.connection.pgconn.transaction_status in (
-            pq.TransactionStatus.INTRANS,
-            pq.TransactionStatus.INERROR,
-        )
+        return self._channel.transaction_status in (scripts.IN_TRANSACTION, scripts.IN_ERROR)
 
     def script(self, text: str, meanwhile: Callable[[], None] | None = None) -> list[Result]:
         """Send text whole, as one simple query, and return one result a statement.
@@ -115,43 +108,28 @@ class Session:
         transaction is failed but still open, or ConnectionLost. A signal cancels the running statement
         on the server and is raised again.
         """
-        pgconn = self.connection.pgconn
         try:
-            pgconn.send_query(text.encode(self._encoding))
-            if meanwhile is not None:
-                meanwhile()
-            results: list[Result] = self.connection.wait(generators.execute(pgconn))
-        except psycopg.OperationalError as error:
-            raise ConnectionLost(str(error).strip()) from error
+            results = self._channel.run(text, meanwhile)
+        except (libpq.ConnectionLost, libpq.QueryFailed) as error:
+            raise ConnectionLost(error.message) from error
         except BaseException:
             self._abandon()
             raise
         for index, result in enumerate(results):
-            if result.status == pq.ExecStatus.FATAL_ERROR:
-                failure = psycopg.errors.error_from_result(result, encoding=self._encoding)
-                if pgconn.status == pq.ConnStatus.BAD:
-                    raise ConnectionLost(str(failure).strip()) from failure
-                raise StatementFailed(failure, index, results[:index]) from failure
-            if result.status in (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH):
-                self._leave_copy()
-                raise StatementFailed(psycopg.errors.FeatureNotSupported("COPY from or to the client"), index)
+            if result.error is not None:
+                if self._channel.lost:
+                    raise ConnectionLost(str(result.error)) from result.error
+                raise StatementFailed(result.error, index, results[:index]) from result.error
+            if result.status in scripts.COPY:
+                self._channel.refuse_copy("this engine sends no COPY data")
+                raise StatementFailed(_COPY_REFUSED, index)
         return results
 
     def _abandon(self) -> None:
-        """Cancel what is still running, so that the connection is of use again.
-
-        psycopg does it for a signal that comes while it waits, but one may come a moment before or after.
-        """
-        if self.connection.closed or self.connection.pgconn.transaction_status != pq.TransactionStatus.ACTIVE:
-            return
-        with signals.held(), contextlib.suppress(psycopg.Error):
-            self.connection.cancel_safe(timeout=_CANCEL_PATIENCE)
-            self.connection.wait(generators.execute(self.connection.pgconn), timeout=_CANCEL_PATIENCE)
-
-    def _leave_copy(self) -> None:
-        with contextlib.suppress(psycopg.Error):
-            self.connection.pgconn.put_copy_end(b"this engine sends no COPY data")
-        self.connection.close()
+        """Cancel what is still running, so that the connection is of use again, or close it where that hangs."""
+        with signals.held():
+            if self._channel.transaction_status == scripts.ACTIVE:
+                self.connection.abandon()
 
     def rows(self, text: str) -> list[tuple[str | None, ...]]:
         """Return the rows of the last statement of a script, as text."""
@@ -200,47 +178,41 @@ class Session:
             self._checks_client = True
         wanted = ", ".join(f"'{name}'" for name in _BOUNDS)
         free = self.rows(f"SELECT name FROM pg_settings WHERE name IN ({wanted}) AND source = 'default'")
-        self._bounds = tuple(f"SET {name} = '{_BOUNDS[name]}'" for (name,) in free if name)
-        if self._bounds:
-            self.script("; ".join(self._bounds))
+        # The connection was made under another name, to which RESET ALL goes back.
+        name = f"SET application_name = {queries.literal(self.client.application_name())}"
+        self._bounds = (name, *(f"SET {name} = '{_BOUNDS[name]}'" for (name,) in free if name))
+        self.script("; ".join(self._bounds))
 
     def rollback(self) -> None:
         """End an open transaction, keeping nothing of it."""
-        if not self.connection.closed and self.in_transaction:
+        if self.in_transaction:
             self.script("ROLLBACK")
 
 
 @contextlib.contextmanager
 def session(
-    url: str, who: deployer.Client, *, timeout: float = 10.0, notice: Notice | None = None
+    connection: libpq.Connection, who: deployer.Client, *, keep: bool = False, notice: Notice | None = None
 ) -> Iterator[Session]:
-    """Open a session for a deploy and close it on the way out, which frees every lock that it holds.
+    """Make a deploy's session of a connection; close it on the way out, which frees every lock that it holds.
 
-    Raises NotAvailable when the server cannot be reached; `timeout` is in seconds.
+    With `keep` it is left open, with its locks, unless the block fails: then the caller closes it. Raises
+    ConnectionLost.
     """
+    channel = scripts.Channel(connection, notice)
     try:
-        connection = psycopg.connect(
-            url,
-            autocommit=True,
-            prepare_threshold=None,
-            connect_timeout=max(2, round(timeout)),
-            application_name=who.application_name(),
-            client_encoding="UTF8",
-            **_KEEPALIVES,
-        )
-    except psycopg.Error as error:
-        raise errors.NotAvailable(str(error).strip(), "Run `inv doctor`.") from error
-    if notice is not None:
-        connection.add_notice_handler(lambda diag: notice(f"{diag.severity}: {diag.message_primary}"))
-    try:
-        opened = Session(connection, who)
+        opened = Session(connection, channel, who)
         # A pooler hands out a backend id of its own with the cancel key: that is how it is known.
-        opened.pooled = opened.rows("SELECT pg_backend_pid()") != [(str(connection.pgconn.backend_pid),)]
+        opened.pooled = opened.rows("SELECT pg_backend_pid()") != [(str(connection.backend_pid),)]
         if not opened.pooled:
             opened.settle()
         yield opened
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    finally:
+        if not keep:
+            connection.close()
+        channel.end()
 
 
 _SESSION_LOCK_LOSS = re.compile(r"advisory_unlock|\bdiscard\b", re.IGNORECASE)

@@ -72,7 +72,7 @@ def connect(
         except (libpq.ConnectionLost, libpq.QueryFailed) as error:
             if connection is not None:
                 connection.close()
-            reason, detail = failures.classify(error.sqlstate, str(error)), str(error)
+            reason, detail = failures.after_login(error.sqlstate, str(error)), str(error)
         if reason.missing_database:
             raise DatabaseNotFound(url, reason, detail, attempt)
         if reason.hopeless or attempt == attempts:

@@ -8,7 +8,7 @@ from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived. A KeyboardInterrupt, because psycopg cancels the running statement for one."""
+    """SIGTERM arrived. A KeyboardInterrupt, so that whatever cleans up after Ctrl-C does so after this."""
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

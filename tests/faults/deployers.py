@@ -92,6 +92,32 @@ def running(project: Project, *arguments: str, **extra: str) -> Iterator[subproc
         process.communicate(timeout=PATIENCE)
 
 
+def crowd(
+    project: Project, count: int, *arguments: str, program: str = "schemata.boot", **extra: str
+) -> list[tuple[int, str]]:
+    """Run boots, or another module's main program, at once; return how each ended. None outlives the call."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", program, *arguments],
+            cwd=project.root,
+            env=project.env(**extra),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    try:
+        said = [process.communicate(timeout=4 * PATIENCE)[1] for process in processes]
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate(timeout=PATIENCE)
+    return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
+
+
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Wait for a process; return its exit code as a shell shows it, and all that it said."""
     out, err = process.communicate(timeout=PATIENCE)

@@ -81,6 +81,11 @@ class Proxy:
         return ""
 
     @property
+    def connections(self) -> int:
+        """Return how many connections were made so far."""
+        return len(self._sockets) // 2
+
+    @property
     def swallows(self) -> bool:
         """Tell whether everything is lost by now."""
         return self._swallowing.is_set()

@@ -82,8 +82,7 @@ PURE = {
 
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.
 HOMES = {
-    # The session; and where libpq is not found.
-    "psycopg": {"schemata.postgres.sessions", "schemata.postgres.query_client"},
+    "psycopg": {"schemata.postgres.query_client"},  # where libpq is not found
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
@@ -93,7 +92,7 @@ HOMES = {
     "subprocess": {"schemata.system.processes"},
     "psutil": {"schemata.system.processes"},
     "ctypes": {
-        "schemata.postgres.libpq", "schemata.postgres.query_client",  # libpq
+        "schemata.postgres.libpq", "schemata.postgres.query_client", "schemata.postgres.scripts",  # libpq
         "schemata.server.embedded.data_directory", "schemata.system.directories",  # syncfs; renameat2
     },
     "sqlalchemy": {"schemata.client.generator"},

@@ -1,73 +1,19 @@
 """Through a transaction-mode pooler there is no session: the lock is taken by each transaction, or we refuse."""
 
-import os
-import pwd
-import shutil
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from tests.conftest import Project
-from tests.patience import until
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _answers(url: str) -> bool:
-    try:
-        with psycopg.connect(url, connect_timeout=2):
-            return True
-    except psycopg.OperationalError:
-        return False
+from tests.faults import pooler
 
 
 @pytest.fixture
 def pooled(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
     """Run PgBouncer in transaction mode in front of the server; turn a direct URL into one through it."""
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    if program is None:
-        pytest.skip("pgbouncer is not on this machine (apt-get install pgbouncer)")
-    folder = tmp_path_factory.mktemp("pooler")
-    direct = urlsplit(database)
-    port = _free_port()
-    (folder / "users").write_text(f'"{direct.username}" "{direct.password}"\n')
-    (folder / "pgbouncer.ini").write_text(
-        f"[databases]\n* = host={direct.hostname} port={direct.port} user={direct.username} "
-        f"password={direct.password}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\npool_mode = transaction\n"
-        f"auth_file = {folder / 'users'}\nunix_socket_dir =\ndefault_pool_size = 3\n"
-    )
-    user = None
-    if os.geteuid() == 0:
-        user = pwd.getpwnam("nobody").pw_uid
-        for path in (*folder.iterdir(), folder):
-            os.chown(path, user, -1)
-        for parent in Path(folder).parents:
-            if parent.owner() == "root" and parent != Path("/") and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
-    process = subprocess.Popen(
-        [program, "-q", str(folder / "pgbouncer.ini")], user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    through = f"{direct.username}:{direct.password}@127.0.0.1:{port}"
-    ready = f"postgresql://{through}{direct.path}"
-
-    def answers() -> bool:
-        assert process.poll() is None, "pgbouncer ended"
-        return _answers(ready)
-
-    until(answers, "pgbouncer answers")
-    yield lambda url: f"postgresql://{through}{urlsplit(url).path}"
-    process.terminate()
-    process.wait(timeout=10)
+    with pooler.running(tmp_path_factory.mktemp("pooler"), database, "transaction", 3) as through:
+        yield through
 
 
 def test_deployers_through_a_pooler_and_beside_it_apply_each_migration_once(

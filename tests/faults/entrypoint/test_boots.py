@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from schemata.entrypoint import boot_queue
-from schemata.postgres import lock_holder, urls
+from schemata.postgres import lock_holder
 from schemata.server.embedded import server_state
 from tests.conftest import REPOSITORY, Project
 from tests.faults import deployers
@@ -209,24 +209,6 @@ def test_sigterm_between_the_migration_and_the_command(
     assert observer.execute("SELECT count(*) FROM schemata._yoyo_migration").fetchone() == (1,)
 
 
-def _crowd(project: Project, count: int, *arguments: str, **extra: str) -> list[tuple[int, str]]:
-    """Run boots at once; return how each ended."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "schemata.boot", *arguments],
-            cwd=project.root,
-            env=project.env(**extra),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(count)
-    ]
-    said = [process.communicate(timeout=4 * PATIENCE)[1] for process in processes]
-    return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
-
-
 @pytest.mark.slow
 def test_fifty_boots_on_an_empty_database(database: str, tmp_path: Path) -> None:
     """All fifty succeed, and each of the platform's migrations was applied exactly once, all by one of them."""
@@ -234,7 +216,7 @@ def test_fifty_boots_on_an_empty_database(database: str, tmp_path: Path) -> None
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     shutil.copytree(REPOSITORY / "migrations", tmp_path / "migrations")
     shutil.copytree(REPOSITORY / "services" / "client", tmp_path / "services" / "client")
-    ended = _crowd(project, 50, "financial-svc")
+    ended = deployers.crowd(project, 50, "financial-svc")
     assert [code for code, _ in ended] == [0] * 50, [text for code, text in ended if code]
     expected = sorted(path.stem for path in tmp_path.glob("migrations/*/*.sql") if ".rollback." not in path.name)
     with psycopg.connect(database) as connection:
@@ -245,24 +227,11 @@ def test_fifty_boots_on_an_empty_database(database: str, tmp_path: Path) -> None
     assert sum(f"applied {len(expected)};" in text for _, text in ended) == 1
 
 
-def test_more_boots_than_connections(pending: Project, role: Callable[[], str], observer: psycopg.Connection) -> None:
-    """Where the server admits five sessions, twelve boots take turns: who waits does not keep out who works."""
-    name = role()
-    database = urls.database_of(pending.url)
-    observer.execute(f'GRANT CREATE, CONNECT ON DATABASE "{database}" TO {name}')
-    observer.execute(f"ALTER ROLE {name} CONNECTION LIMIT 5")
-    pending.write("app.20250101000002.two", "-- Two.\nCREATE TABLE app.two ();\nSELECT pg_sleep(0.5);\n")
-    pending.url = deployers.as_role(pending.url, name)
-    ended = _crowd(pending, 12)
-    assert [code for code, _ in ended] == [0] * 12, [text for code, text in ended if code]
-    assert observer.execute("SELECT count(*) FROM schemata._yoyo_log").fetchone() == (2,)
-
-
 def test_replicas_generate_into_one_volume_at_once(pending: Project, tmp_path: Path) -> None:
     """Four starts that share a folder for the client all end well, and leave one whole client and nothing else."""
     pending.configure(CLIENT)
     shared = tmp_path / "shared"
-    ended = _crowd(pending, 4, "svc", SCHEMATA_CLIENT_DIR=str(shared))
+    ended = deployers.crowd(pending, 4, "svc", SCHEMATA_CLIENT_DIR=str(shared))
     assert [code for code, _ in ended] == [0] * 4, ended
     assert [path.name for path in shared.iterdir()] == ["app_client"]
     names = {path.name for path in (shared / "app_client").iterdir()}

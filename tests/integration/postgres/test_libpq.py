@@ -227,7 +227,7 @@ def test_environment(server, connect, monkeypatch, tmp_path):
         ({"password": ""}, None, "password"),
         ({"user": "rejected"}, "28000", "no_entry"),
         ({"database": "nowhere"}, "3D000", "missing_database"),
-        ({"user": "full", "socket": True}, "53300", "too_many_connections"),
+        ({"user": "full", "socket": True}, "53300", "role_connections"),
         ({"user": "nobody_known", "socket": True}, "28000", "password"),
         ({"user": "plain", "database": "closed", "socket": True}, "42501", "permission"),
         ({"query": "?shcema=x"}, None, "settings"),

@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.history.test_comparison import A, B, attempt, history, record
 
 from schemata.history import damage, existing, layout, recorded
 from schemata.migrations import checksums
+from tests.unit.history.test_comparison import A, B, attempt, history, record
 
 ATTEMPT = ["applied", 10.0, checksums.checksum("SELECT 1;\n"), 1, 1.0, "2025-06-01T00:00:00Z"]
 
