@@ -55,6 +55,15 @@ class Position:
         assert row is not None
         return int(row[0])
 
+    def rows(self, url: str, table: str) -> int:
+        """Return how many rows a table holds."""
+        with psycopg.connect(url) as connection:
+            row = connection.execute(
+                psycopg.sql.SQL("SELECT count(*) FROM {}").format(psycopg.sql.Identifier(*table.split(".")))
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
     def sources(self, tool: str, count: int) -> Path:
         """Return the tool's files for so many migrations, made at the first call."""
         path = self.folder / f"{tool}-{count}"

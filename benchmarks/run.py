@@ -1,6 +1,6 @@
 """Measure the engine against its peers, and say which of its promises about speed are kept.
 
-    python benchmarks/run.py [noop apply deployers boots status server memory] [--quick] [--write FILE]
+    python benchmarks/run.py [noop apply deployers boots status server memory large] [--quick] [--write FILE]
 
 Needs the group `bench` of pyproject.toml; a peer that is not installed is left out and named.
 """
@@ -18,6 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 import boots
 import deploys
+import large
 import launches
 import measure
 import starts
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[Position, int, list[int]], list[tables.Section]]] = {
     "status": starts.status,
     "server": launches.server,
     "memory": deploys.memory,
+    "large": large.files,
 }
 #: How many migrations, for each part: in full, and with --quick.
 SIZES = {
@@ -44,6 +46,7 @@ SIZES = {
     "status": ([1000], [100]),
     "server": ([], []),
     "memory": ([1000], [100]),
+    "large": ([300_000], [20_000]),
 }
 
 

@@ -1,6 +1,6 @@
 """The entrypoint's fast path, for containers and scripts:
 
-    python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT]
+    python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT] [--verbose]
         [--on-existing-objects] [-- COMMAND...]
 
 Wait for the database, check whether it is up to date, make the schemas and migrate if it is not, generate the
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
 
 USAGE = (
     "usage: python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT]"
-    " [--on-existing-objects] [-- COMMAND...]\n"
+    " [--verbose] [--on-existing-objects] [-- COMMAND...]\n"
     "\n"
     "  SERVICE              what starts: for the log, and whether it has the typed client\n"
     "  --url URL            the database (default: DATABASE_URL, else the dev server)\n"
@@ -40,6 +40,7 @@ USAGE = (
     "  --until ID           migrate no further than ID, and leave the typed client as it is\n"
     "  --on-existing-objects  migrate although nothing is recorded and the schemas hold objects\n"
     "  --log-format FORMAT  text or json (default: SCHEMATA_LOG_FORMAT, else text)\n"
+    "  --verbose            print every notice of the server, not the first of each migration only\n"
     "  COMMAND              what to become when the database is ready\n"
 )
 
@@ -47,7 +48,7 @@ USAGE = (
 class Options:
     """The command line."""
 
-    __slots__ = ("command", "log_format", "on_existing_objects", "service", "until", "url", "wait_only")
+    __slots__ = ("command", "log_format", "on_existing_objects", "service", "until", "url", "verbose", "wait_only")
 
     def __init__(self) -> None:
         self.service = ""
@@ -56,6 +57,7 @@ class Options:
         self.until = ""
         self.wait_only = False
         self.on_existing_objects = False
+        self.verbose = False
         self.command: list[str] = []
 
 
@@ -75,6 +77,8 @@ def parse(arguments: "list[str]") -> Options:
             options.wait_only = True
         elif word == "--on-existing-objects":
             options.on_existing_objects = True
+        elif word == "--verbose":
+            options.verbose = True
         elif name in ("--url", "--until", "--log-format"):
             if not equals:
                 if not rest or rest[0] == "--":
@@ -302,6 +306,7 @@ def main(arguments: "list[str]") -> int:
         options = parse(arguments)
         lines.service = options.service
         lines.format = options.log_format or lines.format or "text"
+        lines.verbose = options.verbose
         if lines.format not in log.FORMATS:
             raise errors.ConfigError(f"{lines.format!r} is not a format of logs", "Write text or json.")
         _heed_signals()

@@ -22,6 +22,7 @@ Task = Callable[..., Any]
 
 _URL = "The database (default: the dev server, else DATABASE_URL)."
 _JSON = "Print JSON."
+_VERBOSE = "Print every notice of the server, not the first of each migration only."
 _SERVER = "embedded, docker or external (default: SCHEMATA_SERVER_KIND, else the settings)."
 
 
@@ -84,7 +85,7 @@ def task(of: Any = tasks.Task, **help_: str) -> Callable[[Task], Any]:
 
 def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     in_json = bool(kwargs.get("json"))
-    screen = terminal.Terminal()
+    screen = terminal.Terminal(verbose=bool(kwargs.get("verbose")))
     try:
         if kwargs.get("url") == "":
             raise errors.ConfigError("--url is empty", "Is the variable set that it is made of?")
@@ -145,6 +146,7 @@ def _seconds(text: str, flag: str) -> float | None:
     restart="Restart the services, also those that run as they should.",
     unsafe="Trade safety of data for speed (fsync off).",
     on_existing_objects="Migrate although nothing is recorded and the schemas hold objects, which it may destroy.",
+    verbose=_VERBOSE,
     json=_JSON,
 )
 def dev_up(
@@ -155,6 +157,7 @@ def dev_up(
     restart: bool = False,
     unsafe: bool = False,
     on_existing_objects: bool = False,
+    verbose: bool = False,
     json: bool = False,
 ) -> Any:
     """Start server and services; migrate the database."""
@@ -197,6 +200,7 @@ def dev_down_clean(reporter: Any, server: str = "", yes: bool = False, productio
     allow_out_of_order="Apply also what sorts before something applied.",
     on_existing_objects="Migrate although nothing is recorded and the schemas hold objects, which it may destroy.",
     create_database="Create the database if the server has none of that name.",
+    verbose=_VERBOSE,
     json=_JSON,
 )
 def migrate(
@@ -209,6 +213,7 @@ def migrate(
     allow_out_of_order: bool = False,
     on_existing_objects: bool = False,
     create_database: bool = False,
+    verbose: bool = False,
     json: bool = False,
 ) -> Any:
     """Apply the pending migrations."""
@@ -292,6 +297,7 @@ def migrate_restamp(reporter: Any, migration: str = "", url: str | None = None, 
     production="The database's name, where it looks like production.",
     lock_wait="How long to wait for another deploy, such as 30s or 5min.",
     url=_URL,
+    verbose=_VERBOSE,
     json=_JSON,
 )
 def rollback(
@@ -303,6 +309,7 @@ def rollback(
     production: str = "",
     lock_wait: str = "",
     url: str | None = None,
+    verbose: bool = False,
     json: bool = False,
 ) -> Any:
     """Roll back the last applied migration."""

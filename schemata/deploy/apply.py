@@ -55,10 +55,13 @@ def apply(
             prepared=prepared,
         )
 
-    if item.transactional:
-        ran = _whole(deploy, item, script, record, durable=durable, direction="apply")
-    else:
-        ran = _nontransactional(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
+    try:
+        if item.transactional:
+            ran = _whole(deploy, item, script, record, durable=durable, direction="apply")
+        else:
+            ran = _nontransactional(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
+    finally:
+        deploy.notices.end(item.id)
     return results.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
 
 
@@ -110,6 +113,7 @@ def apply_batch(
         raise
     finally:
         deploy.monitor.end()
+        deploy.notices.end(f"{group[0].id} to {group[-1].id}")
     reached = heads[len(seconds)]
     if len(seconds) < len(group):
         # The results told that something went wrong; how far it came is for the history to say.
@@ -139,10 +143,13 @@ def undo(
     def record(count: int, number: int | None) -> str:
         return deploy.history.record_rollback(item, head, after, deploy.session.client, attempt_number=number)
 
-    if item.rollback_transactional:
-        ran = _whole(deploy, item, script, record, durable=True, direction="rollback")
-    else:
-        ran = _nontransactional(deploy, item, script, record, resume, direction="rollback", fingerprint=None)
+    try:
+        if item.rollback_transactional:
+            ran = _whole(deploy, item, script, record, durable=True, direction="rollback")
+        else:
+            ran = _nontransactional(deploy, item, script, record, resume, direction="rollback", fingerprint=None)
+    finally:
+        deploy.notices.end(f"the rollback of {item.id}")
     return results.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from schemata.deploy import transactional
 from schemata.postgres import sessions
+from schemata.sql import lexer
 
 MOST = 24
 MOST_CHARACTERS = 60_000
@@ -35,10 +36,11 @@ class Message:
 
 
 def fits(session: sessions.Session, sql: str) -> bool:
-    """Tell whether a migration may share a message: small, and without a hold on the session."""
+    """Tell whether a migration may share a message: small, without rows for COPY, and without a hold on the session."""
     return (
         not session.pooled
         and len(sql) <= MOST_CHARACTERS
+        and lexer.is_plain(sql)
         and session.keeps_prepared(sql)
         and not sessions.may_lose_lock(sql)
     )

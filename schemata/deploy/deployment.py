@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 from schemata import config, errors, targets
-from schemata.deploy import lock, transactional
+from schemata.deploy import lock, notices, transactional
 from schemata.history import damage, recorded, tables
 from schemata.migrations import migration
 from schemata.postgres import activity, catalog, libpq, sessions
@@ -26,6 +26,7 @@ class Deploy:
     budget: transactional.Budget
     monitor: activity.Monitor
     reporter: progress.Reporter
+    notices: notices.Notices
     wait: float = 0.0
     parsed: dict[str, migration.Parsed] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
@@ -163,15 +164,19 @@ def opened(
         backoff_cap=settings.locks.backoff_cap,
     )
     who = sessions.this_client()
+    heard = notices.Notices(reporter.info, verbose=reporter.verbose)
     with signals.raised():
         try:
             with (
-                sessions.session(connection, who, keep=keep, notice=reporter.info) as session,
+                contextlib.closing(heard),
+                sessions.session(connection, who, keep=keep, notice=heard) as session,
                 activity.Monitor(
                     choice.url, session.pid, min(_MONITOR_PATIENCE, settings.locks.lock_timeout / 2), reporter.info
                 ) as monitor,
             ):
-                yield Deploy(settings, session, tables.History(settings.history_schema), budget, monitor, reporter)
+                yield Deploy(
+                    settings, session, tables.History(settings.history_schema), budget, monitor, reporter, heard
+                )
         except KeyboardInterrupt as error:
             terminated = isinstance(error, signals.Terminated)
             raise errors.Interrupted(

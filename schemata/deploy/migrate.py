@@ -146,7 +146,12 @@ class _Run:
     def show(self) -> results.Migrated:
         """Return what would be applied; change nothing."""
         planned = tuple(
-            {"id": item.id, "transactional": item.transactional, "path": item.path, "sql": item.sql}
+            {
+                "id": item.id,
+                "transactional": item.transactional,
+                "path": item.path,
+                "sql": migration.excerpt(item.sql, item.path),
+            }
             for item in self._pending
         )
         return results.Migrated(

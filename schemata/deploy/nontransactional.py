@@ -64,7 +64,9 @@ def plan(
     before = statement.split(attempt.sql)
     done = attempt.statements_done
     same = all(
-        number < len(statements) and statement.fingerprint(before[number].text) == statement.fingerprint(item.text)
+        number < len(statements)
+        and statement.fingerprint(item.text) == statement.fingerprint(statements[number].text)
+        and item.rows == statements[number].rows
         for number, item in enumerate(before[:done])
     )
     running = before[done] if done < len(before) else None
@@ -158,7 +160,7 @@ class Steps:
                 raise LockLetGo(self.script.migration_id)
         except sessions.StatementFailed as failure:
             at = position.of(self.script.sql, item)
-            if failure.position is not None and failure.position <= len(item.text):
+            if failure.position is not None and (failure.position <= len(item.text) or item.data):
                 at = position.where(self.script.sql, item.offset + failure.position, number) or at
             if failure.sqlstate in transactional.RETRIED:
                 raise transactional.LockTimeout(self.script, 1, self.monitor.end(), at.line) from failure
@@ -201,12 +203,14 @@ class Steps:
         for attempt in range(1, self.budget.attempts + 1):
             try:
                 with transactional.rolled_back(self.session):
-                    self.session.script(f"BEGIN;\n{item.text}")
+                    self.session.script(f"BEGIN;\n{item.text}", rows=transactional.rows(item.sql, item.data))
                     self.session.script(f"{self._noted(number + 1, own)}; COMMIT")
                 return
             except sessions.StatementFailed as failure:
-                moved = failure.position - len("BEGIN;\n") if failure.position else None
-                failure.position = moved if moved and moved > 0 else None
+                # Counted from the statement's first character, also where it is a row of COPY's that was refused.
+                transactional.place_in(failure, item.sql, item.offset - len("BEGIN;\n"), item.data)
+                moved = failure.position - item.offset if failure.position else 0
+                failure.position = moved if moved > 0 else None
                 if failure.sqlstate not in transactional.RETRIED or attempt == self.budget.attempts:
                     raise
                 pause = lock_holder.backoff(attempt, self.budget.backoff, self.budget.backoff_cap, random.random)

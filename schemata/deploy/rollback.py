@@ -186,7 +186,7 @@ def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping
         "id": item.id,
         "transactional": item.rollback_transactional,
         "path": item.rollback_path,
-        "sql": item.rollback_sql,
+        "sql": migration.excerpt(item.rollback_sql, item.rollback_path),
         "destroys": losses,
     }
 

@@ -3,13 +3,14 @@
 import contextlib
 import dataclasses
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 from schemata import errors
 from schemata.deploy import lock
 from schemata.postgres import activity, lock_holder, queries, sessions
-from schemata.sql import position
+from schemata.sql import lexer, position
 
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
@@ -20,6 +21,10 @@ _RECORD = 2  # which statement of its message the record is
 
 # Sent as the second statement of a transaction through a pooler: fails where somebody else has the lock.
 POOLED_LOCK = f"SELECT 1 / pg_try_advisory_xact_lock({lock_holder.KEY})::int"
+
+# "COPY t, line 3, column a: …", in any language that keeps the order; the name may hold anything but a line end.
+_COPIED_ROW = re.compile(r"^COPY .*?, [^\d\n,:]+ (\d+)(?=[,:]|$)", re.MULTILINE)
+_BACKSLASHES = re.compile(r"standard_conforming_strings\s*(?:=|to)\s*'?(?:off|false|no|0)", re.IGNORECASE)
 
 Info = Callable[[str], None]
 
@@ -169,12 +174,7 @@ def run(
         monitor.begin()
         try:
             with rolled_back(session):
-                count = len(session.script(before + script.sql)) - extra
-                if not session.in_transaction:
-                    raise errors.MigrationError(
-                        f"{script.path} ended the transaction that it runs in",
-                        "Take COMMIT or ROLLBACK out of it; what it committed by itself is not recorded.",
-                    )
+                count = send(session, script, before) - extra
                 if sessions.may_lose_lock(script.sql) and not session.pooled and not lock.still_ours(session):
                     raise HistoryMoved(script.migration_id)
                 monitor.end()
@@ -186,7 +186,7 @@ def run(
                 raise lock.Taken from failure
             if session.pooled and failure.index == 2 and failure.sqlstate == _DIVISION_BY_ZERO:
                 raise HistoryMoved(script.migration_id) from failure
-            at = position.where(script.sql, _position(failure, before), failure.index - extra)
+            at = position.where(script.sql, failure.position, failure.index - extra)
             if failure.sqlstate not in RETRIED:
                 raise ScriptFailed(script, failure, at) from failure
             if attempt == budget.attempts:
@@ -220,10 +220,70 @@ def taken(failure: sessions.StatementFailed) -> lock.Taken | None:
     return lock.Taken() if failure.index == 1 and failure.sqlstate == _DIVISION_BY_ZERO else None
 
 
-def _position(failure: sessions.StatementFailed, before: str) -> int | None:
-    if failure.position is None or failure.position <= len(before):
+def send(session: sessions.Session, script: Script, before: str) -> int:
+    """Send a file in the transaction that `before` opens, whole or in pieces, and return how many results came.
+
+    Raises postgres.StatementFailed, whose index counts from the first statement of `before`, and whose position is
+    one of the file, or None; and MigrationError where the file ended the transaction.
+    """
+    count = 0
+    for piece in _pieces(session, script.sql):
+        if before and piece.stop - piece.start > lexer.LARGE:
+            # Not joined with a large text: that would be one copy of it more.
+            count += len(session.script(before))
+            before = ""
+        try:
+            # Made in the call, so that nobody here holds a large text while it is sent.
+            count += len(
+                session.script(
+                    before + script.sql[piece.start : piece.stop] if before else script.sql[piece.start : piece.stop],
+                    rows=rows(script.sql, piece.data),
+                )
+            )
+        except sessions.StatementFailed as failure:
+            failure.index += count
+            place_in(failure, script.sql, piece.start - len(before), piece.data)
+            if failure.position is not None and failure.position <= piece.start:
+                failure.position = None  # it is in `before`
+            raise
+        before = ""
+        if not session.in_transaction:
+            raise errors.MigrationError(
+                f"{script.path} ended the transaction that it runs in",
+                "Take COMMIT or ROLLBACK out of it; what it committed by itself is not recorded.",
+            )
+    return count
+
+
+def _pieces(session: sessions.Session, sql: str) -> Sequence[lexer.Piece]:
+    pieces = lexer.pieces(sql)
+    if len(pieces) == 1 or "\\restrict" in sql or any(piece.data is not None for piece in pieces):
+        return pieces
+    if not pieces or session.quotes_with_backslash or ("standard_conforming" in sql and _BACKSLASHES.search(sql)):
+        # The lexer reads strings as the standard has them, so it may have cut one in two. The server knows better.
+        return (lexer.Piece(0, len(sql)),)
+    return pieces
+
+
+def rows(sql: str, data: tuple[int, int] | None) -> Iterator[str] | None:
+    """Return the rows of a COPY in parts of the text, or None where it has none."""
+    if data is None:
         return None
-    return failure.position - len(before)
+    return (sql[at : min(at + lexer.LARGE, data[1])] for at in range(*data, lexer.LARGE))
+
+
+def place_in(failure: sessions.StatementFailed, sql: str, offset: int, data: tuple[int, int] | None) -> None:
+    """Make the position of a failure one of the file; `offset` is where the message that was sent begins there.
+
+    A row that COPY refuses is found by the number that the server's context gives it.
+    """
+    if failure.position is not None:
+        failure.position += offset
+    elif data is not None and (row := _COPIED_ROW.search(failure.context)):
+        at = data[0]
+        for _ in range(int(row[1]) - 1):
+            at = sql.find("\n", at, data[1]) + 1 or at
+        failure.position = at + 1
 
 
 @contextlib.contextmanager

@@ -158,7 +158,7 @@ def _migrate(
                 sources=project.migrations,
                 parsed=parsed,
                 connection=connection,
-                reporter=progress.Reporter(lines.info, phases.step),
+                reporter=progress.Reporter(lines.info, phases.step, lines.verbose),
             )
         except (errors.NotAvailable, errors.Busy) as error:
             hopeless = isinstance(error, waiting.ServerNotReady) and (

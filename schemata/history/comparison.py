@@ -1,16 +1,17 @@
 """The truth about a database and a set of files: one union of findings, none hiding another."""
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 
 from schemata import errors
-from schemata.history import recorded
+from schemata.history import difference, recorded
 from schemata.migrations import migration
 from schemata.migrations import revision as revisions
 from schemata.postgres import lock_holder
 
-Fingerprint = Callable[[str], str]
+SameMeaning = Callable[[str, str], bool]
+# By id, where the history has no text, because another tool or a very large file was recorded.
+_NO_DIFF = "The history does not hold the text that ran, so there is no diff; version control has it."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,17 +81,17 @@ def compare(
     accepts: str = "",
     out_of_order: str = "refuse",
     seen: Observed,
-    fingerprint: Fingerprint,
+    same_meaning: SameMeaning,
 ) -> Comparison:
     """Return every finding about `files` in their one order against the history.
 
-    `fingerprint` is called only for files whose checksum differs.
+    `same_meaning` is called only for files whose checksum differs.
     """
     by_id = {item.id: item for item in files}
     records = {record.id: record for record in history.records}
     revision = recorded.last_id(by_id)
     findings: list[Finding] = []
-    findings += _changed(files, records, seen.applied_sql, fingerprint)
+    findings += _changed(files, records, seen.applied_sql, same_meaning)
     findings += _without_file(by_id, history, revision, accepts)
     open_attempts = {item.id: item for item in history.open_attempts if _is_open(item, records)}
     findings += _interrupted(open_attempts, seen.holders)
@@ -145,7 +146,7 @@ def _changed(
     files: Sequence[migration.Migration],
     records: Mapping[str, recorded.Record],
     applied_sql: Mapping[str, str],
-    fingerprint: Fingerprint,
+    same_meaning: SameMeaning,
 ) -> list[Finding]:
     findings = []
     for item in files:
@@ -165,7 +166,7 @@ def _changed(
             )
             continue
         before = applied_sql.get(item.id)
-        if before is not None and fingerprint(before) == fingerprint(item.sql):
+        if before is not None and same_meaning(before, item.sql):
             findings.append(
                 Finding(
                     "reformatted",
@@ -184,23 +185,10 @@ def _changed(
                 item.id,
                 f"{item.path} was edited after it was applied",
                 "Restore the file and put the change into a new migration (`inv migrate-new`).",
-                detail=diff(before, item.sql, item.id) if before is not None else "",
+                detail=difference.diff(before, item.sql, item.id) if before is not None else _NO_DIFF,
             )
         )
     return findings
-
-
-def diff(before: str, after: str, name: str) -> str:
-    """Return a unified diff of what ran against what the file says now."""
-    return "".join(
-        line if line.endswith("\n") else line + "\n\\ no newline at the end\n"
-        for line in difflib.unified_diff(
-            before.splitlines(keepends=True),
-            after.splitlines(keepends=True),
-            f"applied/{name}.sql",
-            f"file/{name}.sql",
-        )
-    )
 
 
 def within(revision: str, accepts: str) -> bool:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from schemata.history import layout
+from schemata.history import layout, stored
 from schemata.migrations import checksums, revision
 
 
@@ -141,7 +141,7 @@ def _open_attempt(row: Sequence[Any]) -> OpenAttempt:
         line=row[10] or 0,
         message=row[11] or "",
         structure_before=row[12] or {},
-        sql=row[13] or "",
+        sql=stored.unpack(row[13] or "") or "",
         backend_pid=row[14] or 0,
     )
 

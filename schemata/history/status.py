@@ -155,7 +155,7 @@ def compare(
         accepts=settings.accepts,
         out_of_order="allow" if allow_out_of_order else settings.out_of_order,
         seen=seen,
-        fingerprint=_fingerprint,
+        same_meaning=_same_meaning,
     )
 
 
@@ -169,8 +169,8 @@ def _structure(settings: config.Config, ask: tables.Ask) -> dict[str, str] | Non
         return None
 
 
-def _fingerprint(sql: str) -> str:
+def _same_meaning(before: str, after: str) -> bool:
     # The parser takes longer to import than all the rest; only an edited file needs it.
     from schemata.sql import statement
 
-    return statement.fingerprint(sql)
+    return statement.same_meaning(before, after)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from schemata import errors
-from schemata.history import damage, layout, recorded
+from schemata.history import damage, layout, recorded, stored
 from schemata.migrations import checksums, migration
 from schemata.postgres import deployer, libpq, queries
 
@@ -136,11 +136,12 @@ class History:
         return _SQL["read"].format(**{word: layout.source(name, found, history) for word, name in _SOURCES.items()})
 
     def applied_sql(self, ask: Ask, ids: Sequence[str]) -> dict[str, str]:
-        """Return the text that ran, by id."""
+        """Return the text that ran, by id; an id whose text was too large to be kept is missing."""
         if not ids:
             return {}
-        found: dict[str, str] = json.loads(str(ask(self._fill("applied_sql", ids=json.dumps(list(ids))))[0][0]))
-        return found
+        found: dict[str, str | None] = json.loads(str(ask(self._fill("applied_sql", ids=json.dumps(list(ids))))[0][0]))
+        texts = {id_: stored.unpack(text) for id_, text in found.items() if text is not None}
+        return {id_: text for id_, text in texts.items() if text is not None}
 
     def unmoved(self, head: recorded.Head) -> str:
         """Return SQL that fails, with a division by zero, unless the head is still this one."""
@@ -184,7 +185,7 @@ class History:
             "transactional": item.transactional,
             "checksum": item.checksum,
             "fingerprint": fingerprint,
-            "sql": item.sql,
+            "sql": stored.pack(item.sql),
             "statement_count": statement_count,
         }
         if prepared:
@@ -223,7 +224,7 @@ class History:
                 schema=item.schema,
                 transactional=item.rollback_transactional,
                 checksum=checksums.checksum(item.rollback_sql),
-                sql=item.rollback_sql,
+                sql=stored.pack(item.rollback_sql),
                 host=who.host,
                 user=who.user,
             )
@@ -266,7 +267,7 @@ class History:
             direction=direction,
             checksum=checksums.checksum(sql),
             fingerprint=fingerprint,
-            sql=sql,
+            sql=stored.pack(sql, whole=True),
             statement_count=statement_count,
             statements_done=statements_done,
             host=who.host,
@@ -311,7 +312,7 @@ class History:
             state=state,
             checksum=checksums.checksum(sql),
             fingerprint=None,
-            sql=sql,
+            sql=stored.left_out(sql),
             duration_ms=seconds * 1000,
             host=who.host,
             user=who.user,
@@ -328,7 +329,7 @@ class History:
             schema=item.schema,
             transactional=item.transactional,
             checksum=item.checksum,
-            sql=item.sql,
+            sql=stored.pack(item.sql),
             host=who.host,
             user=who.user,
         )

@@ -8,6 +8,7 @@ import hashlib
 
 EMPTY = "0" * 64
 _SPACE = 1 << 256
+_PART = 1024 * 1024
 
 
 def normalise(data: bytes) -> str:
@@ -23,7 +24,11 @@ def normalise(data: bytes) -> str:
 
 def checksum(text: str) -> str:
     """Return the SHA-256 of normalised content, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    found = hashlib.sha256()
+    # In parts, so that a large text is not held twice.
+    for at in range(0, len(text), _PART):
+        found.update(text[at : at + _PART].encode())
+    return found.hexdigest()
 
 
 def _member(migration_id: str, checksum_: str) -> int:

@@ -4,14 +4,17 @@ import dataclasses
 import datetime
 import heapq
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from schemata import errors
+from schemata.sql import lexer
 
 _FIELDS = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
 
 DIRECTIVES = ("depends", "transactional", "irreversible", "breaking", "phase")
 PHASES = ("expand", "contract")
+
+_SHOWN = 64 * 1024  # characters
 
 _FILE_NAME = re.compile(r"(?P<schema>[^.]+)\.(?P<timestamp>[^.]+)\.(?P<slug>[^.]+)")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -138,7 +141,7 @@ def parse_directives(sql: str, path: str) -> Directives:
     title = ""
     end = 0
     number = 0
-    for number, line in enumerate(sql.split("\n"), start=1):
+    for number, line in enumerate(_lines(sql), start=1):
         stripped = line.strip()
         if stripped and not stripped.startswith("--"):
             break
@@ -169,6 +172,15 @@ def parse_directives(sql: str, path: str) -> Directives:
     )
 
 
+def _lines(sql: str) -> Iterator[str]:
+    """Give the lines one by one: only the first of them are asked for, and a large file has a million."""
+    at = 0
+    while (end := sql.find("\n", at)) >= 0:
+        yield sql[at:end]
+        at = end + 1
+    yield sql[at:]
+
+
 def _checked(word: str, value: str, path: str, line: int) -> str:
     if not value:
         raise InvalidMigration(path, line, f"`-- {word}:` says nothing", _VALUE_HINTS[word])
@@ -194,10 +206,15 @@ _VALUE_HINTS = {
 
 def _refuse_late(sql: str, start: int, path: str) -> None:
     """Refuse a directive after the leading comment: yoyo, and so everybody, would ignore it silently."""
-    if not _LATE_DIRECTIVE.search(sql, start):
+    # The rows of COPY are no SQL: a quote among them opens no string, and `--` no comment.
+    ends = [span.data for span in lexer.spans(sql) if span.data] if _LATE_DIRECTIVE.search(sql, start) else None
+    if ends is None:
         return
     position = start
     while match := _TOKEN.search(sql, position):
+        if ends and match.start() >= ends[0][0]:
+            position = max(position, ends.pop(0)[1])
+            continue
         position = match.end()
         if match[0] == "/*":
             position = _after_block_comment(sql, position)
@@ -245,6 +262,14 @@ def _distance(a: str, b: str) -> int:
         for j, y in enumerate(b, start=1):
             previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
     return row[-1]
+
+
+def excerpt(sql: str, path: str) -> str:
+    """Return what a dry run shows of a file: all of it, or of a large one the beginning and where the rest is."""
+    if len(sql) <= _SHOWN:
+        return sql
+    end = sql.rfind("\n", 0, _SHOWN) + 1 or _SHOWN
+    return f"{sql[:end]}-- … and {len(sql) - end:,} more characters, which are not shown: {path}\n"
 
 
 def order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from schemata.migrations import migration
-from schemata.sql import statement
+from schemata.sql import lexer, statement
 
 # Each statement that is refused in a transactional file has one of these key words, and a key word is always
 # written plainly; so a file without any need not be parsed, which a thousand files notice.
@@ -12,6 +12,13 @@ _SUSPICIOUS = re.compile(
     r"\b(?:begin|start|commit|end|rollback|abort|prepare|concurrently|vacuum|reindex|cluster|tablespace|database"
     r"|system|subscription|discard|copy)\b",
     re.IGNORECASE,
+)
+# With which words those statements begin: of a large file only these are given to the parser.
+_BEGINNINGS = frozenset(
+    (
+        *("begin", "start", "commit", "end", "rollback", "abort", "prepare", "create", "drop", "alter"),
+        *("reindex", "vacuum", "cluster", "discard", "copy"),
+    )
 )
 
 
@@ -31,14 +38,22 @@ def check(items: Iterable[migration.Migration]) -> None:
                 "it has no SQL yet, and would be recorded as applied",
                 "Write it, or remove the file until you do.",
             )
-        if not item.transactional or _SUSPICIOUS.search(item.sql):
+        if item.transactional and not lexer.is_plain(item.sql):
+            suspects = tuple(statement.find(item.sql, _BEGINNINGS, _SUSPICIOUS))
+            check_script(item.path, item.sql, transactional=True, statements=suspects)
+        elif not item.transactional or _SUSPICIOUS.search(item.sql):
             check_script(item.path, item.sql, transactional=item.transactional)
 
 
-def check_script(path: str, sql: str, *, transactional: bool) -> tuple[statement.Statement, ...]:
-    """Refuse one file that could not be run as it says; return its statements (none if it cannot be parsed)."""
+def check_script(
+    path: str, sql: str, *, transactional: bool, statements: tuple[statement.Statement, ...] | None = None
+) -> tuple[statement.Statement, ...]:
+    """Refuse one file that could not be run as it says; return its statements (none if it cannot be parsed).
+
+    With `statements` only these of it are looked at.
+    """
     try:
-        statements = statement.split(sql)
+        statements = statement.split(sql) if statements is None else statements
     except statement.SyntaxProblem as problem:
         if transactional:
             return ()
@@ -64,15 +79,11 @@ def check_script(path: str, sql: str, *, transactional: bool) -> tuple[statement
                 f"`{statement.excerpt(sql, item, 60)}` cannot run inside a transaction",
                 "Put it into a migration of its own with `-- transactional: false` in the leading comment.",
             )
-        if statement.copies_from_client(item):
-            raise migration.InvalidMigration(
-                path,
-                item.line,
-                f"`{statement.excerpt(sql, item, 60)}`: there is no client here that sends or takes its rows",
-                "Write INSERT, or COPY from a file of the server's.",
-            )
-        target = statement.index_target(item)
-        if item.kind == "create index concurrently" and target is not None and target.index is None:
+        why, remedy = statement.copy_problem(item)
+        if why:
+            raise migration.InvalidMigration(path, item.line, f"`{statement.excerpt(sql, item, 60)}`: {why}", remedy)
+        target = statement.index_target(item) if item.kind == "create index concurrently" else None
+        if target is not None and target.index is None:
             raise migration.InvalidMigration(
                 path,
                 item.line,

@@ -81,10 +81,10 @@ def _through_psycopg() -> ctypes.CDLL:
         except psycopg.OperationalError:
             return -1
 
-    def collect_notices(connection: pq.abc.PGconn, into: "list[str]") -> None:
+    def collect_notices(connection: pq.abc.PGconn, into: "list[tuple[str, str]]") -> None:
         def hear(result: pq.abc.PGresult) -> None:
-            severity, message = [(result.error_field(ord(code)) or b"").decode("utf-8", "replace") for code in "SM"]
-            into.append(f"{severity}: {message}")
+            severity, message = [(result.error_field(ord(code)) or b"").decode("utf-8", "replace") for code in "VM"]
+            into.append((severity, message))
 
         connection.notice_handler = hear
 
@@ -110,6 +110,7 @@ def _through_psycopg() -> ctypes.CDLL:
         "PQclear": lambda result: result.clear(),
         "PQcmdStatus": lambda result: result.command_status,
         "PQtransactionStatus": lambda connection: connection.transaction_status,
+        "PQputCopyData": lambda connection, data, _: connection.put_copy_data(data),
         "PQputCopyEnd": lambda connection, why: connection.put_copy_end(why),
         "PQresultStatus": lambda result: result.status,
         "PQresultErrorField": lambda result, code: result.error_field(code),

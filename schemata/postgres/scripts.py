@@ -5,9 +5,10 @@ no start needs a second one. Where ctypes finds no libpq, psycopg stands in for 
 """
 
 import ctypes
+import functools
 import re
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from schemata.postgres import libpq
@@ -24,6 +25,7 @@ _PROTOTYPES = (
     (_INT, (_PTR,), "PQtransactionStatus"),
     (_STR, (_PTR,), "PQcmdStatus"),
     (_INT, (_PTR, _STR), "PQputCopyEnd"),
+    (_INT, (_PTR, _STR, _INT), "PQputCopyData"),
     (_PTR, (), "createPQExpBuffer"),
     (None, (_PTR,), "resetPQExpBuffer destroyPQExpBuffer"),
 )
@@ -45,7 +47,7 @@ _FIELDS = {
 # In libpq's verbose form each notice ends with a line that says where in the server it was raised.
 _NOTICE_END = re.compile(r"^LOCATION:  .*\n?", re.MULTILINE)
 _NOTICE = re.compile(
-    r"(?P<severity>[^:\n]+):  (?:[0-9A-Z]{5}: )?(?P<message>.*?)"
+    r"(?P<severity>[^:\n]+):  (?:(?P<sqlstate>[0-9A-Z]{5}): )?(?P<message>.*?)"
     r"(?:\n(?:DETAIL|HINT|QUERY|CONTEXT|LINE \d+|[A-Z]+ NAME):  ?.*)?\n*\Z",
     re.DOTALL,
 )
@@ -110,17 +112,18 @@ class Result:
 
 
 class Channel:
-    """A connection over which scripts are run. `notice` hears "SEVERITY: message" of each notice.
+    """A connection over which scripts are run. `notice` gets severity and message of each notice.
 
     It is made of a connection that is idle, and given back by `end`, which leaves it open.
     """
 
-    def __init__(self, connection: libpq.Connection, notice: Callable[[str], None] | None = None) -> None:
+    def __init__(self, connection: libpq.Connection, notice: Callable[[str, str], None] | None = None) -> None:
         self.connection = connection
         self._notice = notice
         self._pq: Any = connection.library
         self._buffer: int | None = None
-        self._heard: list[str] = []
+        self._copying = False
+        self._heard: list[tuple[str, str]] = []
         # Of many statements most end in one of a few ways without rows: one object for each way.
         self._plain: dict[bytes, Result] = {}
         if isinstance(self._pq, ctypes.CDLL):
@@ -140,10 +143,13 @@ class Channel:
         handle = self.connection.handle
         return not handle or self._pq.PQstatus(handle) == libpq.BAD
 
-    def run(self, text: str, meanwhile: Callable[[], None] | None = None) -> list[Result]:
+    def run(
+        self, text: str, meanwhile: Callable[[], None] | None = None, rows: Iterable[str] | None = None
+    ) -> list[Result]:
         """Send text as one simple query; return the results up to the first COPY or error, which are among them.
 
-        `meanwhile` is called while the server works on it. Raises libpq.ConnectionLost. Any other exception, such
+        `meanwhile` is called while the server works on it. `rows`, in parts of any size, is what its last statement,
+        a COPY … FROM STDIN, reads; then that statement's result is its end's. Raises libpq.ConnectionLost. Any other exception, such
         as a signal's, leaves the statement running: see libpq.Connection.abandon.
         """
         connection, pq = self.connection, self._pq
@@ -158,11 +164,56 @@ class Channel:
                 result = self._read(pointer)
             finally:
                 pq.PQclear(pointer)
+            if result.status == COPY_IN and rows is not None:
+                self._copy(rows)
+                rows = None
+                continue
             results.append(result)
             if result.status in COPY:
                 break
         self._hear()
         return results
+
+    def _copy(self, rows: Iterable[str]) -> None:
+        self._copying = True
+        handle = self.connection.handle
+        for part in rows:
+            data = part.encode()
+            self._put(functools.partial(self._pq.PQputCopyData, handle, data, len(data)))
+        self._put(functools.partial(self._pq.PQputCopyEnd, handle, None))
+        self._copying = False
+
+    def _put(self, put: Callable[[], int]) -> None:
+        """Hand something to libpq and have it sent. Raises libpq.ConnectionLost."""
+        while (taken := put()) == 0:
+            self._flush()
+        if taken < 0:
+            raise self._broken()
+        self._flush()
+
+    def _flush(self) -> None:
+        pq, handle = self._pq, self.connection.handle
+        while left := pq.PQflush(handle):
+            # A server that is itself blocked in writing, because a trigger raises a notice for each row, must be read
+            # from, or neither side moves.
+            ready = libpq.wait(pq.PQsocket(handle), select.POLLIN | select.POLLOUT, None)
+            if left < 0 or (ready & select.POLLIN and not pq.PQconsumeInput(handle)):
+                raise self._broken()
+            pq.PQisBusy(handle)
+            self._hear()
+
+    def _broken(self) -> libpq.ConnectionLost:
+        message = (self._pq.PQerrorMessage(self.connection.handle) or b"").decode("utf-8", "replace").strip()
+        return libpq.ConnectionLost(message or "the connection was lost in a COPY")
+
+    def stop_copy(self, why: str) -> None:
+        """End a COPY that this side was sending rows for with an error; close the connection where that hangs."""
+        handle = self.connection.handle
+        if not self._copying or not handle:
+            return
+        self._copying = False
+        if self._pq.PQputCopyEnd(handle, why.encode()) != 1 or self._pq.PQflush(handle) < 0:
+            self.connection.close()
 
     def refuse_copy(self, why: str) -> None:
         """End a COPY that the server has begun with an error, and the session with it."""
@@ -244,15 +295,22 @@ class Channel:
         heard = self._heard[:]
         del self._heard[: len(heard)]
         if self._notice is not None:
-            for text in heard:
-                self._notice(text)
+            for severity, message in heard:
+                self._notice(severity, message)
 
 
-def _notice(text: str) -> str:
-    """Return the first two fields of a notice as libpq writes it.
+def _notice(text: str) -> tuple[str, str] | None:
+    """Return severity and message of a notice as libpq writes it; None for nothing.
+
+    The server's word for the severity may be translated: a warning is known by its class of SQLSTATE.
 
     >>> _notice("NOTICE:  00000: hello\\nHINT:  do this\\n")
-    'NOTICE: hello'
+    ('NOTICE', 'hello')
+    >>> _notice("WARNUNG:  01000: so")
+    ('WARNING', 'so')
     """
     found = _NOTICE.match(text)
-    return f"{found['severity']}: {found['message'].rstrip()}" if found else text.strip()
+    if found is None:
+        return ("NOTICE", text.strip()) if text.strip() else None
+    warning = (found["sqlstate"] or "").startswith("01")
+    return "WARNING" if warning else found["severity"], found["message"].rstrip()

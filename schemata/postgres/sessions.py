@@ -10,9 +10,10 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from schemata.postgres import deployer, libpq, queries, scripts
+from schemata.sql import lexer
 from schemata.system import signals
 
 # A backend whose client is gone notices within this time also in the middle of a statement, so that
@@ -41,7 +42,7 @@ _DROPS_PREPARED = re.compile(r"deallocate|discard|prepare", re.IGNORECASE)
 
 _COPY_REFUSED = scripts.ServerError({"sqlstate": "0A000", "message_primary": "COPY from or to the client"})
 
-Notice = Callable[[str], None]
+Notice = Callable[[str, str], None]
 Result = scripts.Result
 
 
@@ -101,15 +102,22 @@ class Session:
         """Tell whether a transaction is open (also a failed one)."""
         return self._channel.transaction_status in (scripts.IN_TRANSACTION, scripts.IN_ERROR)
 
-    def script(self, text: str, meanwhile: Callable[[], None] | None = None) -> list[Result]:
+    @property
+    def quotes_with_backslash(self) -> bool:
+        """Tell whether a backslash in a plain '…' escapes here: standard_conforming_strings is off."""
+        return self.connection.parameter("standard_conforming_strings") == "off"
+
+    def script(
+        self, text: str, meanwhile: Callable[[], None] | None = None, *, rows: Iterable[str] | None = None
+    ) -> list[Result]:
         """Send text whole, as one simple query, and return one result a statement.
 
-        `meanwhile` is called while the server works on it. Raises StatementFailed, after which an open
-        transaction is failed but still open, or ConnectionLost. A signal cancels the running statement
-        on the server and is raised again.
+        `meanwhile` is called while the server works on it; `rows` is what its last statement, a COPY … FROM STDIN,
+        reads. Raises StatementFailed, after which an open transaction is failed but still open, or ConnectionLost. A
+        signal cancels the running statement on the server and is raised again.
         """
         try:
-            results = self._channel.run(text, meanwhile)
+            results = self._channel.run(text, meanwhile, rows)
         except (libpq.ConnectionLost, libpq.QueryFailed) as error:
             raise ConnectionLost(error.message) from error
         except BaseException:
@@ -129,6 +137,7 @@ class Session:
         """Cancel what is still running, so that the connection is of use again, or close it where that hangs."""
         with signals.held():
             if self._channel.transaction_status == scripts.ACTIVE:
+                self._channel.stop_copy("the deploy was stopped")
                 self.connection.abandon()
 
     def rows(self, text: str) -> list[tuple[str | None, ...]]:
@@ -153,7 +162,7 @@ class Session:
     def epilogue_statements(self, text: str) -> list[str]:
         """Return the statements of the epilogue one by one."""
         parts = list(_RESET)
-        if _MAKES_OBJECTS.search(text):
+        if len(text) > lexer.LARGE or _MAKES_OBJECTS.search(text):
             parts += _RESET_OBJECTS
             if self.prepared:
                 parts.append(self.prepared)
@@ -162,8 +171,8 @@ class Session:
         return [*parts, *self._bounds]
 
     def keeps_prepared(self, text: str) -> bool:
-        """Tell whether what is prepared in the session outlives a script of this text."""
-        return bool(self.prepared) and not _DROPS_PREPARED.search(text)
+        """Tell whether what is prepared in the session outlives a script of this text; a large one is not read."""
+        return bool(self.prepared) and len(text) <= lexer.LARGE and not _DROPS_PREPARED.search(text)
 
     def prepare(self, text: str) -> None:
         """Prepare a statement for the whole session, and again after each epilogue that drops it."""
@@ -219,9 +228,9 @@ _SESSION_LOCK_LOSS = re.compile(r"advisory_unlock|\bdiscard\b", re.IGNORECASE)
 
 
 def may_lose_lock(text: str) -> bool:
-    """Tell whether a script might release the session's advisory locks.
+    """Tell whether a script might release the session's advisory locks; a large one might: asking is cheaper.
 
     >>> may_lose_lock("DISCARD ALL"), may_lose_lock("SELECT 1")
     (True, False)
     """
-    return bool(_SESSION_LOCK_LOSS.search(text))
+    return len(text) > lexer.LARGE or bool(_SESSION_LOCK_LOSS.search(text))

@@ -16,11 +16,12 @@ _ESCAPED = {**_CONTROL, ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n", or
 class Log:
     """Lines of one service's boot. `phase` keeps the seconds of each for the last line."""
 
-    __slots__ = ("_phases", "format", "service", "started")
+    __slots__ = ("_phases", "format", "service", "started", "verbose")
 
     def __init__(self, format_: str, service: str, started: float) -> None:
         self.format = format_
         self.service = service
+        self.verbose = False
         self.started = started
         self._phases: list[str] = []
 

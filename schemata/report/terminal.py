@@ -18,15 +18,16 @@ def width(stream: TextIO) -> int:
 class Terminal:
     """Speaks for one command. Closing it takes the bar away."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self._quiet = quiet
+        self._verbose = verbose
         self._person = sys.stderr.isatty()
         self._began = time.monotonic()
         self._bar: object = None
 
     def reporter(self) -> progress.Reporter:
         """Return what a command is given to speak with."""
-        return progress.Reporter(info=self.info, step=self.step)
+        return progress.Reporter(info=self.info, step=self.step, verbose=self._verbose)
 
     def info(self, text: str) -> None:
         """Write a sentence above the bar, or plainly."""

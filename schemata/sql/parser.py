@@ -109,7 +109,7 @@ def _decoded(text: str) -> pg.ParseResult:
 def _cause(before: str, rest: str) -> str:
     # A guess, so regular expressions are good enough here.
     if re.search(r"\bcopy\b[^;]*\bfrom\s+stdin\b[^;]*;", before, re.IGNORECASE):
-        return "rows after COPY … FROM STDIN are read by psql, not by the server: write INSERT"
+        return "the rows of COPY … FROM STDIN begin on the line after its semicolon"
     if command := re.match(r"\\\S+", rest):
         return f"{command[0]} is a command of psql, not SQL: remove it"
     if variable := re.match(r":['\"]?\w+['\"]?", rest):

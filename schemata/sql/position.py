@@ -2,7 +2,9 @@
 
 import dataclasses
 
-from schemata.sql import statement
+from schemata.sql import lexer, statement
+
+_WIDTH = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +21,8 @@ def where(sql: str, position: int | None, index: int) -> Position | None:
 
     None when neither says anything: an error at COMMIT belongs to no statement.
     """
+    if not lexer.is_plain(sql):
+        return _where_in_spans(sql, position, index)
     try:
         statements = statement.split(sql)
     except statement.SyntaxProblem:
@@ -30,6 +34,18 @@ def where(sql: str, position: int | None, index: int) -> Position | None:
     if 0 <= index < len(statements):
         item = statements[index]
         return of(sql, item)
+    return None
+
+
+def _where_in_spans(sql: str, position: int | None, index: int) -> Position | None:
+    """Return the place in a text that is not for the parser; of a row that COPY refused it is the row."""
+    for number, span in enumerate(lexer.spans(sql)):
+        if span.start < position <= span.stop if position is not None else number == index:
+            at = position or span.start + 1
+            line, column = statement.locate(sql, at)
+            if span.data is not None and at > span.data[0]:
+                return Position(line, column, statement.excerpt(sql, at - 1))
+            return Position(line, column, lexer.brief(sql, span.start, span.end, _WIDTH))
     return None
 
 

@@ -1,7 +1,8 @@
 """SQL text as statements: where each one stands, what kind it is, what it touches.
 
 The parser is PostgreSQL's own grammar (libpg_query through postgast), so nothing here is matched
-by regular expressions. Offsets and columns are characters, here and for all callers.
+by regular expressions; a large text, and one with rows for COPY, is cut for it by `lexer`. Offsets and columns are
+characters, here and for all callers.
 
 Importing this module loads the parser (about 0.15 s): keep it off the path of a start with nothing to do.
 """
@@ -9,33 +10,25 @@ Importing this module loads the parser (about 0.15 s): keep it off the path of a
 from __future__ import annotations
 
 import bisect
+import contextlib
+import dataclasses
+import functools
 import hashlib
-from collections.abc import Iterable
+import itertools
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from schemata import lazy
-from schemata.sql import parser
+from schemata.sql import kinds, lexer, parser
 
 if TYPE_CHECKING:
     from postgast import pg_query_pb2 as pg
 else:
     pg = lazy.Module("postgast.pg_query_pb2")
 
-Kind = Literal[
-    "create index concurrently",
-    "drop index concurrently",
-    "reindex concurrently",
-    "alter type add value",
-    "vacuum",
-    "transaction control",
-    "set",
-    "do",
-    "call",
-    "discard",
-    "other outside transaction",
-    "other",
-]
+Kind = kinds.Kind
 
 _OUTSIDE: frozenset[Kind] = frozenset(
     {
@@ -72,15 +65,32 @@ class SyntaxProblem(Exception):
 class Statement:
     """One statement, from its first token to its last: no comment around it, no semicolon.
 
-    `offset` is the character offset of the first token in the whole text, `line` counts from 1.
-    `node` is the parser's oneof wrapper: `node.WhichOneof("node")` names the statement.
+    It stands in `sql` from `offset` to `end`, in characters; `line` counts from 1. `data` are the ends of the rows
+    that follow a COPY.  In a large text neither its own text nor its tree is kept: both are made when asked for.
     """
 
-    text: str
+    sql: str = field(repr=False, compare=False)
     offset: int
+    end: int
     line: int
     kind: Kind
-    node: pg.Node = field(repr=False, compare=False)
+    data: tuple[int, int] | None = None
+    tree: pg.Node | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def text(self) -> str:
+        """Return the statement as it is written."""
+        return self.sql[self.offset : self.end]
+
+    @property
+    def rows(self) -> str:
+        """Return the rows that follow a COPY, as they are written; empty where there are none."""
+        return self.sql[slice(*self.data)] if self.data is not None else ""
+
+    @property
+    def node(self) -> pg.Node:
+        """Return the parser's oneof wrapper: `node.WhichOneof("node")` names the statement."""
+        return self.tree if self.tree is not None else parser.parse(self.text).stmts[0].stmt
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,36 +118,79 @@ def split(sql: str) -> tuple[Statement, ...]:
 
     A byte order mark at the start is passed over. Raises `SyntaxProblem` for what the grammar rejects.
     """
-    body = sql.removeprefix(parser.BOM)
+    if lexer.is_plain(sql):
+        start = len(sql) - len(sql.removeprefix(parser.BOM))
+        return tuple(_split(sql, start, len(sql), 1, keep=True))
+    return _split_pieces(sql)
+
+
+def _split(sql: str, start: int, stop: int, line: int, *, keep: bool) -> Iterator[Statement]:
+    """Give the statements of a part of a text that begins on `line`; `keep` their trees."""
+    body = sql[start:stop]
     data = body.encode()
     try:
         parsed = parser.parse(body)
         tokens = parser.tokens(body)
     except parser.Refused as problem:
-        raise SyntaxProblem(*locate(body, problem.position), problem.message) from problem
-    starts = [start for start, _ in tokens]
-    statements = []
-    at, offset, line = 0, len(sql) - len(body), 1
+        raise SyntaxProblem(*locate(sql, start + problem.position), problem.message) from problem
+    starts = [first for first, _ in tokens]
+    at, offset = 0, start
     for raw in parsed.stmts:
         until = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(data)
-        start = tokens[bisect.bisect_left(starts, raw.stmt_location)][0]
-        end = tokens[bisect.bisect_left(starts, until) - 1][1]
-        before, text = data[at:start].decode(), data[start:end].decode()
+        first = tokens[bisect.bisect_left(starts, raw.stmt_location)][0]
+        last = tokens[bisect.bisect_left(starts, until) - 1][1]
+        before, text = data[at:first].decode(), data[first:last].decode()
         offset += len(before)
         line += before.count("\n")
-        statements.append(Statement(text, offset, line, _kind(raw.stmt), raw.stmt))
-        at = end
+        tree = raw.stmt if keep else None
+        yield Statement(sql, offset, offset + len(text), line, kinds.kind_of(raw.stmt), tree=tree)
+        at = last
         offset += len(text)
         line += text.count("\n")
+
+
+@functools.lru_cache(maxsize=2)  # a deploy asks three times
+def _split_pieces(sql: str) -> tuple[Statement, ...]:
+    """Return the statements of a text that is large, or holds rows for COPY; the parser sees a piece at a time."""
+    keep = len(sql) <= lexer.LARGE
+    statements: list[Statement] = []
+    line, at = 1, 0
+    for piece in lexer.pieces(sql):
+        line += sql.count("\n", at, piece.start)
+        at = piece.start
+        made = _split(sql, piece.start, piece.stop, line, keep=keep)
+        if piece.data is None:
+            statements += made
+            continue
+        *before, copy = made
+        statements += [*before, dataclasses.replace(copy, data=piece.data)]
     return tuple(statements)
 
 
+def find(sql: str, words: frozenset[str], pattern: re.Pattern[str]) -> Iterator[Statement]:
+    """Give the statements that begin with one of the words and match the pattern, each parsed by itself.
+
+    What the grammar rejects is left out.
+    """
+    line, at = 1, 0
+    for span in lexer.outline(sql).others:
+        if lexer.first_word(sql, span.start) not in words or not pattern.search(sql, span.start, span.end):
+            continue
+        line += sql.count("\n", at, span.start)
+        at = span.start
+        with contextlib.suppress(SyntaxProblem):
+            for made in _split(sql, span.start, span.end, line, keep=True):
+                yield dataclasses.replace(made, data=span.data)
+
+
 def count(sql: str) -> int | None:
-    """Return how many statements a text has; None where the grammar rejects it.
+    """Return how many statements a text has; None where the grammar rejects it, or it is too large to be asked.
 
     >>> count("SELECT 1; SELECT 2"), count("SELEKT")
     (2, None)
     """
+    if len(sql) > lexer.LARGE:
+        return None
     try:
         return len(split(sql))
     except SyntaxProblem:
@@ -150,11 +203,13 @@ def fingerprint(sql: str) -> str:
     Case counts only inside quotes; line endings and the last semicolon do not count. It is made from the
     tokens' text, so another release of the parser gives the same digest. (libpg_query's own
     fingerprint leaves out the values of literals: it would miss a changed default.) A text that cannot be
-    scanned is digested as it stands.
+    scanned is digested as it stands, and so are the statements of a large one: `same_meaning` compares those.
     """
+    if len(sql) > lexer.LARGE:
+        return lexer.outline(sql).digest
     text = sql.removeprefix(parser.BOM).replace("\r\n", "\n")
     try:
-        words = parser.words(text)
+        words = _words(text)
     except parser.Refused:
         return hashlib.sha256(text.encode()).hexdigest()
     while words and words[-1] == ";":
@@ -162,6 +217,36 @@ def fingerprint(sql: str) -> str:
     # The server folds only A-Z, whatever the encoding: É and é are two names.
     folded = (w if "'" in w or '"' in w or w.startswith("$") else w.translate(_LOWER) for w in words)
     return hashlib.sha256("\0".join(folded).encode()).hexdigest()
+
+
+def _words(text: str) -> list[str]:
+    words = []
+    for piece in lexer.pieces(text):
+        words += parser.words(text[piece.start : piece.stop])
+        if piece.data is not None:
+            # The quotes keep the case of the rows from being folded.
+            words.append(f"''{text[slice(*piece.data)]}")
+    return words
+
+
+def same_meaning(one: str, other: str) -> bool:
+    """Tell whether two texts differ in comments and formatting only, rows for COPY included.
+
+    >>> same_meaning("SELECT 1; -- one", "select 1"), same_meaning("SELECT 1", "SELECT 2")
+    (True, False)
+    """
+    if len(one) <= lexer.LARGE and len(other) <= lexer.LARGE:
+        return fingerprint(one) == fingerprint(other)
+    # Statement by statement, and the parser's scanner sees only those that are not written alike.
+    for a, b in itertools.zip_longest(lexer.spans(one), lexer.spans(other)):
+        if a is None or b is None:
+            return False
+        texts = one[a.start : a.end], other[b.start : b.end]
+        if texts[0] != texts[1] and fingerprint(texts[0]) != fingerprint(texts[1]):
+            return False
+        if one[slice(*(a.data or (0, 0)))] != other[slice(*(b.data or (0, 0)))]:
+            return False
+    return True
 
 
 def needs_no_transaction(statement: Statement) -> bool:
@@ -209,10 +294,31 @@ def may_commit(statement: Statement) -> bool:
     return False
 
 
-def copies_from_client(statement: Statement) -> bool:
-    """Tell whether a COPY reads from or writes to the client."""
+def copy_problem(statement: Statement) -> tuple[str, str]:
+    """Return why a COPY from or to the client cannot be run, and what to write; two empty texts for any other."""
+    if statement.kind != "copy":
+        return "", ""
     copy = statement.node.copy_stmt
-    return statement.node.WhichOneof("node") == "copy_stmt" and not copy.filename and not copy.is_program
+    if copy.filename or copy.is_program:
+        return "", ""
+    if not copy.is_from:
+        return "nobody here takes the rows that it sends", "Remove it; `inv psql` can copy rows out."
+    if _is_binary(copy.options):
+        return (
+            "its rows are in binary form, which a file of text (UTF-8) cannot hold",
+            "Export the rows again in the text or the csv format.",
+        )
+    if statement.data is None:
+        return (
+            "no rows follow it",
+            "Put the rows on the lines after its semicolon, and `\\.` on a line after the last; or write INSERT.",
+        )
+    return "", ""
+
+
+def _is_binary(options: Iterable[pg.Node]) -> bool:
+    formats = [option.def_elem.arg for option in options if option.def_elem.defname == "format"]
+    return any("binary" in (argument.string.sval.lower(), *parser.names(argument)[-1:]) for argument in formats)
 
 
 def index_target(statement: Statement) -> IndexTarget | None:
@@ -272,98 +378,13 @@ def excerpt(sql: str, at: Statement | int, width: int = 100) -> str:
     '2 FROM t'
     """
     if isinstance(at, int):
-        start = sql.rfind("\n", 0, at) + 1
-        end = sql.find("\n", at)
-        text = sql[start : end if end >= 0 else len(sql)].removeprefix(parser.BOM)
-    else:
-        data = at.text.encode()
-        pieces, last = [], 0
-        for start, end in parser.tokens(at.text):
-            pieces.append(" " * (start > last) + data[start:end].decode())
-            last = end
-        text = "".join(pieces)
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
-
-
-def _kind(node: pg.Node) -> Kind:
-    which = node.WhichOneof("node")
-    match which:
-        case "index_stmt" if node.index_stmt.concurrent:
-            return "create index concurrently"
-        case "drop_stmt" if node.drop_stmt.concurrent:
-            return "drop index concurrently"
-        case "reindex_stmt" if _has_option(node.reindex_stmt.params, "concurrently"):
-            return "reindex concurrently"
-        case "alter_enum_stmt" if not node.alter_enum_stmt.old_val:
-            return "alter type add value"
-        case "vacuum_stmt" if node.vacuum_stmt.is_vacuumcmd:
-            return "vacuum"
-        case "transaction_stmt":
-            return "transaction control"
-        case "variable_set_stmt":
-            return "set"
-        case "do_stmt":
-            return "do"
-        case "call_stmt":
-            return "call"
-        case "discard_stmt":
-            return "discard"
-        case _:
-            return "other outside transaction" if _refused_in_transaction(which, node) else "other"
-
-
-def _refused_in_transaction(which: str | None, node: pg.Node) -> bool:
-    # The callers of PreventInTransactionBlock in the server's source.
-    match which:
-        case "createdb_stmt" | "dropdb_stmt" | "create_table_space_stmt" | "drop_table_space_stmt":
-            return True
-        case "alter_system_stmt" | "drop_subscription_stmt":
-            return True
-        case "alter_database_stmt":
-            return any(option.def_elem.defname == "tablespace" for option in node.alter_database_stmt.options)
-        case "cluster_stmt":
-            return not node.cluster_stmt.HasField("relation")
-        case "reindex_stmt":
-            whole = (pg.REINDEX_OBJECT_SCHEMA, pg.REINDEX_OBJECT_SYSTEM, pg.REINDEX_OBJECT_DATABASE)
-            return node.reindex_stmt.kind in whole
-        case "create_subscription_stmt":
-            options = node.create_subscription_stmt.options
-            return _has_option(options, "connect", True) and _has_option(options, "create_slot", True)
-        case "alter_subscription_stmt":
-            return _alters_slot(node.alter_subscription_stmt)
-        case "alter_table_stmt":
-            commands = [command.alter_table_cmd for command in node.alter_table_stmt.cmds]
-            return any(getattr(c, "def").partition_cmd.concurrent for c in commands)
-        case _:
-            return False
-
-
-def _alters_slot(alter: pg.AlterSubscriptionStmt) -> bool:
-    if alter.kind == pg.ALTER_SUBSCRIPTION_REFRESH:
-        return True
-    if alter.kind == pg.ALTER_SUBSCRIPTION_OPTIONS:
-        return any(option.def_elem.defname in ("failover", "two_phase") for option in alter.options)
-    changes = (
-        pg.ALTER_SUBSCRIPTION_SET_PUBLICATION,
-        pg.ALTER_SUBSCRIPTION_ADD_PUBLICATION,
-        pg.ALTER_SUBSCRIPTION_DROP_PUBLICATION,
-    )
-    return alter.kind in changes and _has_option(alter.options, "refresh", True)
-
-
-def _has_option(options: Iterable[pg.Node], name: str, default: bool = False) -> bool:
-    for option in options:
-        if option.def_elem.defname == name:
-            argument = option.def_elem.arg
-            if argument.HasField("boolean"):
-                return bool(argument.boolean.boolval)
-            if argument.HasField("integer"):
-                return bool(argument.integer.ival)
-            # The grammar reads `false` as a word, but `off` as the name of a type.
-            word = parser.names(argument)[-1:] or ["true"]
-            return word[0].lower() not in ("false", "off", "no", "0")
-    return default
+        # A line of a large file may be millions of characters long.
+        start = max(sql.rfind("\n", 0, at) + 1, at - 5 * width)
+        end = sql.find("\n", at, at + 5 * width)
+        text = sql[start : end if end >= 0 else at + 5 * width].removeprefix(parser.BOM)
+        line = " ".join(text.split())
+        return line if len(line) <= width else line[: width - 1].rstrip() + "…"
+    return lexer.brief(at.sql, at.offset, at.end, width)
 
 
 def _is_static_execute(following: list[str]) -> bool:

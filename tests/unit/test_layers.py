@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "system": {"errors"},
     "report": {"errors"},
     "pages": set(),
-    "postgres": {"errors", "system"},
+    "postgres": {"errors", "system", "sql"},
     "migrations": {"errors", "config", "sql", "report", "postgres"},
     "server.embedded": {"errors", "system", "postgres"},
     "server.compose": {"errors", "config", "system", "report"},
@@ -68,15 +68,15 @@ MAY_IMPORT = {
 PURE = {
     "schemata.errors", "schemata.lazy",
     "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.position", "schemata.sql.index_definition",
-    "schemata.sql.destructive", "schemata.sql.expected_objects",
+    "schemata.sql.destructive", "schemata.sql.expected_objects", "schemata.sql.kinds", "schemata.sql.lexer",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.postgres.urls", "schemata.postgres.failures", "schemata.postgres.backoff",
     "schemata.postgres.lock_holder", "schemata.postgres.deployer",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.precheck",
     "schemata.migrations.revision",
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
-    "schemata.history.existing", "schemata.history.ledgers",
-    "schemata.deploy.results",
+    "schemata.history.existing", "schemata.history.ledgers", "schemata.history.difference", "schemata.history.stored",
+    "schemata.deploy.results", "schemata.deploy.notices",
     "schemata.pages.pages", "schemata.client.stamps", "schemata.services.outcome",
 }  # fmt: skip
 
@@ -86,7 +86,7 @@ HOMES = {
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
-        "schemata.sql.expected_objects",
+        "schemata.sql.expected_objects", "schemata.sql.kinds",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
     "subprocess": {"schemata.system.processes"},
@@ -108,6 +108,7 @@ HOMES = {
 PURE_MAY_IMPORT = {
     # importlib: lazy.py, which loads the parser when it is needed
     "__future__", "importlib",
+    "base64", "contextlib", "zlib",
     "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "heapq", "itertools",
     "json", "math", "operator", "re", "textwrap", "typing",
 }  # fmt: skip

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemata import boot, config, errors
-from schemata.history import comparison
+from schemata.history import comparison, difference
 from schemata.migrations import builds, checksums, files, migration
 from schemata.postgres import lock_holder, urls
 from schemata.report import render
@@ -310,6 +310,6 @@ def test_a_revision_of_any_form(revision: str, accepts: str) -> None:
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=60), st.text(max_size=60))
 def test_a_diff_has_both_sides(before: str, after: str) -> None:
     """Equal texts have no diff; of others every line that went and came is in it."""
-    found = comparison.diff(before, after, "x")
+    found = difference.diff(before, after, "x")
     assert (found == "") is (before == after)
     assert found == "" or found.endswith("\n")

@@ -119,10 +119,10 @@ def test_a_file_without_sql_is_refused_and_leaves_nothing(project: Project, text
 
 
 def test_copy_from_the_client_is_refused_before_anything_runs(project: Project) -> None:
-    """There is nobody who sends its rows; the file is named with its line."""
+    """Without rows after it nobody sends any; the file is named with its line."""
     project.write(T, "CREATE TABLE app.t (a int);\n")
     project.write(X, "SELECT 1;\nCOPY app.t FROM STDIN;\n")
     failed = project.inv("migrate")
     assert failed.returncode == 1
     assert f"{X}.sql:2" in failed.stderr
-    assert "Write INSERT" in failed.stderr
+    assert "write INSERT" in failed.stderr

@@ -145,9 +145,13 @@ def compare(files: list[migration.Migration], found: recorded.Recorded, given: d
         files,
         found,
         seen=comparison.Observed(**seen),
-        fingerprint=lambda sql: "".join(line for line in sql.splitlines() if not line.startswith("--")),
+        same_meaning=lambda one, other: _without_comments(one) == _without_comments(other),
         **settings,
     )
+
+
+def _without_comments(sql: str) -> list[str]:
+    return [line for line in sql.splitlines() if not line.startswith("--")]
 
 
 @cases.named(("files", "found", "given", "findings", "states"), CASES)

@@ -97,7 +97,10 @@ def compared(files: list[str], applied: list[str]) -> status.Status:
     """Return the status of files and applied ids."""
     history = test_comparison.history([test_comparison.record(id_) for id_ in applied])
     found = comparison.compare(
-        [test_comparison.made(id_) for id_ in files], history, seen=comparison.Observed(), fingerprint=lambda text: text
+        [test_comparison.made(id_) for id_ in files],
+        history,
+        seen=comparison.Observed(),
+        same_meaning=lambda one, other: one == other,
     )
     return status.Status(TARGET, found, ("app", "other"))
 

@@ -69,7 +69,7 @@ def test_deep_nesting() -> None:
         ("SELECT 1;\n\\.\n", 2, 1, r"\. is a command of psql"),
         ("SELECT * FROM :table", 1, 15, ":table is a variable of psql"),
         ("SELECT :'name'", 1, 8, ":'name' is a variable of psql"),
-        ("COPY t (a) FROM stdin;\n1\tx\n\\.\n", 2, 1, "rows after COPY … FROM STDIN"),
+        ("COPY t (a) FROM stdin; 1\n2\tx\n\\.\n", 1, 24, "rows of COPY … FROM STDIN begin on the line after"),
         ("SELECT 1;\n\ufeffSELECT 2", 2, 1, "byte order mark inside"),
         ("SELECT 1;\nSELECT\0 2", 2, 7, "NUL"),
     ],
