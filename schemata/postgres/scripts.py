@@ -149,8 +149,8 @@ class Channel:
         """Send text as one simple query; return the results up to the first COPY or error, which are among them.
 
         `meanwhile` is called while the server works on it. `rows`, in parts of any size, is what its last statement,
-        a COPY … FROM STDIN, reads; then that statement's result is its end's. Raises libpq.ConnectionLost. Any other exception, such
-        as a signal's, leaves the statement running: see libpq.Connection.abandon.
+        a COPY … FROM STDIN, reads; then that statement's result is its end's. Raises libpq.ConnectionLost. Any other
+        exception, such as a signal's, leaves the statement running: see libpq.Connection.abandon.
         """
         connection, pq = self.connection, self._pq
         if connection.handle is None:
