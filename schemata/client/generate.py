@@ -249,7 +249,7 @@ def _refuse_others(settings: config.Config, connection: libpq.Connection) -> str
     for finding in compared.of("history-damaged", "record-lost", "changed", "missing", "ahead", "out-of-order"):
         if finding.exit_code != errors.DONE:
             raise OtherHistory(finding)
-    for finding in compared.of("interrupted", "running"):
+    for finding in compared.of("failed", "interrupted", "running"):
         raise OtherHistory(finding)
     if compared.pending:
         raise NotMigrated(len(compared.pending), compared.pending[0].id)

@@ -208,9 +208,8 @@ def _whole(
     try:
         return lock.pooled(run, deploy.session, deploy.wait, deploy.reporter.info) if deploy.session.pooled else run()
     except (transactional.ScriptFailed, transactional.LockTimeout) as error:
-        sqlstate = error.sqlstate if isinstance(error, transactional.ScriptFailed) else transactional.LOCK_NOT_AVAILABLE
         line = error.line if isinstance(error, transactional.ScriptFailed) else None
-        _remember(deploy, item, direction, "failed", began, sqlstate, line, error.message)
+        _remember(deploy, item, direction, "failed", began, _sqlstate(error), line, error.message)
         raise
     except KeyboardInterrupt:
         _remember(deploy, item, direction, "interrupted", began, "57014", None, "a signal stopped it")
@@ -293,14 +292,22 @@ def _nontransactional(
         deploy.session.reset()
     except errors.Error as error:
         failed = error if isinstance(error, transactional.ScriptFailed) else None
-        _end(
-            deploy, number, "failed", failed.sqlstate if failed else "", failed.line if failed else None, error.message
-        )
+        # What the server refused did not happen, so the file goes on there once it is fixed; only a block that
+        # commits by itself may have done a part.
+        state = "interrupted" if failed and failed.partly else "failed"
+        _end(deploy, number, state, _sqlstate(error), failed.line if failed else None, error.message)
         raise
     except KeyboardInterrupt:
         _end(deploy, number, "interrupted", "57014", None, "a signal stopped it")
         raise
     return transactional.Ran(len(statements), 1, time.monotonic() - began)
+
+
+def _sqlstate(error: errors.Error) -> str:
+    """Return with which code the server refused; empty where the refusal is not the server's."""
+    if isinstance(error, transactional.ScriptFailed):
+        return error.sqlstate
+    return transactional.LOCK_NOT_AVAILABLE if isinstance(error, transactional.LockTimeout) else ""
 
 
 def _end(deploy: deployment.Deploy, number: int, state: str, sqlstate: str, line: int | None, message: str) -> None:

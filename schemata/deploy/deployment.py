@@ -12,8 +12,8 @@ from schemata.postgres import activity, catalog, libpq, sessions
 from schemata.report import progress
 from schemata.system import signals
 
-_MONITOR_PATIENCE = 0.5
 _INSUFFICIENT_PRIVILEGE = "42501"
+_MONITOR_PATIENCE = 0.5
 
 
 @dataclasses.dataclass
@@ -103,12 +103,13 @@ class Deploy:
         return found
 
     def _not_prepared(self, failure: sessions.StatementFailed, found: recorded.Recorded) -> errors.Error:
+        advice, first = remedy(self.session, failure)
         hint = "Nothing was changed. The server's log may say more; then run again."
-        if failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
-            database, role, _ = catalog.target(self.session.rows)
-            hint = f'The role needs CREATE on the database: GRANT CREATE ON DATABASE "{database}" TO "{role}";'
-            if found.faults:
-                hint = f'The role needs to own the tables of the history: GRANT their owner TO "{role}";'
+        if advice:
+            hint = f"{advice}\nNothing was changed. {first}, then run again."
+        if found.faults and failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
+            _, role, _ = catalog.target(self.session.rows)
+            hint = f'The role needs to own the tables of the history: GRANT their owner TO "{role}";'
         elif found.faults:
             lines = [*(fault.text for fault in found.faults), f"PostgreSQL {failure.sqlstate}: {failure.message}"]
             return tables.HistoryDamaged(self.history.schema, lines)
@@ -137,6 +138,24 @@ class Deploy:
         digest = self.structure(self.settings.schemas)
         if digest:
             self.session.script(self.history.set_structure(digest, mark))
+
+
+def remedy(session: sessions.Session, failure: sessions.StatementFailed) -> tuple[str, str]:
+    """Return what to do about a statement of the engine's own that was refused, and what comes before running again."""
+    # The table of remedies is needed only where something failed.
+    from schemata.deploy import diagnosis
+
+    found = diagnosis.of_setup(session, failure)
+    return found.text, found.first
+
+
+def _refused(session: sessions.Session, failure: sessions.StatementFailed) -> errors.Error:
+    """Return the error for a statement of the engine's own that the server refused, such as a note in the history."""
+    advice, first = remedy(session, failure)
+    return errors.Error(
+        f"PostgreSQL refused what the engine writes about the migrations: {failure.sqlstate}: {failure.message}",
+        f"{advice}\n{first}, then run again." if advice else "`inv migrate-status` shows what is so.",
+    )
 
 
 @contextlib.contextmanager
@@ -174,9 +193,13 @@ def opened(
                     choice.url, session.pid, min(_MONITOR_PATIENCE, settings.locks.lock_timeout / 2), reporter.info
                 ) as monitor,
             ):
-                yield Deploy(
+                deploy = Deploy(
                     settings, session, tables.History(settings.history_schema), budget, monitor, reporter, heard
                 )
+                try:
+                    yield deploy
+                except sessions.StatementFailed as failure:
+                    raise _refused(session, failure) from failure
         except KeyboardInterrupt as error:
             terminated = isinstance(error, signals.Terminated)
             raise errors.Interrupted(

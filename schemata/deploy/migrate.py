@@ -1,38 +1,17 @@
 """Migrations against a database: what is so, and making it so."""
 
 import contextlib
-import dataclasses
-import itertools
 import time
 from collections.abc import Mapping, Sequence
 
 from schemata import config, errors, targets
-from schemata.deploy import apply, deployment, nontransactional, results, transactional
-from schemata.history import comparison, recorded, status, tables
-from schemata.migrations import files, lookup, migration, precheck
+from schemata.deploy import apply, deployment, nontransactional, plans, results, transactional
+from schemata.history import recorded, tables
+from schemata.migrations import files, migration, precheck
 from schemata.postgres import catalog, libpq, sessions, waiting
 from schemata.report import progress
 
-#: Findings about the database alone: nothing may be applied over them.
-OF_DATABASE = ("existing-objects", "history-damaged", "record-lost")
-_REFUSED = (*OF_DATABASE, "changed", "missing", "ahead", "out-of-order")
 _SETTLE_TRIES = 15
-_INSUFFICIENT_PRIVILEGE = "42501"
-
-
-class DeployRefused(errors.MigrationError):
-    """Files and history contradict each other; nothing was applied."""
-
-    def __init__(self, findings: Sequence[comparison.Finding]) -> None:
-        parts = []
-        # A build that is behind by a hundred migrations is told once what to do.
-        for remedy, alike in itertools.groupby(findings, key=lambda finding: finding.remedy):
-            for finding in alike:
-                detail = f"\n{finding.detail.rstrip()}" if finding.detail else ""
-                parts.append(f"{finding.subject}: {finding.text}{detail}")
-            parts.append(f"  {remedy}")
-        super().__init__("\n".join(parts), "Nothing was applied.")
-        self.findings = tuple(findings)
 
 
 class ConnectionEnded(errors.NotAvailable):
@@ -69,9 +48,10 @@ def migrate(
     One connection does it all, from the first question to the last commit. That is `connection`, where the caller
     has one: it is left open, with the deploy lock, unless there is a failure; that closes it.
     """
+    of_a_build = sources is not None
     if sources is None:
         sources = files.read(settings.migrations, settings.schemas)
-    plan = _Plan(settings, sources, schema, to, allow_out_of_order, on_existing_objects)
+    plan = plans.Plan(settings, sources, schema, to, allow_out_of_order, on_existing_objects, of_a_build)
     plan.check()
     wait = settings.locks.wait if lock_wait is None else lock_wait
     may_create = create_database or settings.create_database
@@ -84,45 +64,12 @@ def migrate(
         return run.show() if dry_run else run.apply(wait)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Plan:
-    """Which of the files are to be applied."""
-
-    settings: config.Config
-    sources: tuple[migration.Migration, ...]
-    schema: str
-    to: str
-    allow_out_of_order: bool
-    on_existing_objects: bool
-
-    def check(self) -> None:
-        """Refuse a schema or a migration that is none of the project's."""
-        lookup.check_schema(self.settings, self.schema)
-        if self.to:
-            lookup.find(self.sources, self.to)
-
-    def compare(self, ask: tables.Ask) -> comparison.Comparison:
-        """Return what the database has against the files."""
-        return status.compare(
-            self.settings,
-            self.sources,
-            ask,
-            full=False,
-            allow_out_of_order=self.allow_out_of_order,
-            on_existing_objects=self.on_existing_objects,
-        )
-
-    def selected(self, compared: comparison.Comparison) -> tuple[migration.Migration, ...]:
-        """Return what is to be applied, in order. Raises DeployRefused."""
-        return _selected(compared, self.sources, self.schema, self.to)
-
-
 class _Run:
     """One run over a connection: what the database has, and what becomes of it."""
 
     def __init__(
         self,
-        plan: _Plan,
+        plan: plans.Plan,
         choice: targets.Choice,
         connection: libpq.Connection,
         keep: bool,
@@ -139,7 +86,8 @@ class _Run:
             self._pending = plan.selected(self._compared)
             self._missing = catalog.missing_schemas(connection.query, settings.schemas)
             self._actual = tables.History(settings.history_schema).read(connection.query)
-        self._notes = [*choice.notes, *_notes(self._compared)]
+        rollbacks = () if plan.of_a_build else plans.rollback_notes(self._pending)
+        self._notes = [*choice.notes, *plans.notes(self._compared), *rollbacks]
         # Before anything is made for them: a file that cannot run leaves an empty database empty.
         precheck.check(item for item in self._pending if not (item.transactional and item.id in parsed))
 
@@ -184,7 +132,7 @@ class _Run:
 
     def _has_work(self) -> bool:
         unsettled = not self._actual.is_whole() or (self._actual.present and self._actual.head.structure is None)
-        work = self._pending or self._missing or unsettled or self._compared.of("interrupted")
+        work = self._pending or self._missing or unsettled or self._compared.of("failed", "interrupted")
         return bool(work) and not self._compared.of("ahead")
 
     def _deploy(self, wait: float, done: list[results.Applied]) -> str:
@@ -235,24 +183,6 @@ def _login(
         return connect()
 
 
-def _selected(
-    compared: comparison.Comparison, sources: Sequence[migration.Migration], schema: str, to: str
-) -> tuple[migration.Migration, ...]:
-    refused = [finding for finding in compared.of(*_REFUSED) if finding.exit_code != errors.DONE]
-    if refused:
-        raise DeployRefused(refused)
-    pending = compared.pending
-    if compared.of("ahead") and not pending:
-        return ()
-    if to:
-        order = {item.id: number for number, item in enumerate(sources)}
-        pending = tuple(item for item in pending if order[item.id] <= order[to])
-    if schema:
-        last = max((number for number, item in enumerate(pending) if item.schema == schema), default=-1)
-        pending = pending[: last + 1]
-    return pending
-
-
 def _apply_all(
     deploy: deployment.Deploy,
     sources: Sequence[migration.Migration],
@@ -287,13 +217,23 @@ def _apply_all(
     return head.last_id
 
 
-def advice(failure: transactional.ScriptFailed, transactional: bool, before: str, again: str) -> str:
-    """Return what is left after a failure, what stays, and what to type."""
-    left = "Nothing of it is left" if transactional else "What its earlier statements did is done, and stays"
-    fix = "Fix the file"
-    if failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
-        fix = "Grant the role what it lacks, or use another role"
-    return f"{left}; {before} before it stay so. {fix}, then: {again}"
+def advice(
+    deploy: deployment.Deploy, failure: transactional.ScriptFailed, transactional: bool, before: str, again: str
+) -> str:
+    """Return what to do about a failed statement, what is left of its file, and what to type then."""
+    # The table of remedies is needed only where something failed.
+    from schemata.deploy import diagnosis
+
+    found = diagnosis.of_script(deploy.session, failure, transactional=transactional)
+    left = "Nothing of it is left"
+    if failure.kept == 1:
+        left = "Its first statement is committed and stays"
+    elif failure.kept:
+        left = f"Its first {failure.kept} statements are committed and stay"
+    if failure.partly:
+        left = "What the failed statement and those before it have committed stays"
+    lines = [found.text] if found.text else []
+    return "\n".join([*lines, f"{left}; {before} before it stay so. {found.first}, then: {again}"])
 
 
 def _warn_of_drift(deploy: deployment.Deploy, found: recorded.Recorded) -> None:
@@ -324,7 +264,7 @@ def _apply_one(
             deploy, item, head, resumes.get(item.id, nontransactional.Resume()), durable=durable
         )
     except transactional.ScriptFailed as failure:
-        failure.hint = advice(failure, item.transactional, f"{len(done)} applied", "inv migrate")
+        failure.hint = advice(deploy, failure, item.transactional, f"{len(done)} applied", "inv migrate")
         raise
     return [applied], head
 
@@ -361,8 +301,13 @@ def _resumes(
         if item not in pending:
             continue
         resumes[item.id] = resume_of(deploy, item, attempt)
-        deploy.reporter.info(f"{item.id}: going on at statement {resumes[item.id].done + 1} of an interrupted run")
+        deploy.reporter.info(f"{item.id}: {_going_on(resumes[item.id].done, attempt)}")
     return resumes
+
+
+def _going_on(done: int, attempt: recorded.OpenAttempt) -> str:
+    how = "a failed" if attempt.state == "failed" else "an interrupted"
+    return f"going on at statement {done + 1} of {how} run" if done else f"starting again after {how} run"
 
 
 def resume_of(
@@ -376,7 +321,7 @@ def resume_of(
         if attempt.statements_done or attempt.state != "failed":
             because = "The file is transactional now, so it cannot go on in the middle."
             raise nontransactional.needs_resolve(attempt, path, structure, because)
-        # The server refused its first statement, so it starts from the beginning.
+        # The server refused its first statement, so it starts again.
         return nontransactional.Resume()
     return nontransactional.plan(attempt, path, precheck.check_script(path, sql, transactional=False), structure)
 
@@ -406,15 +351,3 @@ def settled(
     if under_way and (under_way in applied) != rollback:
         late = f"; {'the rollback of ' if rollback else ''}{under_way} was committed"
     return f"The history says: {len(applied)} applied, the last is {found.head.last_id or 'none'}{late}."
-
-
-def _notes(compared: comparison.Comparison) -> list[str]:
-    notes = [f"{finding.subject}: {finding.text}" for finding in compared.of("reformatted", "unverified", "yoyo-lock")]
-    notes += [
-        "\n".join([f"{finding.subject}: {finding.text}", *filter(None, [finding.detail])])
-        for finding in compared.of("existing-objects")
-    ]
-    ahead = compared.of("ahead")
-    if ahead:
-        notes.append(f"{ahead[-1].text}. {ahead[-1].remedy} Nothing is applied.")
-    return notes

@@ -16,6 +16,7 @@ from schemata.postgres import activity, lock_holder, sessions
 from schemata.sql import position, statement
 
 _DUPLICATE_OBJECT = "42710"
+_ACTIVE_TRANSACTION = "25001"
 _ROLES = {"role", "session_authorization"}
 
 Info = Callable[[str], None]
@@ -164,7 +165,8 @@ class Steps:
                 at = position.where(self.script.sql, item.offset + failure.position, number) or at
             if failure.sqlstate in transactional.RETRIED:
                 raise transactional.LockTimeout(self.script, 1, self.monitor.end(), at.line) from failure
-            raise transactional.ScriptFailed(self.script, failure, at) from failure
+            partly = statement.may_commit(item)
+            raise transactional.ScriptFailed(self.script, failure, at, kept=number, partly=partly) from failure
         finally:
             self.monitor.end()
 
@@ -207,6 +209,12 @@ class Steps:
                     self.session.script(f"{self._noted(number + 1, own)}; COMMIT")
                 return
             except sessions.StatementFailed as failure:
+                if failure.sqlstate == _ACTIVE_TRANSACTION and _depends_on_catalog(item):
+                    # Of a partitioned table, which its text does not say. The same again is as good, so it needs no
+                    # note of its own.
+                    self.session.script(item.text)
+                    self.session.script(self._noted(number + 1, own))
+                    return
                 # Counted from the statement's first character, also where it is a row of COPY's that was refused.
                 transactional.place_in(failure, item.sql, item.offset - len("BEGIN;\n"), item.data)
                 moved = failure.position - item.offset if failure.position else 0
@@ -216,6 +224,11 @@ class Steps:
                 pause = lock_holder.backoff(attempt, self.budget.backoff, self.budget.backoff_cap, random.random)
                 self.info(f"{self.script.migration_id}: {failure.message} (try {attempt}); again in {pause:.1f} s")
                 time.sleep(pause)
+
+
+def _depends_on_catalog(item: statement.Statement) -> bool:
+    """Tell whether only the catalog says if the server runs the statement inside a transaction."""
+    return item.node.WhichOneof("node") in ("reindex_stmt", "cluster_stmt")
 
 
 def _sets(item: statement.Statement) -> str:

@@ -127,14 +127,15 @@ def _locked(
         connection = targets.login(choice, tries=targets.AGAIN)
         with connection, deployment.opened(settings, choice, reporter, connection) as deploy:
             deploy.lock(settings.locks.wait)
-            yield deploy
+            try:
+                yield deploy
+            except sessions.StatementFailed as failure:
+                hint = "Nothing was recorded. The role needs to own the history, or all privileges on its tables."
+                if advice := deployment.remedy(deploy.session, failure)[0]:
+                    hint = f"{advice}\nNothing was recorded."
+                raise errors.Error(f"the history could not be written: {failure.message}", hint) from failure
     except sessions.ConnectionLost as error:
         raise migrate.ConnectionEnded(str(error), migrate.settled(settings, choice, (), [])) from error
-    except sessions.StatementFailed as failure:
-        raise errors.Error(
-            f"the history could not be written: {failure.message}",
-            "Nothing was recorded. The role needs to own the history, or all privileges on its tables.",
-        ) from failure
 
 
 def _write_lost(

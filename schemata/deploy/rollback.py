@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemata import config, errors, targets
-from schemata.deploy import apply, deployment, migrate, nontransactional, results, transactional
+from schemata.deploy import apply, deployment, migrate, nontransactional, plans, results, transactional
 from schemata.history import recorded, status, tables
-from schemata.migrations import files, lookup, migration, precheck
+from schemata.migrations import files, lookup, migration, precheck, rollback_files
 from schemata.postgres import libpq, queries, sessions
 from schemata.report import progress
 from schemata.report import results as report_results
@@ -109,15 +109,9 @@ def select(
                 f"{migration_id} is applied, but this build has no file for it, so it cannot be rolled back",
                 "Use the build that has it. Nothing was rolled back.",
             )
-        if not item.rollback_sql.strip():
+        if not item.rollback_path:
             raise Irreversible(item)
-        if not precheck.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional):
-            raise migration.InvalidMigration(
-                item.rollback_path,
-                0,
-                "the rollback has no statement: it would only forget the record",
-                "Write the SQL that undoes the migration, or `-- irreversible: reason` in the migration instead.",
-            )
+        rollback_files.check(item)
         chosen.append(item)
     _nobody_left_behind(sources, applied, {item.id for item in chosen})
     return tuple(chosen)
@@ -133,7 +127,7 @@ def _refuse_changed(
     ids = {item.id for item in chosen}
     changed = [finding for finding in compared.of("changed") if finding.subject in ids]
     if changed:
-        raise migrate.DeployRefused(changed)
+        raise plans.DeployRefused(changed)
 
 
 def _nobody_left_behind(sources: Sequence[migration.Migration], applied: Sequence[str], gone: set[str]) -> None:
@@ -165,7 +159,7 @@ def _undo_all(
             undone, head = apply.undo(deploy, item, found, head, gone, resume)
         except transactional.ScriptFailed as failure:
             failure.hint = migrate.advice(
-                failure, item.rollback_transactional, f"{len(done)} rolled back", "inv rollback"
+                deploy, failure, item.rollback_transactional, f"{len(done)} rolled back", "inv rollback"
             )
             raise
         done.append(undone)

@@ -64,12 +64,26 @@ class Ran:
 
 
 class ScriptFailed(errors.MigrationError):
-    """A statement of a migration failed. Whatever its transaction had done is rolled back."""
+    """A statement of a migration failed. Whatever its transaction had done is rolled back.
 
-    def __init__(self, script: Script, failure: sessions.StatementFailed, at: position.Position | None) -> None:
+    `kept` counts the statements before it that are committed; `partly` tells that it may have committed a part itself.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        failure: sessions.StatementFailed,
+        at: position.Position | None,
+        *,
+        kept: int = 0,
+        partly: bool = False,
+    ) -> None:
         self.script = script
         self.failure = failure
+        self.kept = kept
+        self.partly = partly
         self.line = at.line if at else None
+        self.column = at.column if at else None
         self.sqlstate = failure.sqlstate
         where = f"{script.path}:{at.line}:{at.column}" if at else script.path
         lines = [f"{script.migration_id} failed at {where}" if at else f"{script.migration_id} failed ({where})"]

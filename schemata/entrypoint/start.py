@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from schemata import config, errors, lazy, targets
 from schemata.client import location
+from schemata.deploy import plans
 from schemata.entrypoint import boot_queue, child, connect
 from schemata.history import status, tables
 from schemata.migrations import checkout, files, lookup, migration
@@ -247,11 +248,11 @@ def _left(
     compared = status.compare(settings, found, connection.query, full=False, allow_out_of_order=True)
     # Nobody who migrates would get over these either.
     codes = () if until else ("changed", "missing", "ahead")
-    refused = [item for item in compared.of(*codes, *migrate.OF_DATABASE) if item.exit_code != errors.DONE]
+    refused = [item for item in compared.of(*codes, *plans.OF_DATABASE) if item.exit_code != errors.DONE]
     if refused:
-        raise migrate.DeployRefused(refused)
+        raise plans.DeployRefused(refused)
     if until:
         return [until]
     pending = [item.id for item in compared.pending]
-    halfway = [item.subject for item in compared.of("interrupted", "running") if item.subject not in pending]
+    halfway = [item.subject for item in compared.of("failed", "interrupted", "running") if item.subject not in pending]
     return [*pending, *(f"the end of {subject}" for subject in halfway)]

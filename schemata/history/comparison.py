@@ -247,23 +247,21 @@ def _interrupted(attempts: Mapping[str, recorded.OpenAttempt], holders: Sequence
     for attempt in attempts.values():
         schema = attempt.id.partition(".")[0]
         done = f"{attempt.statements_done} of {attempt.statement_count} statements are done"
-        if attempt.state == "running" and any(holder.pid == attempt.backend_pid for holder in holders):
-            findings.append(
-                Finding("running", schema, attempt.id, f"is being applied since {attempt.started_at}; {done}", "", 0)
-            )
-            continue
-        what = "failed" if attempt.state == "failed" else "was interrupted"
+        begun = f"{attempt.direction}, started {attempt.started_at} on {attempt.host or 'an unknown host'}"
         reason = f": {attempt.message}" if attempt.message else ""
-        findings.append(
-            Finding(
-                "interrupted",
-                schema,
-                attempt.id,
-                f"{what} ({attempt.direction}, started {attempt.started_at} on {attempt.host or 'an unknown host'}; "
-                f"{done}){reason}",
-                "`inv migrate` repairs it, or says exactly what is indeterminate.",
-            )
-        )
+        if attempt.state == "running" and any(holder.pid == attempt.backend_pid for holder in holders):
+            text = f"is being applied since {attempt.started_at}; {done}"
+            findings.append(Finding("running", schema, attempt.id, text, "", errors.DONE))
+        elif attempt.state == "failed":
+            # The server refused the statement, so that one did not happen.
+            left = f"{done} and stay" if attempt.statements_done else "nothing of it is left"
+            again = "inv rollback" if attempt.direction == "rollback" else "inv migrate"
+            remedy = f"Fix what was refused (the file, the rows or the rights), then: {again}"
+            findings.append(Finding("failed", schema, attempt.id, f"failed ({begun}; {left}){reason}", remedy))
+        else:
+            text = f"was interrupted ({begun}; {done}){reason}"
+            remedy = "`inv migrate` repairs it, or says exactly what is indeterminate."
+            findings.append(Finding("interrupted", schema, attempt.id, text, remedy))
     return findings
 
 

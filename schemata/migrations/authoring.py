@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from schemata import config, errors
-from schemata.migrations import checkout, checksums, files, lookup, migration, precheck
+from schemata.migrations import checkout, checksums, files, lookup, migration, precheck, rollback_files
 from schemata.report import results
 from schemata.sql import statement
 
@@ -84,6 +84,8 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Message:
     """
     sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     precheck.check(sources)
+    for item in sources:
+        rollback_files.check(item)
     # The file's settings, without this environment's: a build is sealed for every place where it will start.
     text = files.manifest(sources, checkout.boot_settings(config.load(settings.root, {})), _parsed(sources))
     path = settings.migrations / files.MANIFEST
@@ -109,7 +111,7 @@ def _parsed(sources: Sequence[migration.Migration]) -> dict[str, migration.Parse
 def parse_problems(settings: config.Config) -> list[str]:
     """Return what keeps the files from being read, for the doctor."""
     try:
-        files.with_rollbacks(files.read(settings.migrations, settings.schemas))
+        sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     except errors.Error as error:
         return [str(error)]
-    return []
+    return list(rollback_files.problems(sources))

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from schemata.migrations import migration
-from schemata.sql import lexer, statement
+from schemata.migrations import migration, psql
+from schemata.sql import lexer, pointless, statement
 
 # Each statement that is refused in a transactional file has one of these key words, and a key word is always
 # written plainly; so a file without any need not be parsed, which a thousand files notice.
@@ -38,6 +38,7 @@ def check(items: Iterable[migration.Migration]) -> None:
                 "it has no SQL yet, and would be recorded as applied",
                 "Write it, or remove the file until you do.",
             )
+        psql.check(item.path, item.sql)
         if item.transactional and not lexer.is_plain(item.sql):
             suspects = tuple(statement.find(item.sql, _BEGINNINGS, _SUSPICIOUS))
             check_script(item.path, item.sql, transactional=True, statements=suspects)
@@ -61,7 +62,7 @@ def check_script(
             f"{path}:{problem.line}:{problem.column}",
             0,
             problem.message,
-            "A non-transactional file is split into statements, so it must parse.",
+            psql.advice(sql, problem) or "A non-transactional file is split into statements, so it must parse.",
         ) from problem
     for item in statements:
         if statement.opens_or_ends_transaction(item):
@@ -82,6 +83,14 @@ def check_script(
         why, remedy = statement.copy_problem(item)
         if why:
             raise migration.InvalidMigration(path, item.line, f"`{statement.excerpt(sql, item, 60)}`: {why}", remedy)
+        if not transactional and (nothing := pointless.alone(item)):
+            raise migration.InvalidMigration(
+                path,
+                item.line,
+                f"`{statement.excerpt(sql, item, 60)}`: each statement of this file is a transaction by itself, and "
+                f"{nothing[0]}",
+                nothing[1],
+            )
         target = statement.index_target(item) if item.kind == "create index concurrently" else None
         if target is not None and target.index is None:
             raise migration.InvalidMigration(

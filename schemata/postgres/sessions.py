@@ -59,7 +59,8 @@ def this_client() -> deployer.Client:
 class StatementFailed(Exception):
     """The server refused a script. `index` counts its statements from 0; `position` its characters from 1.
 
-    `before` are the results of the statements before it.
+    `before` are the results of the statements before it; `names` are the schema, table, column and constraint that the
+    server attached to the error, whatever the language of its messages.
     """
 
     def __init__(self, error: scripts.ServerError, index: int, before: Sequence[Result] = ()) -> None:
@@ -72,6 +73,8 @@ class StatementFailed(Exception):
         self.detail = diag.message_detail or ""
         self.server_hint = diag.message_hint or ""
         self.context = diag.context or ""
+        names = (diag.schema_name, diag.table_name, diag.column_name, diag.constraint_name)
+        self.names = tuple(name or "" for name in names)
         self.position = int(diag.statement_position) if diag.statement_position else None
 
 

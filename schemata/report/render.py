@@ -19,6 +19,7 @@ _STATES = {
     "ahead": "yellow",
     "out-of-order": "red",
     "interrupted": "red",
+    "failed": "red",
     "ok": "green",
     "FAILED": "red",
 }

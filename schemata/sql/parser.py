@@ -111,9 +111,9 @@ def _cause(before: str, rest: str) -> str:
     if re.search(r"\bcopy\b[^;]*\bfrom\s+stdin\b[^;]*;", before, re.IGNORECASE):
         return "the rows of COPY … FROM STDIN begin on the line after its semicolon"
     if command := re.match(r"\\\S+", rest):
-        return f"{command[0]} is a command of psql, not SQL: remove it"
+        return f"{command[0]} is a command of psql, not SQL"
     if variable := re.match(r":['\"]?\w+['\"]?", rest):
-        return f"{variable[0]} is a variable of psql, not SQL: write the value"
+        return f"{variable[0]} is a variable of psql, not SQL"
     if rest.startswith(BOM):
         return "a byte order mark inside the text: remove it"
     return ""

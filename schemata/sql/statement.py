@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from schemata import lazy
-from schemata.sql import kinds, lexer, parser
+from schemata.sql import kinds, lexer, literals, parser
 
 if TYPE_CHECKING:
     from postgast import pg_query_pb2 as pg
@@ -200,7 +200,8 @@ def count(sql: str) -> int | None:
 def fingerprint(sql: str) -> str:
     """Return a hex digest of what a text means: its tokens, without comments and white space.
 
-    Case counts only inside quotes; line endings and the last semicolon do not count. It is made from the
+    Case counts only inside quotes; line endings, the last semicolon and what stands between the pieces of a literal
+    that goes on over lines do not count. It is made from the
     tokens' text, so another release of the parser gives the same digest. (libpg_query's own
     fingerprint leaves out the values of literals: it would miss a changed default.) A text that cannot be
     scanned is digested as it stands, and so are the statements of a large one: `same_meaning` compares those.
@@ -212,6 +213,7 @@ def fingerprint(sql: str) -> str:
         words = _words(text)
     except parser.Refused:
         return hashlib.sha256(text.encode()).hexdigest()
+    words = literals.whole(words)
     while words and words[-1] == ";":
         words.pop()
     # The server folds only A-Z, whatever the encoding: É and é are two names.
@@ -319,6 +321,15 @@ def copy_problem(statement: Statement) -> tuple[str, str]:
 def _is_binary(options: Iterable[pg.Node]) -> bool:
     formats = [option.def_elem.arg for option in options if option.def_elem.defname == "format"]
     return any("binary" in (argument.string.sval.lower(), *parser.names(argument)[-1:]) for argument in formats)
+
+
+def role_taken(statement: Statement) -> str | None:
+    """Return the role that a SET ROLE or SET SESSION AUTHORIZATION takes, "" for the one that connected, else None."""
+    change = statement.node.variable_set_stmt
+    if statement.kind != "set" or change.name not in ("role", "session_authorization"):
+        return None
+    role = str(change.args[0].a_const.sval.sval) if change.args else ""
+    return "" if role == "none" else role
 
 
 def index_target(statement: Statement) -> IndexTarget | None:

@@ -30,6 +30,7 @@ from tests.acceptance.test_services import free_ports
 import schemata
 from schemata import boot, config, errors, tasks
 from schemata.migrations import migration, precheck
+from schemata.remedies import table
 from schemata.server.embedded import instance
 from schemata.services import manage
 from tests.conftest import REPOSITORY, Project
@@ -322,6 +323,12 @@ def test_troubleshooting_lists_every_finding() -> None:
     }
     listed = set(re.findall(r"^\| `([a-z-]+)` \|", _sections()["1"], flags=re.M))
     assert listed == codes
+
+
+def test_troubleshooting_lists_every_sqlstate_that_has_a_remedy() -> None:
+    """Each SQLSTATE of the table of remedies is documented, and no other is."""
+    rows = [row for row in _rows("docs/troubleshooting.md") if re.fullmatch(r"[0-9A-Z]{5}(, [0-9A-Z]{5})*", row[0])]
+    assert {code for row in rows for code in row[0].split(", ")} == {row.sqlstate for row in table.ROWS}
 
 
 def test_the_readme_lists_every_exit_code() -> None:

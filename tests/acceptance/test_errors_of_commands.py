@@ -100,6 +100,14 @@ def test_the_console_script_ends_with_2_for_a_wrong_command_line(
     assert "Traceback" not in ended.stderr
 
 
+def test_inv_itself_ends_with_1_for_a_wrong_command_line(project: Project) -> None:
+    """`inv` is Invoke's own program, which parses before any code of ours could say 2: README.md notes it."""
+    ended = project.inv("migrate", "--misspelt")
+    assert ended.returncode == 1, "README.md and troubleshooting.md say 1: if Invoke says 2 now, take the notes out"
+    assert "No idea what '--misspelt' is!" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_server_that_is_not_there_is_told_apart(
     project: Project, schemata: CommandLine, server: server_state.Server
 ) -> None:

@@ -38,7 +38,10 @@ MAY_IMPORT = {
     "server.compose": {"errors", "config", "system", "report"},
     "targets": {"errors", "lazy", "config", "report", "postgres", "server.embedded", "server.compose"},
     "history": {"errors", "config", "sql", "report", "postgres", "migrations", "targets"},
-    "deploy": {"errors", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history"},
+    "remedies": {"lazy", "sql", "migrations"},
+    "deploy": {
+        "errors", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history", "remedies",
+    },
     "smoke": {"errors", "config", "sql", "report", "postgres", "migrations", "targets", "history", "pages"},
     "client": {"errors", "config", "system", "report", "postgres", "migrations", "targets", "history"},
     "services": {"errors", "config", "system", "report", "postgres", "server.embedded"},
@@ -73,7 +76,9 @@ PURE = {
     "schemata.postgres.urls", "schemata.postgres.failures", "schemata.postgres.backoff",
     "schemata.postgres.lock_holder", "schemata.postgres.deployer",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.precheck",
-    "schemata.migrations.revision",
+    "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
+    "schemata.remedies.remedy", "schemata.remedies.table", "schemata.remedies.access", "schemata.remedies.naming",
+    "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.running", "schemata.remedies.structure",
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
     "schemata.history.existing", "schemata.history.ledgers", "schemata.history.difference", "schemata.history.stored",
     "schemata.deploy.results", "schemata.deploy.notices",
@@ -86,7 +91,8 @@ HOMES = {
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
-        "schemata.sql.expected_objects", "schemata.sql.kinds",
+        "schemata.sql.expected_objects", "schemata.sql.kinds", "schemata.sql.pointless",
+        "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
     "subprocess": {"schemata.system.processes"},

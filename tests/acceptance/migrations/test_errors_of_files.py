@@ -62,6 +62,44 @@ CASES = {
         "-- One.\n-- transactional: false\nSELECT 1;\nCREATE TABEL app.one ();\n",
         (f"{ONE}.sql:4:8: ", 'syntax error at or near "TABEL"', "is split into statements, so it must parse"),
     ),
+    **{
+        f"{text} in a non-transactional file": Case(
+            f"{ONE}.sql",
+            f"-- One.\n-- transactional: false\nSELECT 1;\n{text};\nSELECT 2;\n",
+            (f"{ONE}.sql:4: `{text[:20]}", "each statement of this file is a transaction by itself, and ", why, write),
+        )
+        for text, why, write in (
+            ("LOCK TABLE app.zero IN SHARE MODE", "so it protects nothing", "Put it into a transactional migration"),
+            ("SELECT 1 FROM app.zero FOR UPDATE", "so it protects nothing", "Put it into a transactional migration"),
+            ("SELECT pg_advisory_xact_lock(1)", "so it protects nothing", "Put it into a transactional migration"),
+            ("SELECT pg_catalog.pg_try_advisory_xact_lock(1)", "so it protects nothing", "Put it into a transac"),
+            ("SET LOCAL statement_timeout = 0", "the setting is forgotten", "Write SET (the engine takes it back"),
+            ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "the setting is forgotten", "Put it into a transactional"),
+            ("SELECT set_config('work_mem', '4MB', true)", "the setting is forgotten", "Write false for the last arg"),
+            ("SET CONSTRAINTS ALL DEFERRED", "the setting is forgotten", "Put it into a transactional migration"),
+            ("SAVEPOINT before", "a savepoint ends with its statement", "Put it into a transactional migration"),
+            ("DECLARE c CURSOR FOR SELECT 1", "the cursor is closed", "Put it into a transactional migration"),
+            ("CREATE TEMP TABLE t (a int) ON COMMIT DROP", "ON COMMIT empties or drops", "Put it into a transactional"),
+            ("CREATE TEMP TABLE t ON COMMIT DELETE ROWS AS SELECT 1", "ON COMMIT empties or drops", "Put it into a"),
+        )
+    },
+    **{
+        f"\\{text.split()[0]} of psql": Case(
+            f"{ONE}.sql",
+            f"-- One.\nSELECT '\n\\set it\n';\n\\{text}\nSELECT 2;\n",
+            (f"{ONE}.sql:5:1: syntax error", f"\\{text.split()[0]} is a command of psql: only psql reads it", advice),
+        )
+        for text, advice in (
+            ("set limit 10", "Write the value itself in every place of :name"),
+            ("i more.sql", "Put the other file's content here, or make it a migration of its own."),
+            ("connect other", "Which database is meant is said by --url or DATABASE_URL"),
+            ("copy t FROM 'rows.csv'", "Write `COPY ... FROM stdin`"),
+            ("if :wanted", "Write a DO block with IF."),
+            ("restrict abc", "pg_dump wrote the lines \\restrict and \\unrestrict for psql: remove both."),
+            ("timing", "Remove the line."),
+            ("dt", "Remove the line."),
+        )
+    },
     "unknown directive": Case(
         f"{ONE}.sql",
         "-- One.\n-- depend: app.20250101000000.zero\nSELECT 1;\n",
@@ -226,7 +264,7 @@ def test_a_failure_tells_its_place_and_leaves_nothing(
     before = dump(project.url)
     project.write(TWO, case.sql)
     project.write("app.20250101000003.three", "-- Three.\nCREATE TABLE app.three ();\n")
-    says = (*case.says, "Nothing of it is left; 0 applied before it stay so. Fix the file, then: inv migrate")
+    says = (*case.says, "Nothing of it is left; 0 applied before it stay so. Fix the ", "file, then: inv migrate")
     schemata.refused("migrate", code=1, says=says)
     assert dump(project.url) == before
     told = schemata.json("migrate-status", code=0)
@@ -254,15 +292,15 @@ def test_a_failing_statement_of_a_non_transactional_file_is_told_and_resumed(
     schemata.refused(
         "migrate",
         code=1,
-        says=(f"{ONE} failed at ", f"{ONE}.sql:5:1", "CREATE UNIQUE INDEX", "23505", "(id)=(1)", "stays;"),
+        says=(f"{ONE} failed at ", f"{ONE}.sql:5:1", "CREATE UNIQUE INDEX", "23505", "(id)=(1)", "committed and stay;"),
     )
     with psycopg.connect(project.url) as connection:
         assert connection.execute("SELECT count(*) FROM app.one").fetchone() == (2,)
         assert connection.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)
         connection.execute("DELETE FROM app.one")
     told = schemata.json("migrate-status", code=1)
-    assert [row["state"] for row in told["migrations"]] == ["interrupted"]
-    assert "2 of 3 statements are done" in told["findings"][0]["text"]
+    assert [row["state"] for row in told["migrations"]] == ["failed"]
+    assert "2 of 3 statements are done and stay" in told["findings"][0]["text"]
     assert schemata("migrate").returncode == 0
     with psycopg.connect(project.url) as connection:
         assert connection.execute("SELECT count(*) FROM app.one").fetchone() == (0,)

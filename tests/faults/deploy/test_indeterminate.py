@@ -79,7 +79,7 @@ def test_no_application_starts_on_a_half_rolled_back_database(project: Project) 
     assert "started" not in waiting.stdout
     status = project.inv("migrate-status")
     assert status.returncode == 1
-    assert "interrupted" in status.stdout
+    assert "failed" in status.stdout
     assert "somebody edited" not in status.stdout
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from schemata import config, errors
-from schemata.deploy import migrate, repair
+from schemata.deploy import migrate, plans, repair
 from schemata.history import layout, status
 from schemata.postgres import urls
 from schemata.server.embedded import binaries, instance
@@ -235,7 +235,7 @@ def test_a_lost_record_is_resolved_one_by_one(damaged: Damaged) -> None:
         f"TRUNCATE schemata.head; DELETE FROM app.runs WHERE id = '{IDS[4]}'"
     )
     assert ("record-lost", 1) in damaged.status()
-    with pytest.raises(migrate.DeployRefused) as raised:
+    with pytest.raises(plans.DeployRefused) as raised:
         damaged.migrate()
     for part in (IDS[1], IDS[4], "inv migrate-resolve ID --applied", "inv migrate-resolve ID --rolled-back"):
         assert part in str(raised.value)

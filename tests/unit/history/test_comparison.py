@@ -104,7 +104,7 @@ CASES: list[tuple[Any, ...]] = [
     ("interrupted", FILES[:1], history([], open_attempts=(attempt(A),)), {},
      [("interrupted", A, 1), ("pending", A, 4)], "interrupted"),
     ("failed", FILES[:1], history([], open_attempts=(attempt(A, state="failed", message="no room"),)), {},
-     [("interrupted", A, 1), ("pending", A, 4)], "interrupted"),
+     [("failed", A, 1), ("pending", A, 4)], "failed"),
     ("running, under the lock", FILES[:1], history([], open_attempts=(attempt(A, state="running", backend_pid=7),)),
      {"holders": (HOLDER,)}, [("running", A, 0), ("pending", A, 4), ("lock", "7", 0)], "running"),
     ("said to be running, by nobody", FILES[:1], history([], open_attempts=(attempt(A, state="running"),)), {},

@@ -122,6 +122,40 @@ def test_fingerprint_tells_apart(one: str, other: str) -> None:
     assert statement.fingerprint(one) != statement.fingerprint(other)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT 'a'\n  'b'", "SELECT 'a'\n\t\t'b'"),
+        ("SELECT 'a'\r\n'b'", "SELECT 'a'\n    'b'"),
+        ("SELECT 'a'\n'b'\n'c' FROM t", "SELECT 'abc'\nFROM t"),
+        ("SELECT E'it\\'s'\n  'one\\n'", "SELECT E'it\\'sone\\n'"),
+        ("SELECT 'it''s'\n'''one'''", "SELECT 'it''s''one'''"),
+        ("SELECT 'a' -- why\n 'b'", "SELECT 'a' -- because\n\n    'b'"),
+        ("SELECT U&'d\\0061'\n't'", "SELECT U&'d\\0061t'"),
+    ],
+)
+def test_a_literal_over_lines_is_one_literal(one: str, other: str) -> None:
+    """What stands between the pieces of a literal that goes on over lines does not change a fingerprint."""
+    assert statement.fingerprint(one) == statement.fingerprint(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT 'a\n  b'", "SELECT 'a\nb'"),
+        ("SELECT 'a'' \n ''b'", "SELECT 'a'' \n  ''b'"),
+        ("SELECT 'a'\n'b'", "SELECT 'a'\n' b'"),
+        ("SELECT E'a\\'\n'", "SELECT E'a\\'\n\n'"),
+        ("SELECT 'a', 'b'", "SELECT 'a'\n'b'"),
+        ("DO $$ SELECT 'a'\n'b' $$", "DO $$ SELECT 'a'\n  'b' $$"),
+        ('SELECT "a\n  b"', 'SELECT "a\nb"'),
+    ],
+)
+def test_white_space_inside_of_a_literal_counts(one: str, other: str) -> None:
+    """Line breaks that the server keeps are a part of the value."""
+    assert statement.fingerprint(one) != statement.fingerprint(other)
+
+
 def test_fingerprint_is_stable() -> None:
     """The digest is recorded in databases: it must be that of the tokens, in every release."""
     assert statement.fingerprint("SELECT 1;") == hashlib.sha256(b"select\x001").hexdigest()

@@ -1,0 +1,48 @@
+"""What can be known about a rollback file before anybody needs it."""
+
+from collections.abc import Iterable
+
+from schemata.migrations import migration, precheck, psql
+from schemata.sql import statement
+
+_SHOWN = 3
+
+
+def check(item: migration.Migration) -> tuple[statement.Statement, ...]:
+    """Refuse a rollback file that could not be run, with its line; return its statements.
+
+    The migration's `rollback_sql` must have been read. None where there is no rollback file.
+    """
+    if not item.rollback_path:
+        return ()
+    try:
+        found = statement.split(item.rollback_sql)
+    except statement.SyntaxProblem as problem:
+        raise migration.InvalidMigration(
+            f"{item.rollback_path}:{problem.line}:{problem.column}",
+            0,
+            problem.message,
+            psql.advice(item.rollback_sql, problem)
+            or "Correct the rollback file: as it is, the migration could not be rolled back.",
+        ) from problem
+    if not found:
+        raise migration.InvalidMigration(
+            item.rollback_path,
+            0,
+            "the rollback has no statement: it would only forget the record",
+            "Write the SQL that undoes the migration, or `-- irreversible: reason` in the migration instead.",
+        )
+    return precheck.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional)
+
+
+def problems(items: Iterable[migration.Migration]) -> tuple[str, ...]:
+    """Return what is wrong with the rollback files, a sentence each, the first few and how many more there are."""
+    found = []
+    for item in items:
+        try:
+            check(item)
+        except migration.InvalidMigration as problem:
+            found.append(f"{problem.message} (the migration itself is not affected)")
+    if len(found) > _SHOWN:
+        found[_SHOWN:] = [f"{len(found) - _SHOWN} more rollback files could not be run; `inv seal` refuses them"]
+    return tuple(found)
