@@ -10,6 +10,7 @@ import workload
 from place import Position
 
 _COLUMNS = ("whole process", "median", "fastest", "slowest", "× psql", "memory")
+_FILE = "one.20250101000000.large.sql"
 _CREATE = "CREATE TABLE one.t00000 (id bigint PRIMARY KEY, name text NOT NULL, at timestamptz, note text);\n"
 
 
@@ -25,7 +26,7 @@ def files(place: Position, rounds: int, sizes: list[int]) -> list[tables.Section
             ("rows of COPY", _copy(count)),
         ):
             project = _project(place, kind, count, text)
-            file = next(project.glob("migrations/one/*.sql"))
+            file = project / "migrations" / "one" / _FILE
             size = file.stat().st_size / 2**20
             psql = _Fresh(
                 "psql -1 -f", place, count, lambda url, file=file: places.psql(place, url, "-1", "-f", str(file))
@@ -36,11 +37,14 @@ def files(place: Position, rounds: int, sizes: list[int]) -> list[tables.Section
             cells = {psql.name: "", ours.name: f"{memory:.0f} MiB"}
             rows = tuple((*row, cells[row[0]]) for row in tables.compared([psql, ours], psql))
             goals = (
-                tables.Goal("ours : psql", measure.ratio(ours, psql), 1.3),
+                # The rows of COPY are so quick that the start of Python is most of it.
+                *([tables.Goal("ours : psql", measure.ratio(ours, psql), 1.3)] if kind != "rows of COPY" else []),
                 tables.Goal(f"memory above a small deploy ({small:.0f} MiB) : file", (memory - small) / size, 4),
             )
             title = f"One file of {count:,} {kind} ({size:.0f} MiB)"
-            sections.append(tables.Section(title, _COLUMNS, rows, goals, (f"{turns} rounds, no warm-up.",)))
+            sections.append(
+                tables.Section(title, _COLUMNS, rows, goals, (f"{turns} round{'s' if turns > 1 else ''}, no warm-up.",))
+            )
     return sections
 
 
@@ -71,7 +75,7 @@ def _peak(place: Position, project: Path) -> float:
 
 def _project(place: Position, kind: str, count: int, text: str) -> Path:
     folder = workload.project(place.folder / f"large-{kind.replace(' ', '-')}-{count}", 0)
-    file = folder / "migrations" / "one" / "one.20250101000000.large.sql"
+    file = folder / "migrations" / "one" / _FILE
     file.write_text(f"-- A large file.\n{_CREATE}{text}", encoding="utf-8")
     file.with_suffix(".rollback.sql").write_text("DROP TABLE one.t00000;\n")
     places.ours(folder, "seal", url="").run()

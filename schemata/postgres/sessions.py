@@ -111,9 +111,9 @@ class Session:
         return self.connection.parameter("standard_conforming_strings") == "off"
 
     def script(
-        self, text: str, meanwhile: Callable[[], None] | None = None, *, rows: Iterable[str] | None = None
+        self, text: str | bytes, meanwhile: Callable[[], None] | None = None, *, rows: Iterable[str] | None = None
     ) -> list[Result]:
-        """Send text whole, as one simple query, and return one result a statement.
+        """Send text (or its UTF-8) whole, as one simple query, and return one result a statement.
 
         `meanwhile` is called while the server works on it; `rows` is what its last statement, a COPY … FROM STDIN,
         reads. Raises StatementFailed, after which an open transaction is failed but still open, or ConnectionLost. A

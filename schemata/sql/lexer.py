@@ -9,11 +9,20 @@ the server then says what is wrong with it.
 Backslashes in plain '…' are characters (standard_conforming_strings = on), as they are for the parser.
 """
 
+from __future__ import annotations
+
 import functools
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from schemata import lazy
+
+if TYPE_CHECKING:
+    from schemata.sql import patterns
+else:
+    patterns = lazy.Module("schemata.sql.patterns")
 
 BOM = "\ufeff"
 #: Above this many characters a text is not given to the parser whole.
@@ -21,56 +30,8 @@ LARGE = 128 * 1024
 #: About how many characters of whole statements are sent, or parsed, at once.
 PIECE = 256 * 1024
 
-_ID = r"A-Za-z0-9_$\x80-\U0010ffff"
-_NEXT_LINE = r"(?:[ \t\f\v]|--[^\n]*+)*+\n(?:[ \t\n\r\f\v]|--[^\n]*+\n)*+"
-_ESCAPED = r"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
-_BLOCK_COMMENT = r"/\*[^*/]*+(?:(?:\*(?!/)|/(?!\*))[^*/]*+)*+\*/"  # with no other inside; those are followed by hand
-_SPACE = r"[ \t\n\r\f\v]"
-# A statement up to its semicolon. It stops before what a regular expression cannot follow: a dollar quote, a comment
-# in a comment, an open quote.
-_BODY = re.compile(
-    rf"""(?:
-      [^'"$;/\-]++
-    | (?<=(?<![{_ID}])[eE]){_ESCAPED}(?:{_NEXT_LINE}{_ESCAPED})*+
-    | '[^']*+'
-    | "[^"]*+"
-    | (?<=[{_ID}])\$
-    | \$(?!(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*+)?\$)
-    | --[^\n]*+ | -
-    | {_BLOCK_COMMENT} | /(?!\*)
-    )*+""",
-    re.VERBOSE | re.DOTALL,
-)
-_DOLLAR = re.compile(r"\$(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*+)?\$")
-# pg_dump writes these two psql commands around its output, against dumps that carry others; none is run here anyway.
-_RESTRICT = r"\\(?:un)?restrict[ \t]+[A-Za-z0-9]+[ \t]*+(?=\r?\n|\Z)"
-_GAP = re.compile(rf"(?:[ \t\n\r\f\v;]++|--[^\n]*+|{_BLOCK_COMMENT})*+")
-_RESTRICT_LINE = re.compile(rf"(?<![^\n\ufeff]){_RESTRICT}")
-_BLOCK_EDGE = re.compile(r"/\*|\*/")
-_BLANK = rf"(?:{_SPACE}|--[^\n]*+(?:\n|\Z)|{_BLOCK_COMMENT})"
-_NAME = rf'(?:(?:[uU]&)?"(?:[^"]|"")*+"|[{_ID}]++)'
-# Where a semicolon may stand inside of a statement.
-_HOLDS_MORE = re.compile(
-    rf"create{_BLANK}++(?:or{_BLANK}++replace{_BLANK}++)?(function|procedure|rule)\b", re.IGNORECASE
-)
-_ATOMIC = re.compile(rf"\bbegin{_BLANK}++atomic\b", re.IGNORECASE)
-# What counts there: the words of blocks and parentheses, outside of quotes and comments.
-_INSIDE = re.compile(
-    rf"""(?<=(?<![{_ID}])[eE]){_ESCAPED} | '[^']*+' | "[^"]*+" | --[^\n]*+ | (?P<comment>/\*)
-    | (?<![{_ID}])(?P<tag>\$(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*+)?\$).*?(?P=tag)
-    | (?P<word>(?<![{_ID}])(?:begin|case|end)(?![{_ID}])) | (?P<edge>[()])""",
-    re.VERBOSE | re.DOTALL | re.IGNORECASE,
-)
-_COPY_IN = re.compile(
-    rf"""copy{_BLANK}++(?:binary{_BLANK}++)?{_NAME}(?:{_BLANK}*+\.{_BLANK}*+{_NAME})*+{_BLANK}*+
-    (?:\((?:[^()"]|"[^"]*+")*+\){_BLANK}*+)?from{_BLANK}++std(?:in|out)(?![{_ID}])""",
-    re.VERBOSE | re.IGNORECASE,
-)
 _WORD = re.compile(r"[A-Za-z]+")
 _OF_ROWS = frozenset(("insert", "update", "delete", "merge", "values"))
-_REST_OF_LINE = re.compile(r"[ \t\r\f\v;]*+(?:--[^\n]*+)?(?=\n|\Z)")
-# What makes a short text one that cannot be sent and parsed as it stands.
-_SPECIAL = re.compile(rf"\bstd(?:in|out)\b|^{_RESTRICT}", re.IGNORECASE | re.MULTILINE)
 
 
 class Span(NamedTuple):
@@ -113,7 +74,10 @@ def is_plain(sql: str) -> bool:
     >>> is_plain("SELECT 1;"), is_plain("COPY t FROM stdin;\\n1\\n\\\\.\\n")
     (True, False)
     """
-    return len(sql) <= LARGE and not _SPECIAL.search(sql)
+    if len(sql) > LARGE:
+        return False
+    folded = sql.lower()  # a pattern that ignores case is slower, which a thousand files notice
+    return not ("stdin" in folded or "stdout" in folded or "\\restrict" in sql or "\\unrestrict" in sql)
 
 
 def spans(sql: str, start: int = 0) -> Iterator[Span]:
@@ -134,10 +98,10 @@ def spans(sql: str, start: int = 0) -> Iterator[Span]:
         stop = min(end + 1, size)
         data = None
         if sql[at] in "cC":
-            if _HOLDS_MORE.match(sql, at):
+            if patterns.HOLDS_MORE.match(sql, at):
                 end = _end_of_body(sql, at, end)
                 stop = min(end + 1, size)
-            elif _COPY_IN.match(sql, at, end):
+            elif patterns.COPY_IN.match(sql, at, end):
                 data, stop = _rows(sql, stop)
         yield Span(at, end, stop, data, apart)
         at = stop
@@ -200,23 +164,20 @@ def brief(sql: str, start: int, end: int, width: int) -> str:
     """
     # Much longer than what is shown, so that comments may stand before it.
     text = sql[start : min(end, start + 40 * width)]
-    text = _COMMENT_OR_QUOTED.sub(lambda match: match[0] if match[0][0] in "'\"" else " ", text)
+    text = patterns.COMMENT_OR_QUOTED.sub(lambda match: match[0] if match[0][0] in "'\"" else " ", text)
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
-
-
-_COMMENT_OR_QUOTED = re.compile(rf"""'[^']*+'|"[^"]*+"|--[^\n]*+|{_BLOCK_COMMENT}""")
 
 
 def _gap(sql: str, at: int) -> tuple[int, bool]:
     """Return where the next statement starts, and whether a command of psql was passed over."""
     apart = False
     while True:
-        found = _GAP.match(sql, at)
+        found = patterns.GAP.match(sql, at)
         at = found.end() if found else at
         if sql.startswith("/*", at):
             at = _after_comment(sql, at)
-        elif sql.startswith("\\", at) and (line := _RESTRICT_LINE.match(sql, at)):
+        elif sql.startswith("\\", at) and (line := patterns.RESTRICT_LINE.match(sql, at)):
             at, apart = line.end(), True
         else:
             return at, apart
@@ -226,13 +187,13 @@ def _end(sql: str, at: int) -> int:
     """Return where the semicolon stands that ends what is at `at`; the end of the text where there is none."""
     size = len(sql)
     while True:
-        found = _BODY.match(sql, at)
+        found = patterns.BODY.match(sql, at)
         at = found.end() if found else at
         if at >= size or sql[at] == ";":
             return at
         if sql[at] == "/":
             at = _after_comment(sql, at)
-        elif quote := _DOLLAR.match(sql, at):
+        elif quote := patterns.DOLLAR.match(sql, at):
             close = sql.find(quote[0], quote.end())
             at = size if close < 0 else close + len(quote[0])
         else:
@@ -241,7 +202,7 @@ def _end(sql: str, at: int) -> int:
 
 def _after_comment(sql: str, at: int) -> int:
     depth = 0
-    while edge := _BLOCK_EDGE.search(sql, at):
+    while edge := patterns.BLOCK_EDGE.search(sql, at):
         depth += 1 if edge[0] == "/*" else -1
         at = edge.end()
         if depth == 0:
@@ -259,10 +220,10 @@ def _end_of_body(sql: str, start: int, end: int) -> int:
 def _is_open(sql: str, start: int, end: int) -> bool:
     """Tell whether a block of BEGIN ATOMIC, or the parentheses of a rule, are open at `end`."""
     text = sql[start:end]
-    atomic = _ATOMIC.search(text)
-    is_rule = str(_HOLDS_MORE.match(text)[1]).lower() == "rule"  # type: ignore[index]
+    atomic = patterns.ATOMIC.search(text)
+    is_rule = str(patterns.HOLDS_MORE.match(text)[1]).lower() == "rule"  # type: ignore[index]
     depth = at = 0
-    while (atomic or is_rule) and (found := _INSIDE.search(text, at)):
+    while (atomic or is_rule) and (found := patterns.INSIDE.search(text, at)):
         at = _after_comment(text, found.start()) if found["comment"] else found.end()
         if found["edge"] and is_rule:
             depth += 1 if found["edge"] == "(" else -1
@@ -277,7 +238,7 @@ def _rows(sql: str, stop: int) -> tuple[tuple[int, int] | None, int]:
 
     They begin on the next line. None where something else than a comment stands on the same line, or nothing follows.
     """
-    line = _REST_OF_LINE.match(sql, stop)
+    line = patterns.REST_OF_LINE.match(sql, stop)
     if line is None:
         return None, stop
     first = line.end() + 1

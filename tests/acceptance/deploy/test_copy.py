@@ -1,6 +1,7 @@
 """COPY … FROM stdin with its rows in the file, as every pg_dump baseline has it."""
 
 import re
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from schemata.server.embedded import binaries
 from tests.conftest import Project
+from tests.patience import until
 
 ONE = "app.20250101000001.one"
 TWO = "app.20250101000002.two"
@@ -187,6 +189,40 @@ def test_notices_of_many_rows_do_not_block(project: Project) -> None:
     assert applied.returncode == 0, applied.stderr
     assert "and 39,990 more notices" in applied.stderr
     assert len(contents(project)) == 40_000
+
+
+@pytest.mark.parametrize("head", ["-- One.\n", "-- transactional: false\n"], ids=["transaction", "statements"])
+def test_a_signal_in_the_middle_of_the_rows(project: Project, head: str) -> None:
+    """SIGTERM while the server works on the rows, and cannot go on, ends the deploy with 143 and keeps none of them."""
+    rows = "".join(f"{number}\t{'x' * 80}\n" for number in range(30_000))
+    project.write(
+        ONE,
+        f"{head}{TABLE}CREATE FUNCTION app.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN\n"
+        "    IF NEW.id = 5 THEN PERFORM pg_sleep(600); END IF; RETURN NEW; END $$;\n"
+        "CREATE TRIGGER hold BEFORE INSERT ON app.t FOR EACH ROW EXECUTE FUNCTION app.hold();\n"
+        f"COPY app.t FROM stdin;\n{rows}\\.\n",
+    )
+    running = project.start("migrate")
+    with psycopg.connect(project.url, autocommit=True) as observer:
+        until(
+            lambda: (
+                observer.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+                    " AND datname = current_database()"
+                ).fetchone()
+                == (1,)
+            ),
+            "the row is reached",
+        )
+        running.send_signal(signal.SIGTERM)
+        told = running.communicate(timeout=60)
+        assert running.returncode == 143, told
+        assert "stopped by SIGTERM" in told[1]
+        left = observer.execute("SELECT to_regclass('app.t') IS NOT NULL").fetchone()
+        assert left == ("transactional" in head,)
+        assert not left[0] or observer.execute("SELECT count(*) FROM app.t").fetchone() == (0,)
+        state = observer.execute("SELECT state, error_message FROM schemata.attempts").fetchall()
+    assert state == [("interrupted", "a signal stopped it")]
 
 
 def test_a_dump_is_a_migration(

@@ -249,7 +249,7 @@ FAILURES = {
         (f"{TWO} failed (", f"{TWO}.sql)", '23503: insert or update on table "two"', "Detail: Key (one)=(7)"),
     ),
     "COPY from the client": Failure(
-        "-- Two.\nCOPY app.one FROM STDIN;\n1\n\\.\n", (f"{TWO} failed at", f"{TWO}.sql:3:1")
+        "-- Two.\nCOPY app.one FROM STDIN;\n1\nx\n\\.\n", (f"{TWO} failed at", f"{TWO}.sql:4:1", "22P02", "line 2")
     ),
 }
 
