@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from schemata.migrations import migration, psql
-from schemata.sql import lexer, pointless, statement
+from schemata.sql import client_copy, lexer, pointless, statement
 
 # Each statement that is refused in a transactional file has one of these key words, and a key word is always
 # written plainly; so a file without any need not be parsed, which a thousand files notice.
@@ -80,7 +80,7 @@ def check_script(
                 f"`{statement.excerpt(sql, item, 60)}` cannot run inside a transaction",
                 "Put it into a migration of its own with `-- transactional: false` in the leading comment.",
             )
-        why, remedy = statement.copy_problem(item)
+        why, remedy = client_copy.problem(item)
         if why:
             raise migration.InvalidMigration(path, item.line, f"`{statement.excerpt(sql, item, 60)}`: {why}", remedy)
         if not transactional and (nothing := pointless.alone(item)):

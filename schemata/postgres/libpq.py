@@ -264,14 +264,15 @@ class Connection:
             self.abandon()
             raise
 
-    def send(self, sql: str, params: tuple[str | None, ...] = (), deadline: float | None = None) -> None:
+    def send(self, sql: str | bytes, params: tuple[str | None, ...] = (), deadline: float | None = None) -> None:
         """Send a query and do not wait for what comes of it. Raises QueryFailed or ConnectionLost."""
         pq, handle = self.library, self.handle
+        text = sql if isinstance(sql, bytes) else sql.encode()
         if params:
             values = (_STR * len(params))(*[None if param is None else param.encode() for param in params])
-            sent = pq.PQsendQueryParams(handle, sql.encode(), len(params), None, values, None, None, 0)
+            sent = pq.PQsendQueryParams(handle, text, len(params), None, values, None, None, 0)
         else:
-            sent = pq.PQsendQuery(handle, sql.encode())
+            sent = pq.PQsendQuery(handle, text)
         while sent and (left := pq.PQflush(handle)):
             # A server that is itself blocked in writing must be read from, or neither side moves.
             ready = wait(pq.PQsocket(handle), select.POLLIN | select.POLLOUT, deadline)

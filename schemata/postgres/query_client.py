@@ -9,6 +9,10 @@ import os
 
 from schemata.postgres import libpq
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
+    from collections.abc import Callable
+
 # psycopg cannot ask libpq to name the SQLSTATE of a login that failed. What the server's own text tells,
 # if it is in English; of others `sqlstate` stays None.
 _LOGIN_SQLSTATES = (
@@ -88,6 +92,12 @@ def _through_psycopg() -> ctypes.CDLL:
 
         connection.notice_handler = hear
 
+    def put_copy(call: "Callable[..., int]", argument: "bytes | None") -> int:
+        try:
+            return call(argument)
+        except psycopg.OperationalError:
+            return -1
+
     functions = {
         "collect_notices": collect_notices,  # instead of libpq's own buffer: see scripts.py
         "PQconnectStartParams": start,
@@ -110,8 +120,8 @@ def _through_psycopg() -> ctypes.CDLL:
         "PQclear": lambda result: result.clear(),
         "PQcmdStatus": lambda result: result.command_status,
         "PQtransactionStatus": lambda connection: connection.transaction_status,
-        "PQputCopyData": lambda connection, data, _: connection.put_copy_data(data),
-        "PQputCopyEnd": lambda connection, why: connection.put_copy_end(why),
+        "PQputCopyEnd": lambda connection, why: put_copy(connection.put_copy_end, why),
+        "PQputCopyData": lambda connection, data, _: put_copy(connection.put_copy_data, data),
         "PQresultStatus": lambda result: result.status,
         "PQresultErrorField": lambda result, code: result.error_field(code),
         "PQntuples": lambda result: result.ntuples,

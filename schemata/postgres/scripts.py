@@ -5,7 +5,6 @@ no start needs a second one. Where ctypes finds no libpq, psycopg stands in for 
 """
 
 import ctypes
-import functools
 import re
 import select
 from collections.abc import Callable, Iterable
@@ -122,7 +121,6 @@ class Channel:
         self._notice = notice
         self._pq: Any = connection.library
         self._buffer: int | None = None
-        self._copying = False
         self._heard: list[tuple[str, str]] = []
         # Of many statements most end in one of a few ways without rows: one object for each way.
         self._plain: dict[bytes, Result] = {}
@@ -143,77 +141,70 @@ class Channel:
         handle = self.connection.handle
         return not handle or self._pq.PQstatus(handle) == libpq.BAD
 
-    def run(
-        self, text: str, meanwhile: Callable[[], None] | None = None, rows: Iterable[str] | None = None
-    ) -> list[Result]:
+    def run(self, text: str | bytes, meanwhile: Callable[[], None] | None = None) -> list[Result]:
         """Send text as one simple query; return the results up to the first COPY or error, which are among them.
 
-        `meanwhile` is called while the server works on it. `rows`, in parts of any size, is what its last statement,
-        a COPY … FROM STDIN, reads; then that statement's result is its end's. Raises libpq.ConnectionLost. Any other
-        exception, such as a signal's, leaves the statement running: see libpq.Connection.abandon.
+        `meanwhile` is called while the server works on it. Raises libpq.ConnectionLost. Any other exception, such
+        as a signal's, leaves the statement running: see libpq.Connection.abandon.
         """
-        connection, pq = self.connection, self._pq
+        connection = self.connection
         if connection.handle is None:
             raise libpq.ConnectionLost("the connection is closed")
         connection.send(text)
         if meanwhile is not None:
             meanwhile()
+        return self._results()
+
+    def copy(self, rows: Iterable[bytes]) -> list[Result]:
+        """Send the rows of a COPY … FROM STDIN, with which `run` ended; return what came of it.
+
+        What the server refuses is told at the end. Raises libpq.ConnectionLost.
+        """
+        pq, handle = self._pq, self.connection.handle
+        for part in rows:
+            while not (sent := pq.PQputCopyData(handle, part, len(part))):
+                self._flush()
+            if sent < 0:
+                break  # lost, or refused already: the results say how
+            self._flush()
+        while not pq.PQputCopyEnd(handle, None):
+            self._flush()
+        self._flush()
+        return self._results()
+
+    def stop_copy(self, why: str) -> None:
+        """End a COPY … FROM STDIN, if one is under way, with an error; what comes of it is still to be read."""
+        handle = self.connection.handle
+        ended = self._pq.PQputCopyEnd(handle, why.encode()) if handle else -1
+        if ended > 0:
+            self._flush()
+        elif not ended:  # the server takes nothing more: it would be waited for in vain
+            self.connection.close()
+
+    def _flush(self) -> None:
+        """Send what libpq holds. A server that is itself blocked in writing is read from meanwhile."""
+        pq, handle = self._pq, self.connection.handle
+        while pq.PQflush(handle) > 0:
+            ready = libpq.wait(pq.PQsocket(handle), select.POLLIN | select.POLLOUT, None)
+            if ready & select.POLLIN and not pq.PQconsumeInput(handle):
+                return  # lost: PQgetResult says how
+            # To ask whether it is busy is what reads the notices that have come.
+            pq.PQisBusy(handle)
+            self._hear()
+
+    def _results(self) -> list[Result]:
+        pq = self._pq
         results: list[Result] = []
         while pointer := self._next():
             try:
                 result = self._read(pointer)
             finally:
                 pq.PQclear(pointer)
-            if result.status == COPY_IN and rows is not None:
-                self._copy(rows)
-                rows = None
-                continue
             results.append(result)
             if result.status in COPY:
                 break
         self._hear()
         return results
-
-    def _copy(self, rows: Iterable[str]) -> None:
-        self._copying = True
-        handle = self.connection.handle
-        for part in rows:
-            data = part.encode()
-            self._put(functools.partial(self._pq.PQputCopyData, handle, data, len(data)))
-        self._put(functools.partial(self._pq.PQputCopyEnd, handle, None))
-        self._copying = False
-
-    def _put(self, put: Callable[[], int]) -> None:
-        """Hand something to libpq and have it sent. Raises libpq.ConnectionLost."""
-        while (taken := put()) == 0:
-            self._flush()
-        if taken < 0:
-            raise self._broken()
-        self._flush()
-
-    def _flush(self) -> None:
-        pq, handle = self._pq, self.connection.handle
-        while left := pq.PQflush(handle):
-            # A server that is itself blocked in writing, because a trigger raises a notice for each row, must be read
-            # from, or neither side moves.
-            ready = libpq.wait(pq.PQsocket(handle), select.POLLIN | select.POLLOUT, None)
-            if left < 0 or (ready & select.POLLIN and not pq.PQconsumeInput(handle)):
-                raise self._broken()
-            pq.PQisBusy(handle)
-            self._hear()
-
-    def _broken(self) -> libpq.ConnectionLost:
-        message = (self._pq.PQerrorMessage(self.connection.handle) or b"").decode("utf-8", "replace").strip()
-        return libpq.ConnectionLost(message or "the connection was lost in a COPY")
-
-    def stop_copy(self, why: str) -> None:
-        """End a COPY that this side was sending rows for with an error; close the connection where that hangs."""
-        handle = self.connection.handle
-        if not self._copying or not handle:
-            return
-        self._copying = False
-        if self._pq.PQputCopyEnd(handle, why.encode()) != 1 or self._pq.PQflush(handle) < 0:
-            self.connection.close()
 
     def refuse_copy(self, why: str) -> None:
         """End a COPY that the server has begun with an error, and the session with it."""

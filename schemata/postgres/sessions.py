@@ -120,7 +120,9 @@ class Session:
         signal cancels the running statement on the server and is raised again.
         """
         try:
-            results = self._channel.run(text, meanwhile, rows)
+            results = self._channel.run(text, meanwhile)
+            if rows is not None and results and results[-1].status == scripts.COPY_IN:
+                results[-1:] = self._channel.copy(part.encode(self._encoding) for part in rows)
         except (libpq.ConnectionLost, libpq.QueryFailed) as error:
             raise ConnectionLost(error.message) from error
         except BaseException:

@@ -16,7 +16,7 @@ import functools
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -294,33 +294,6 @@ def may_commit(statement: Statement) -> bool:
             if word == "execute" and not _is_static_execute(words[number + 1 : number + 3]):
                 return True
     return False
-
-
-def copy_problem(statement: Statement) -> tuple[str, str]:
-    """Return why a COPY from or to the client cannot be run, and what to write; two empty texts for any other."""
-    if statement.kind != "copy":
-        return "", ""
-    copy = statement.node.copy_stmt
-    if copy.filename or copy.is_program:
-        return "", ""
-    if not copy.is_from:
-        return "nobody here takes the rows that it sends", "Remove it; `inv psql` can copy rows out."
-    if _is_binary(copy.options):
-        return (
-            "its rows are in binary form, which a file of text (UTF-8) cannot hold",
-            "Export the rows again in the text or the csv format.",
-        )
-    if statement.data is None:
-        return (
-            "no rows follow it",
-            "Put the rows on the lines after its semicolon, and `\\.` on a line after the last; or write INSERT.",
-        )
-    return "", ""
-
-
-def _is_binary(options: Iterable[pg.Node]) -> bool:
-    formats = [option.def_elem.arg for option in options if option.def_elem.defname == "format"]
-    return any("binary" in (argument.string.sval.lower(), *parser.names(argument)[-1:]) for argument in formats)
 
 
 def role_taken(statement: Statement) -> str | None:
