@@ -6,7 +6,7 @@ from typing import Any
 
 from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, migrate, nontransactional, plans, results, transactional
-from schemata.history import recorded, status, tables
+from schemata.history import damage, recorded, status, tables
 from schemata.migrations import files, lookup, migration, precheck, rollback_files
 from schemata.postgres import libpq, queries, sessions
 from schemata.report import progress
@@ -56,6 +56,10 @@ def rollback(
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
         found = tables.History(settings.history_schema).read(connection.query)
+        refused = damage.refusals(found, accepted=False)
+        if refused:
+            # What lost its record may be what was applied last.
+            raise tables.HistoryDamaged(settings.history_schema, refused, damage.remedy(found, settings.history_schema))
         chosen = select(sources, found, to, steps)
         _refuse_changed(settings, sources, chosen, connection)
         planned = tuple(_preview(item, connection) for item in chosen)

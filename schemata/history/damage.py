@@ -34,12 +34,13 @@ def known(
     return tuple(result)
 
 
-def aside(schema: str, last: str = "ID") -> str:
+def aside(schema: str, last: str = "ID", tables: Sequence[str] = ()) -> str:
     """Return what to type where a table cannot be read as what it has to be."""
+    moves = " ".join(f'ALTER TABLE "{schema}".{table} SET SCHEMA {schema}_damaged;' for table in tables or ("TABLE",))
     return (
         f"Restore the schema {schema} from a backup (pg_restore --schema={schema}). Without one, put the table aside, "
         "which keeps its rows, and say what is applied:\n"
-        f'  CREATE SCHEMA {schema}_damaged; ALTER TABLE "{schema}".TABLE SET SCHEMA {schema}_damaged;\n'
+        f"  CREATE SCHEMA {schema}_damaged; {moves}\n"
         f"  inv migrate-baseline --through {last}"
     )
 
@@ -62,8 +63,9 @@ def refusals(history: recorded.Recorded, *, accepted: bool) -> list[str]:
 def remedy(history: recorded.Recorded, schema: str) -> str:
     """Return what to type for what `refusals` names."""
     last = recorded.last_id([*history.ids(), *history.lost]) or "ID"
-    if any(not (fault.derivable or fault.acceptable) for fault in history.faults):
-        return aside(schema, last)
+    tables = [fault.table for fault in history.faults if not (fault.derivable or fault.acceptable)]
+    if tables:
+        return aside(schema, last, list(dict.fromkeys(tables)))
     one = history.lost[0] if len(history.lost) == 1 else "ID"
     parts = [f"If all up to {last} are applied: inv migrate-baseline --through {last}"]
     if history.lost:
@@ -72,6 +74,11 @@ def remedy(history: recorded.Recorded, schema: str) -> str:
             f"inv migrate-resolve {one} --rolled-back"
         )
     return "\n  ".join(parts)
+
+
+def of_head(history: recorded.Recorded) -> bool:
+    """Tell whether the summing row cannot be right, because its table is not."""
+    return any(fault.table == "head" for fault in history.faults)
 
 
 def repaired(before: recorded.Recorded) -> list[str]:
@@ -84,10 +91,11 @@ def repaired(before: recorded.Recorded) -> list[str]:
     if any(fault.table == "attempts" for fault in before.faults) and before.records:
         last = recorded.last_id(before.ids())
         lines.append(f"inv migrate-baseline --through {last} accepts the files as what ran")
-    if before.present and not before.restored and not before.head_agrees():
+    if before.present and not (before.restored or before.lost or of_head(before) or before.head_agrees()):
+        said = f"said {before.head.applied} applied" if before.heads == 1 else f"had {before.heads} rows"
         lines.append(
-            f"the history was repaired: the summary (head) said {before.head.applied} applied in {before.heads} "
-            f"row{'' if before.heads == 1 else 's'}, the rows say {len(before.records)}"
+            f"the history was repaired: the summary (head) {said}; it says {len(before.records)} applied now, "
+            "as the rows do"
         )
     if before.present and before.records and before.head.structure is None and before.heads != 1:
         lines.append("the structure that the last migrate left is not known any more: it is taken as it is now")

@@ -71,7 +71,8 @@ MAY_IMPORT = {
 PURE = {
     "schemata.errors", "schemata.lazy",
     "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.position", "schemata.sql.index_definition",
-    "schemata.sql.destructive", "schemata.sql.expected_objects", "schemata.sql.kinds", "schemata.sql.lexer", "schemata.sql.client_copy",
+    "schemata.sql.destructive", "schemata.sql.expected_objects", "schemata.sql.kinds", "schemata.sql.lexer",
+    "schemata.sql.client_copy",
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.postgres.urls", "schemata.postgres.failures", "schemata.postgres.backoff",

@@ -86,23 +86,22 @@ INSERT INTO {history}.head (digest, applied)
 COMMENT ON SCHEMA {history} IS 'The history of migrations of every schema (pgschemata).';
 
 -- name: layout
--- Which tables of the history are there, with their columns and primary keys, and the comment on its schema.
-SELECT json_build_object(
-    'comment', (SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = {schema}),
-    'tables', (
-        SELECT coalesce(json_object_agg(c.relname, json_build_array(
-            c.relkind,
-            (SELECT coalesce(json_object_agg(a.attname, json_build_array(
-                    format_type(a.atttypid, a.atttypmod), a.atthasdef OR a.attidentity <> '')), '{{}}')
-                FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-            (SELECT coalesce(json_agg(a.attname), '[]')
-                FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
-                WHERE i.indrelid = c.oid AND i.indisprimary))), '{{}}')
-        FROM pg_class c
-        WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = {schema})
-            AND c.relname IN ({names}) AND c.relkind NOT IN ('i', 'I', 't', 'S', 'c')
-    )
-)::text
+-- Which tables of the history are there, with their columns and primary keys.
+SELECT coalesce(json_object_agg(c.relname, json_build_array(
+    c.relkind,
+    (SELECT coalesce(json_object_agg(a.attname, json_build_array(
+            format_type(a.atttypid, a.atttypmod), a.atthasdef OR a.attidentity <> '')), '{{}}')
+        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    (SELECT coalesce(json_agg(a.attname), '[]')
+        FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+        WHERE i.indrelid = c.oid AND i.indisprimary))), '{{}}')::text
+FROM pg_class c
+WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = {schema})
+    AND c.relname IN ({names}) AND c.relkind NOT IN ('i', 'I', 't', 'S', 'c')
+
+-- name: comment
+-- The comment on the history's schema, which tells our tables from those of a plain yoyo where only yoyo's are left.
+SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = {schema}
 
 -- name: read
 -- Everything that is recorded, as one JSON document. `gone` are the migrations without a row in `_yoyo_migration` of
