@@ -5,19 +5,33 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from schemata import config, errors
 from schemata.history import status
 from schemata.migrations import authoring
 from schemata.postgres import libpq
 from schemata.report import progress, results
-from schemata.server import docker
+from schemata.server import docker, programs
 from schemata.server.embedded import server_state
 from schemata.services import manage
+from schemata.sql import extension_requests
+
+if TYPE_CHECKING:
+    from schemata.server.embedded import binaries
 
 _LEAST_FREE = 1 << 30  # bytes; an embedded server takes about 50 MB, its WAL up to 1 GB
 
 Row = tuple[str, str, str, str]
+
+# What each state of an extension is called.
+_OFFERED = {
+    "here": "here",
+    "other source": "taken from another source",
+    "in SQL": "in SQL, without its module",
+    "download": "downloaded when it is asked for",
+    "nowhere": "nowhere",
+}
 
 
 def examine(reporter: progress.Reporter = progress.SILENT) -> results.Table:
@@ -31,7 +45,7 @@ def examine(reporter: progress.Reporter = progress.SILENT) -> results.Table:
         rows.append(("settings", "FAILED", error.message, error.hint))
     if settings is not None:
         found = settings
-        rows += [_migrations(found), _binaries(found), _server(found), _disk(found)]
+        rows += [_migrations(found), *_binaries(found), _server(found), _disk(found)]
         rows.append(_guarded("database", lambda: _database(found)))
         if found.services:
             rows.append(_guarded("services", lambda: _services(found)))
@@ -81,7 +95,7 @@ def _migrations(settings: config.Config) -> Row:
     return ("migrations", "ok", str(settings.migrations), "")
 
 
-def _binaries(settings: config.Config) -> Row:
+def _binaries(settings: config.Config) -> list[Row]:
     from schemata.server.embedded import binaries  # its imports are not cheap, and only the doctor always needs them
 
     major = int(settings.server.version.partition(".")[0]) if settings.server.version else None
@@ -89,8 +103,30 @@ def _binaries(settings: config.Config) -> Row:
         found = binaries.find(major, os.environ.get("SCHEMATA_PG_BIN"), settings.state_dir)
     except errors.NotAvailable as error:
         state = "FAILED" if settings.server.kind == "embedded" else "missing"
-        return ("PostgreSQL", state, error.message.partition("\n")[0], error.hint)
-    return ("PostgreSQL", "ok", f"{found.version} from {found.source} ({found.directory})", "")
+        return [("PostgreSQL", state, error.message.partition("\n")[0], error.hint)]
+    row = ("PostgreSQL", "ok", f"{found.version} from {found.source} ({found.directory})", "")
+    return [row, _extensions(settings, found)] if settings.server.kind == "embedded" else [row]
+
+
+def _extensions(settings: config.Config, found: "binaries.Binaries") -> Row:
+    """Return which extensions the embedded server offers, of those that are asked for and those that are usual."""
+    from schemata.server.embedded import extensions  # see _binaries
+
+    asked = {request.name: request for request in programs.requests(settings)}
+    standings = extensions.survey(found, dict.fromkeys([*asked, *extension_requests.EXPECTED]), settings.state_dir)
+    # A cell is cut where the terminal ends, so the names stand below the table.
+    lines = []
+    for state, title in _OFFERED.items():
+        if names := [standing.name for standing in standings if standing.state == state]:
+            lines.append(f"{title}: {', '.join(names)}")
+    listed = "\n  ".join(lines)
+    for standing in standings:
+        if standing.state == "nowhere" and standing.name in asked:
+            by = programs.place(asked[standing.name])
+            hint = f"{standing.name} is needed by {by}.\n  {listed}\n{extensions.ways_out(standing.name, found.major)}"
+            return ("extensions", "FAILED", f"{standing.name} is needed and in no source", hint)
+    able = sum(standing.state != "nowhere" for standing in standings)
+    return ("extensions", "ok", f"{able} of {len(standings)} that are usual or asked for can be made", listed)
 
 
 def _server(settings: config.Config) -> Row:

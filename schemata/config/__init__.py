@@ -58,6 +58,7 @@ class Server:
     port: int = 0
     unsafe: bool = False
     settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    extensions: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,6 +179,7 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
             "port": values.count(0, 65535),
             "unsafe": values.flag,
             "settings": values.server_settings,
+            "extensions": values.list_of(values.extension),
         },
     ),
     "client": (

@@ -69,6 +69,14 @@ def name_of(value: Any, where: str) -> str:
     return text
 
 
+def extension(value: Any, where: str) -> str:
+    """Return the name of an extension, as its control file has it."""
+    text = text_of(value, where)
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", text):
+        raise InvalidSetting(where, f"{text!r} is not the name of an extension", 'Write one such as "uuid-ossp".')
+    return text
+
+
 def flag(value: Any, where: str) -> bool:
     """Return true or false."""
     word = str(value).lower() if isinstance(value, bool | str) else ""

@@ -85,7 +85,7 @@ class Deploy:
                     self.session.script(self.history.repair_head(found))
                     found = self._readable(accepted)
                 if not found.is_whole() and not accepted:
-                    raise tables.HistoryDamaged(self.history.schema, [fault.text for fault in found.faults])
+                    raise damage.HistoryDamaged(self.history.schema, [fault.text for fault in found.faults])
                 self.session.script("COMMIT")
         except sessions.StatementFailed as failure:
             if self.session.pooled and transactional.taken(failure):
@@ -99,7 +99,7 @@ class Deploy:
         found = self.read()
         refused = damage.refusals(found, accepted=accepted)
         if refused:
-            raise tables.HistoryDamaged(self.history.schema, refused, damage.remedy(found, self.history.schema))
+            raise damage.HistoryDamaged(self.history.schema, refused, damage.remedy(found, self.history.schema))
         return found
 
     def _not_prepared(self, failure: sessions.StatementFailed, found: recorded.Recorded) -> errors.Error:
@@ -112,7 +112,7 @@ class Deploy:
             hint = f'The role needs to own the tables of the history: GRANT their owner TO "{role}";'
         elif found.faults:
             lines = [*(fault.text for fault in found.faults), f"PostgreSQL {failure.sqlstate}: {failure.message}"]
-            return tables.HistoryDamaged(self.history.schema, lines)
+            return damage.HistoryDamaged(self.history.schema, lines)
         return errors.Error(f"the schemas and the history could not be made: {failure.message}", hint)
 
     def script(self, item: migration.Migration, head: recorded.Head, *, rollback: bool = False) -> transactional.Script:

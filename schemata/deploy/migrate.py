@@ -121,6 +121,13 @@ class _Run:
             except sessions.ConnectionLost as error:
                 text = settled(self._plan.settings, self._choice, self._pending, done)
                 raise ConnectionEnded(str(error), text) from error
+            except transactional.ScriptFailed as error:
+                if self._choice.is_dev:
+                    # Imported here: it looks at the server's files, for which only a failure gives a reason.
+                    from schemata.server import programs
+
+                    error.hint = programs.explain(self._plan.settings, error.failure.message) or error.hint
+                raise
         return results.Migrated(
             self._target,
             "applied",

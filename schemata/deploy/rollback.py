@@ -59,7 +59,7 @@ def rollback(
         refused = damage.refusals(found, accepted=False)
         if refused:
             # What lost its record may be what was applied last.
-            raise tables.HistoryDamaged(settings.history_schema, refused, damage.remedy(found, settings.history_schema))
+            raise damage.HistoryDamaged(settings.history_schema, refused, damage.remedy(found, settings.history_schema))
         chosen = select(sources, found, to, steps)
         _refuse_changed(settings, sources, chosen, connection)
         planned = tuple(_preview(item, connection) for item in chosen)

@@ -140,3 +140,15 @@ def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Findin
         for id_ in history.lost
     ]
     return tuple(result)
+
+
+class HistoryDamaged(errors.MigrationError):
+    """The history lacks something that nothing else tells; nothing was changed."""
+
+    def __init__(self, schema: str, what: Sequence[str], remedy: str = "") -> None:
+        lines = "\n".join(f"  {line}" for line in what)
+        super().__init__(
+            f"the history in schema {schema} is damaged, and what it lacks cannot be derived from the rest:\n{lines}",
+            f"{remedy or aside(schema)}\nNothing was changed.",
+        )
+        self.what = tuple(what)

@@ -66,18 +66,6 @@ class Unreadable(errors.Error):
         )
 
 
-class HistoryDamaged(errors.MigrationError):
-    """The history lacks something that nothing else tells; nothing was changed."""
-
-    def __init__(self, schema: str, what: Sequence[str], remedy: str = "") -> None:
-        lines = "\n".join(f"  {line}" for line in what)
-        super().__init__(
-            f"the history in schema {schema} is damaged, and what it lacks cannot be derived from the rest:\n{lines}",
-            f"{remedy or damage.aside(schema)}\nNothing was changed.",
-        )
-        self.what = tuple(what)
-
-
 def _is_refused(failure: Exception) -> bool:
     return getattr(failure, "sqlstate", "") == _INSUFFICIENT_PRIVILEGE
 
@@ -111,14 +99,14 @@ class History:
                 raise Unreadable(self.schema, failure.message) from failure
             # Both drivers' refusals carry an SQLSTATE; naming psycopg's here would load it for a status.
             if (getattr(failure, "sqlstate", "") or "")[:2] in _OF_SHAPE and not _is_refused(failure):
-                raise HistoryDamaged(self.schema, [str(failure)]) from failure
+                raise damage.HistoryDamaged(self.schema, [str(failure)]) from failure
             raise
         if ours:
             wrong = damage.known(wrong, history, {name for name in layout.TABLES if name not in found})
         return dataclasses.replace(history, present=ours, faults=(*wrong, *history.faults))
 
     def _is_commented(self, ask: Ask) -> bool:
-        # Asked only where it matters: whoever comments on something at the moment would make us wait.
+        # Asked only where it matters: one who comments on something at the moment would make us wait.
         comment = ask(_SQL["comment"].format(schema=queries.literal(self.schema)))
         return bool(comment) and comment[0][0] == layout.EXPECTED_COMMENT
 

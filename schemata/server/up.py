@@ -5,8 +5,8 @@
 
 import contextlib
 import dataclasses
-import os
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from schemata import config, errors, lazy, targets
@@ -15,19 +15,19 @@ from schemata.history import up_to_date
 from schemata.migrations import builds, checkout, files
 from schemata.postgres import libpq, query_client, urls
 from schemata.report import progress, results
-from schemata.server.embedded import instance
+from schemata.server.embedded import instance, server_state
 from schemata.services import managed_process
 from schemata.system import signals
 
 # Loaded when they are used: with nothing to do none of them is.
 if TYPE_CHECKING:
     from schemata.deploy import migrate
-    from schemata.server import docker
-    from schemata.server.embedded import binaries
+    from schemata.server import docker, programs
     from schemata.services import manage
 else:
     migrate = lazy.Module("schemata.deploy.migrate")
     docker = lazy.Module("schemata.server.docker")
+    programs = lazy.Module("schemata.server.programs")
     manage = lazy.Module("schemata.services.manage")
 
 _WAS = {"new": "made and started", "stopped": "started", "running": "was running"}
@@ -120,18 +120,31 @@ def _client_stamp(settings: config.Config) -> str:
 
 def _server(settings: config.Config, unsafe: bool, on_existing_objects: bool, reporter: progress.Reporter) -> _Up:
     if settings.server.kind == "embedded":
-        server = instance.start(
-            settings.state_dir,
-            database=settings.database,
-            binaries_of=lambda: _binaries(settings),
-            settings=settings.server.settings,
-            port=settings.server.port or None,
-            unsafe=unsafe or settings.server.unsafe,
-            info=reporter.info,
-        )
+        server = _embedded(settings, unsafe, reporter, settings.server.extensions)
+        known = _up_to_date(settings, server.url)
+        if known is None and server.was == "running" and (names := programs.names(settings)):
+            # It may have been started before a pending migration asked for an extension.
+            server = _embedded(settings, unsafe, reporter, names)
         choice = targets.Choice(server.url, "dev server", is_dev=True)
-        return _migrated(settings, choice, _WAS[server.was], server.version, reporter, on_existing_objects)
-    return _migrated(settings, targets.choose(settings), "external", "", reporter, on_existing_objects)
+        return _migrated(settings, choice, _WAS[server.was], server.version, known, reporter, on_existing_objects)
+    choice = targets.choose(settings)
+    known = _up_to_date(settings, choice.url)
+    return _migrated(settings, choice, "external", "", known, reporter, on_existing_objects)
+
+
+def _embedded(
+    settings: config.Config, unsafe: bool, reporter: progress.Reporter, names: Sequence[str]
+) -> server_state.Server:
+    return instance.start(
+        settings.state_dir,
+        database=settings.database,
+        binaries_of=lambda: programs.chosen(settings, reporter),
+        settings=settings.server.settings,
+        port=settings.server.port or None,
+        unsafe=unsafe or settings.server.unsafe,
+        info=reporter.info,
+        extensions=names,
+    )
 
 
 def _up_docker(settings: config.Config, began: float, reporter: progress.Reporter) -> results.Table:
@@ -142,7 +155,8 @@ def _up_docker(settings: config.Config, began: float, reporter: progress.Reporte
         raise errors.Interrupted("stopped by SIGTERM", hint, errors.TERMINATED) from error
     choice = targets.choose(settings)
     # The services' entrypoints have migrated it already, unless there are none.
-    done = _migrated(settings, choice, "ready", docker.version(choice.url), reporter)
+    known = _up_to_date(settings, choice.url)
+    done = _migrated(settings, choice, "ready", docker.version(choice.url), known, reporter)
     code = errors.DONE if all(state.ok for state in states) else errors.NOT_AVAILABLE
     complaints = tuple(f"{state.name}: {state.detail}" for state in states if not state.ok)
     report = manage.Report(states, complaints, code) if settings.services else None
@@ -154,10 +168,10 @@ def _migrated(
     choice: targets.Choice,
     was: str,
     version: str,
+    known: tuple[str, str] | None,
     reporter: progress.Reporter,
     over: bool = False,
 ) -> _Up:
-    known = _up_to_date(settings, choice.url)
     if known is not None:
         return _Up(choice, was, version, known[0], 0, known[1])
     clock = files.clock()
@@ -256,17 +270,3 @@ def _up_to_date(settings: config.Config, url: str) -> tuple[str, str] | None:
     except (libpq.ConnectFailed, libpq.ConnectionLost, libpq.QueryFailed):
         return None
     return (answer.last, build.digest) if answer is not None and up_to_date.up_to_date(answer, build) else None
-
-
-def _binaries(settings: config.Config) -> "binaries.Binaries":
-    # Imported here: a server that runs already needs no programs.
-    from schemata.server.embedded import binaries
-
-    major = int(settings.server.version.partition(".")[0]) if settings.server.version else None
-    cache = settings.state_dir
-    try:
-        return binaries.find(major, os.environ.get("SCHEMATA_PG_BIN"), cache)
-    except errors.NotAvailable:
-        if major is None:
-            raise
-        return binaries.provision(major, cache)

@@ -34,20 +34,23 @@ MAY_IMPORT = {
     "pages": set(),
     "postgres": {"errors", "system", "sql"},
     "migrations": {"errors", "config", "sql", "report", "postgres"},
-    "server.embedded": {"errors", "system", "postgres"},
+    "server.embedded": {"errors", "system", "sql", "postgres"},
+    # Which programs the embedded server needs: asked by dev-up, and by a deploy that lacks an extension.
+    "server.programs": {"errors", "config", "sql", "report", "server.embedded"},
     "server.compose": {"errors", "config", "system", "report"},
     "targets": {"errors", "lazy", "config", "report", "postgres", "server.embedded", "server.compose"},
     "history": {"errors", "config", "sql", "report", "postgres", "migrations", "targets"},
     "remedies": {"lazy", "sql", "migrations"},
     "deploy": {
         "errors", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history", "remedies",
+        "server.programs",
     },
     "smoke": {"errors", "config", "sql", "report", "postgres", "migrations", "targets", "history", "pages"},
     "client": {"errors", "config", "system", "report", "postgres", "migrations", "targets", "history"},
     "services": {"errors", "config", "system", "report", "postgres", "server.embedded"},
     "server": {
         "errors", "lazy", "config", "system", "report", "postgres", "migrations", "targets", "history", "deploy",
-        "client", "services", "server.embedded", "server.compose",
+        "client", "services", "server.embedded", "server.compose", "server.programs",
     },
     "entrypoint": {
         "errors", "lazy", "config", "report", "postgres", "migrations", "targets", "history", "deploy", "client",
@@ -55,7 +58,8 @@ MAY_IMPORT = {
     },
     "readiness": {"migrations", "history"},
     "doctor": {
-        "errors", "config", "report", "postgres", "migrations", "history", "services", "server", "server.embedded",
+        "errors", "config", "sql", "report", "postgres", "migrations", "history", "services", "server",
+        "server.embedded", "server.programs",
     },
     "boot": {"errors", "report", "postgres", "migrations", "history", "client", "entrypoint"},
     # What the tasks call, loaded by name when it is used.
@@ -72,7 +76,7 @@ PURE = {
     "schemata.errors", "schemata.lazy",
     "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.position", "schemata.sql.index_definition",
     "schemata.sql.destructive", "schemata.sql.expected_objects", "schemata.sql.kinds", "schemata.sql.lexer",
-    "schemata.sql.client_copy",
+    "schemata.sql.client_copy", "schemata.sql.extension_requests",
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.postgres.urls", "schemata.postgres.failures", "schemata.postgres.backoff",
@@ -133,7 +137,7 @@ LIGHT_MUST_NOT_LOAD = {
 
 def package(module: str) -> str:
     """Return the package of a module, as MAY_IMPORT names it."""
-    for nested in ("server.embedded", "server.compose"):
+    for nested in ("server.embedded", "server.compose", "server.programs"):
         if module == f"schemata.{nested}" or module.startswith(f"schemata.{nested}."):
             return nested
     parts = module.split(".")

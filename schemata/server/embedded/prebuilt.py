@@ -28,13 +28,16 @@ _FORGOTTEN_SECONDS = 30 * 24 * 3600
 _PATIENCE_SECONDS = 60.0
 
 
-def directory(state_dir: Path) -> Path:
-    """Return where prebuilt data directories are kept: root's shared cache, else the user's, else below `state_dir`."""
+def root() -> Path:
+    """Return the cache of all projects: root's, which every user can read, else the user's. It may be absent."""
     if os.geteuid() == 0:
-        wanted = Path("/var/cache/schemata/prebuilt")
-    else:
-        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        wanted = Path(cache, "schemata", "prebuilt")
+        return Path("/var/cache/schemata")
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "schemata")
+
+
+def directory(state_dir: Path) -> Path:
+    """Return where prebuilt data directories are kept: in the cache of all projects, else below `state_dir`."""
+    wanted = root() / "prebuilt"
     if wanted.is_absolute():
         with contextlib.suppress(OSError):
             wanted.mkdir(mode=0o755, parents=True, exist_ok=True)

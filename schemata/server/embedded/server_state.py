@@ -59,6 +59,9 @@ class Remembered:
     version: str
     settings: dict[str, str]
     unsafe: bool
+    # Where its programs are, and which extensions were asked for when they were chosen.
+    programs: Path | None = None
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,9 @@ def remembered(state_dir: Path) -> Remembered | None:
             version=str(facts["version"]),
             settings=dict(facts["settings"]),
             unsafe=bool(facts["unsafe"]),
+            # Absent where an older version of ours wrote the file.
+            programs=Path(facts["programs"]) if facts.get("programs") else None,
+            extensions=tuple(facts.get("extensions", ())),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

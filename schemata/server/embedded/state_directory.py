@@ -71,6 +71,8 @@ def save(state_dir: Path, facts: server_state.Remembered) -> None:
         "version": facts.version,
         "settings": facts.settings,
         "unsafe": facts.unsafe,
+        "programs": None if facts.programs is None else str(facts.programs),
+        "extensions": list(facts.extensions),
     }
     path = server_state.state_of(state_dir)
     data_directory.write_private(path, json.dumps(known, indent=1), _person(state_dir))

@@ -13,7 +13,7 @@ from schemata import config, errors
 from schemata.deploy import migrate, plans, repair, rollback
 from schemata.history import layout, status
 from schemata.postgres import urls
-from schemata.server.embedded import binaries, instance
+from schemata.server.embedded import binaries, server_state
 from tests.conftest import Project
 
 IDS = tuple(f"app.2025010100000{number}.m{number}" for number in range(1, 6))
@@ -34,7 +34,7 @@ def _write(project: Project, number: int, migration_id: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory, server: instance.Server, admin: psycopg.Connection) -> str:
+def migrated(tmp_path_factory: pytest.TempPathFactory, server: server_state.Server, admin: psycopg.Connection) -> str:
     """Give the name of a database with five migrations applied, to clone."""
     name = "damaged_template"
     admin.execute(f"DROP DATABASE IF EXISTS {name}")
