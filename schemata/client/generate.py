@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from schemata import config, errors, targets
-from schemata.client import location, stamps
+from schemata.client import generator, location, stamps
 from schemata.history import comparison, status, tables
 from schemata.migrations import checksums, files
 from schemata.postgres import catalog, libpq, waiting
@@ -30,16 +30,6 @@ class NoClient(errors.ConfigError):
         super().__init__(
             "no typed client is declared, so there is nothing to generate",
             'Declare it in pyproject.toml:\n\n    [tool.schemata.client]\n    package = "app_client"\n',
-        )
-
-
-class GeneratorNotFound(errors.NotAvailable):
-    """sqlacodegen or SQLAlchemy is not installed."""
-
-    def __init__(self, name: str | None) -> None:
-        super().__init__(
-            f"the typed client needs {name or 'sqlacodegen'}, which is not installed",
-            "Install it: pip install 'pgschemata[client]'",
         )
 
 
@@ -102,9 +92,10 @@ def generate(
 ) -> results.Message:
     """Write the typed client of a migrated database into [tool.schemata.client] folder (or `into`).
 
-    The package is replaced whole, and only when something differs; a failure leaves the old one. What was not
-    generated is never replaced (NotOurClient). With `check` nothing is written: the answer is whether the
-    client is what the database gives, and if not, what differs.
+    It is imported, and a row of each relation written and read through it, before it is put in place. The package is
+    replaced whole, and only when something differs; a failure leaves the old one. What was not generated is never
+    replaced (NotOurClient). With `check` nothing is written or tried: the answer is whether the client is what the
+    database gives, and if not, what differs.
     """
     if not settings.client.package:
         raise NoClient
@@ -129,9 +120,8 @@ def generate(
             if stale:
                 return _stale(folder, [stale], facts)
             return results.Message(f"{folder} is what the database gives.", facts=facts)
-    # What reads the structure logs in by itself; a role may have one connection and no more.
-    made = _modules(choice.url, schemas, package)
-    with targets.connect(choice, tries=targets.AGAIN) as connection:
+        described = generator.read(connection.query, schemas)
+        made = generator.modules(described, schemas, package)
         if catalog.structure(connection.query, schemas) != structure:
             raise errors.Busy("the structure changed while the client was generated", "Nothing was written. Run again.")
     if check:
@@ -142,12 +132,13 @@ def generate(
     made[stamps.FILE] = stamps.Stamp(major, migrations, structure, _content(made)).text()
     if found == made:
         return results.Message(f"{folder} is already what the database gives.", facts={**facts, "written": False})
+    untried = generator.verify(described, made, schemas, package, choice.url)
     wanted = functools.partial(stamps.stale, major=major, migrations=migrations, structure_=structure, names=[*schemas])
     _replace(folder, made, lambda stamp: into is not None and not wanted(stamp))
-    return results.Message(
-        f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''}).",
-        facts={**facts, "written": True},
-    )
+    text = f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''})."
+    if untried:
+        text += f"\nIt can be imported; {untried}."
+    return results.Message(text, facts={**facts, "written": True, "rows_tried": not untried})
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -255,15 +246,6 @@ def _refuse_others(settings: config.Config, connection: libpq.Connection) -> str
         raise NotMigrated(len(compared.pending), compared.pending[0].id)
     ahead = compared.of("ahead")
     return f"{ahead[-1].text}; the client is generated from that" if ahead else ""
-
-
-def _modules(url: str, schemas: tuple[str, ...], package: str) -> dict[str, str]:
-    # Imported here: it is an extra, and costs more than all the rest.
-    try:
-        from schemata.client import generator
-    except ModuleNotFoundError as error:
-        raise GeneratorNotFound(error.name) from error
-    return generator.modules(url, schemas, package)
 
 
 def _content(found: Mapping[str, str]) -> str:

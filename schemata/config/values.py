@@ -20,7 +20,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h|)")
 _LONGEST = 2_147_483.0
 _TIMESTAMP = re.compile(r"[0-9]{14}")
 # What the client itself and its generation import: a package of that name, first on the path, would hide it.
-_IMPORTED = ("schemata", "sqlalchemy", "sqlacodegen", "psycopg")
+_IMPORTED = ("schemata", "sqlalchemy", "psycopg")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 

@@ -7,13 +7,14 @@ plainer remedy: a diagnosis never hides the failure that it is about.
 import contextlib
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 
 from schemata.deploy import transactional
 from schemata.postgres import queries, sessions
 from schemata.remedies import remedy, table
 from schemata.sql import statement
 
-_SQL = queries.load("remedies")
+_SQL = queries.load("remedies", str(Path(__file__).with_name("queries")))
 # The questions read the catalog only; a lock on it, or a huge one, must not hold up the report.
 _BOUNDS = "SET LOCAL statement_timeout = '3s'; SET LOCAL lock_timeout = '300ms'; SET LOCAL search_path = "
 

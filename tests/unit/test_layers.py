@@ -88,12 +88,15 @@ PURE = {
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
     "schemata.history.existing", "schemata.history.ledgers", "schemata.history.difference", "schemata.history.stored",
     "schemata.deploy.results", "schemata.deploy.notices",
-    "schemata.pages.pages", "schemata.client.stamps", "schemata.services.outcome",
+    "schemata.pages.pages", "schemata.client.stamps", "schemata.client.typed_catalog",
+    "schemata.client.typed_columns",
+    "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope", "schemata.services.outcome",
 }  # fmt: skip
 
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.
 HOMES = {
-    "psycopg": {"schemata.postgres.query_client"},  # where libpq is not found
+    # Where libpq is not found; and what is copied into each client, never imported by the engine.
+    "psycopg": {"schemata.postgres.query_client", "schemata.client.runtime"},
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
@@ -107,8 +110,8 @@ HOMES = {
         "schemata.postgres.libpq", "schemata.postgres.query_client", "schemata.postgres.scripts",  # libpq
         "schemata.server.embedded.data_directory", "schemata.system.directories",  # syncfs; renameat2
     },
-    "sqlalchemy": {"schemata.client.generator"},
-    "sqlacodegen": {"schemata.client.generator"},
+    # Copied into each client, never imported by the engine; a process of its own.
+    "sqlalchemy": {"schemata.client.runtime", "schemata.client.row_check"},
     "invoke": {"schemata.tasks", "schemata.cli"},
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report.render"},
@@ -122,7 +125,7 @@ PURE_MAY_IMPORT = {
     "__future__", "importlib",
     "base64", "contextlib", "zlib",
     "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "heapq", "itertools",
-    "json", "math", "operator", "re", "textwrap", "typing",
+    "json", "keyword", "math", "operator", "re", "textwrap", "typing", "unicodedata",
 }  # fmt: skip
 #: Names that read a clock, a file, the network or dice, called on modules that a pure one may import.
 REACHES_OUT = {"open", "input", "print", "exec", "eval", "now", "today", "utcnow", "__import__"}

@@ -4,8 +4,32 @@
 # ruff: noqa
 # fmt: off
 
-from sqlalchemy.orm import DeclarativeBase
+from typing import Any, NoReturn
+
+from sqlalchemy import FromClause, LargeBinary, Table, Text, cast, event, func, select
+from sqlalchemy.orm import DeclarativeBase, Mapper
+
+from platform_client import _sqltypes as _sqltypes
 
 
 class Base(DeclarativeBase):
     pass
+
+
+class View(Base):
+    # A view: its rows are objects that can be read and not written.
+    __abstract__ = True
+
+
+def rows_of(view: Table, key: str) -> FromClause:
+    # A view has no key, so a row is known by its content. PostgreSQL reads through this as if it was not there.
+    whole = cast(func.row(*view.c), Text)
+    content = func.sha256(func.convert_to(whole, 'UTF8'), type_=LargeBinary).label(key)
+    return select(*view.c, content).subquery(view.name)
+
+
+@event.listens_for(View, 'before_insert', propagate=True)
+@event.listens_for(View, 'before_update', propagate=True)
+@event.listens_for(View, 'before_delete', propagate=True)
+def _refuse(mapper: Mapper[Any], connection: object, row: object) -> NoReturn:
+    raise TypeError(f'{mapper.class_.__name__} is a view: its rows can be read, and not written')

@@ -25,7 +25,7 @@ class Categories(Base):
         {'schema': 'financial'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     slug: Mapped[str] = mapped_column(Text, nullable=False)
     name: Mapped[str] = mapped_column(Text, nullable=False)
     kind: Mapped[str] = mapped_column(Text, nullable=False)
@@ -33,8 +33,8 @@ class Categories(Base):
     updated_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
     parent_id: Mapped[Optional[int]] = mapped_column(BigInteger)
 
-    categories: Mapped[Optional['Categories']] = relationship('platform_client.financial.Categories', remote_side=[id], back_populates='categories_reverse')
-    categories_reverse: Mapped[list['Categories']] = relationship('platform_client.financial.Categories', remote_side=[parent_id, kind], back_populates='categories')
+    categories: Mapped[Optional['Categories']] = relationship('platform_client.financial.Categories', remote_side=lambda: [Categories.id, Categories.kind], back_populates='categories_reverse')
+    categories_reverse: Mapped[list['Categories']] = relationship('platform_client.financial.Categories', remote_side=lambda: [Categories.parent_id, Categories.kind], back_populates='categories')
     transactions: Mapped[list['Transactions']] = relationship('platform_client.financial.Transactions', back_populates='category')
 
 
@@ -47,7 +47,7 @@ class Institutions(Base):
         {'schema': 'financial'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     name: Mapped[str] = mapped_column(Text, nullable=False)
     kind: Mapped[str] = mapped_column(Text, nullable=False)
     country: Mapped[str] = mapped_column(Text, nullable=False)
@@ -70,7 +70,7 @@ class Accounts(Base):
         {'schema': 'financial'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     institution_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     owner_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     number: Mapped[str] = mapped_column(Text, nullable=False)
@@ -101,7 +101,7 @@ class Clients(Base):
         {'schema': 'financial'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     name: Mapped[str] = mapped_column(Text, nullable=False)
     kind: Mapped[str] = mapped_column(Text, nullable=False, server_default=text("'company'::text"))
     status: Mapped[str] = mapped_column(Text, nullable=False, server_default=text("'prospect'::text"))
@@ -125,7 +125,7 @@ class Invoices(Base):
         {'schema': 'financial'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     client_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     number: Mapped[str] = mapped_column(Text, nullable=False)
     status: Mapped[str] = mapped_column(Text, nullable=False, server_default=text("'draft'::text"))
@@ -153,7 +153,7 @@ class InvoiceLines(Base):
         {'schema': 'financial'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     invoice_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     line_number: Mapped[int] = mapped_column(Integer, nullable=False)
     description: Mapped[str] = mapped_column(Text, nullable=False)
@@ -178,7 +178,7 @@ class Transactions(Base):
         {'schema': 'financial'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     account_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     status: Mapped[str] = mapped_column(Text, nullable=False, server_default=text("'pending'::text"))
     date: Mapped[datetime.date] = mapped_column(Date, nullable=False)

@@ -4,16 +4,17 @@
 # ruff: noqa
 # fmt: off
 
-from typing import Optional
+from typing import Any, Optional
 import datetime
 import uuid
 
 from sqlalchemy import BigInteger, DateTime, ForeignKeyConstraint, Identity, Integer, LargeBinary, PrimaryKeyConstraint, SmallInteger, Text, UniqueConstraint, Uuid, text
-from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB
+from sqlalchemy.dialects.postgresql import INET, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from platform_client import financial, tagging, trading
 from platform_client._base import Base
+from platform_client._sqltypes import Array, Inet
 
 
 class Jobs(Base):
@@ -23,10 +24,10 @@ class Jobs(Base):
         {'schema': 'public'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     queue: Mapped[str] = mapped_column(Text, nullable=False)
     kind: Mapped[str] = mapped_column(Text, nullable=False)
-    payload: Mapped[object] = mapped_column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+    payload: Mapped[Any] = mapped_column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
     state: Mapped[str] = mapped_column(Text, nullable=False, server_default=text("'queued'::text"))
     priority: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text('0'))
     run_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
@@ -50,7 +51,7 @@ class Users(Base):
         {'schema': 'public'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     email: Mapped[str] = mapped_column(Text, nullable=False)
     display_name: Mapped[str] = mapped_column(Text, nullable=False)
     role: Mapped[str] = mapped_column(Text, nullable=False, server_default=text("'member'::text"))
@@ -82,12 +83,12 @@ class ApiKeys(Base):
         {'schema': 'public'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     user_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     name: Mapped[str] = mapped_column(Text, nullable=False)
     prefix: Mapped[str] = mapped_column(Text, nullable=False)
     key_hash: Mapped[bytes] = mapped_column(LargeBinary, nullable=False)
-    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text()), nullable=False, server_default=text("'{}'::text[]"))
+    scopes: Mapped[list[str]] = mapped_column(Array(Text), nullable=False, server_default=text("'{}'::text[]"))
     created_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
     updated_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
     last_used_at: Mapped[Optional[datetime.datetime]] = mapped_column(DateTime(True))
@@ -105,16 +106,16 @@ class AuditLog(Base):
         {'schema': 'public'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     occurred_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
     action: Mapped[str] = mapped_column(Text, nullable=False)
-    details: Mapped[object] = mapped_column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+    details: Mapped[Any] = mapped_column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
     actor_id: Mapped[Optional[int]] = mapped_column(BigInteger)
     entity_schema: Mapped[Optional[str]] = mapped_column(Text)
     entity_table: Mapped[Optional[str]] = mapped_column(Text)
     entity_id: Mapped[Optional[int]] = mapped_column(BigInteger)
     request_id: Mapped[Optional[uuid.UUID]] = mapped_column(Uuid)
-    client_address: Mapped[Optional[object]] = mapped_column(INET)
+    client_address: Mapped[Optional[Inet]] = mapped_column(INET)
 
     actor: Mapped[Optional['Users']] = relationship('platform_client.public.Users', back_populates='audit_log')
 
@@ -128,13 +129,13 @@ class Sessions(Base):
         {'schema': 'public'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     user_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, nullable=False)
     created_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
     last_seen_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
     expires_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False)
-    client_address: Mapped[Optional[object]] = mapped_column(INET)
+    client_address: Mapped[Optional[Inet]] = mapped_column(INET)
     user_agent: Mapped[Optional[str]] = mapped_column(Text)
     revoked_at: Mapped[Optional[datetime.datetime]] = mapped_column(DateTime(True))
 
@@ -150,7 +151,7 @@ class SystemSettings(Base):
     )
 
     key: Mapped[str] = mapped_column(Text, primary_key=True)
-    value: Mapped[object] = mapped_column(JSONB, nullable=False)
+    value: Mapped[Any] = mapped_column(JSONB, nullable=False)
     description: Mapped[str] = mapped_column(Text, nullable=False)
     created_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
     updated_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))

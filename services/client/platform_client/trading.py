@@ -4,7 +4,7 @@
 # ruff: noqa
 # fmt: off
 
-from typing import Optional
+from typing import Any, Optional
 import datetime
 import decimal
 import uuid
@@ -26,12 +26,12 @@ class Strategies(Base):
         {'schema': 'trading'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     owner_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     name: Mapped[str] = mapped_column(Text, nullable=False)
     description: Mapped[str] = mapped_column(Text, nullable=False, server_default=text("''::text"))
     status: Mapped[str] = mapped_column(Text, nullable=False, server_default=text("'draft'::text"))
-    parameters: Mapped[object] = mapped_column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+    parameters: Mapped[Any] = mapped_column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
     created_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
     updated_at: Mapped[datetime.datetime] = mapped_column(DateTime(True), nullable=False, server_default=text('now()'))
 
@@ -49,7 +49,7 @@ class Orders(Base):
         {'schema': 'trading'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     client_order_id: Mapped[uuid.UUID] = mapped_column(Uuid, nullable=False, server_default=text('gen_random_uuid()'))
     account_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     instrument: Mapped[str] = mapped_column(Text, nullable=False)
@@ -83,7 +83,7 @@ class Positions(Base):
         {'schema': 'trading'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     account_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     instrument: Mapped[str] = mapped_column(Text, nullable=False)
     quantity: Mapped[decimal.Decimal] = mapped_column(Numeric(28, 10), nullable=False, server_default=text('0'))
@@ -105,7 +105,7 @@ class Executions(Base):
         {'schema': 'trading'}
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, start=1, increment=1, minvalue=1, maxvalue=9223372036854775807, cycle=False, cache=1), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     order_id: Mapped[int] = mapped_column(BigInteger, nullable=False)
     venue: Mapped[str] = mapped_column(Text, nullable=False)
     venue_execution_id: Mapped[str] = mapped_column(Text, nullable=False)

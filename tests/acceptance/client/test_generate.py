@@ -10,7 +10,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from schemata import adapters
 from schemata.client import stamps
 from tests.acceptance.conftest import CommandLine
 from tests.conftest import REPOSITORY, Project
@@ -117,7 +116,7 @@ def test_the_client_is_typed(two: Project, schemata: CommandLine, tmp_path: Path
         check=False,
     )
     assert ended.stdout.splitlines()[:-1] == [
-        'use.py:5: error: Incompatible return value type (got "State", expected "int")  [return-value]'
+        'use.py:5: error: Incompatible return value type (got "OtherState", expected "int")  [return-value]'
     ], ended.stdout + ended.stderr
     use.unlink()
     for words in (["check"], ["format", "--check"]):
@@ -204,7 +203,7 @@ def test_only_the_schemas_that_are_asked_for(two: Project, schemata: CommandLine
     two.configure(CLIENT + 'schemas = ["other"]\n')
     assert schemata("generate").returncode == 0
     assert sorted(_files(two.root / "client" / "app_client")) == [
-        "STAMP", "__init__.py", "_base.py", "other.py", "py.typed",
+        "STAMP", "__init__.py", "_base.py", "_sqltypes.py", "_types.py", "other.py", "py.typed",
     ]  # fmt: skip
     said = _python(two, "import sqlalchemy.orm as o; from app_client import metadata; o.configure_mappers();"
                         "print(sorted(metadata.tables))")  # fmt: skip
@@ -224,12 +223,17 @@ def test_it_is_refused_where_it_would_be_another_builds(two: Project, schemata: 
     assert not (two.root / "client").exists()
 
 
-def test_a_missing_generator_is_named(two: Project, schemata: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra `client` the exit code is 3, and the text says what to install."""
-    monkeypatch.delitem(sys.modules, "schemata.client.generator", raising=False)
-    monkeypatch.delattr(adapters, "generator", raising=False)
-    monkeypatch.setitem(sys.modules, "sqlacodegen", None)
-    schemata.refused("generate", code=3, says=("GeneratorNotFound", "sqlacodegen", "pip install 'pgschemata[client]'"))
+def test_a_missing_library_is_named(two: Project, schemata: CommandLine, tmp_path: Path) -> None:
+    """Without the extra `client` the exit code is 3, the text says what to install, and nothing is written."""
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "sqlalchemy.py").write_text("raise ModuleNotFoundError('gone', name='sqlalchemy')\n")
+    schemata.refused(
+        "generate",
+        code=3,
+        says=("RuntimeNotFound", "sqlalchemy", "pip install 'pgschemata[client]'"),
+        PYTHONPATH=str(tmp_path / "hidden"),
+    )
+    assert not (two.root / "client" / "app_client").exists()
 
 
 def test_a_role_that_may_only_read_generates_the_same(
