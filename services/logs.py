@@ -6,9 +6,11 @@ import os
 import time
 import traceback
 
+from services.api_keys import keys
+
 
 class Lines(logging.Formatter):
-    """Format a record as one line. A field of the record's `facts` is shown in both forms.
+    """Format a record as one line. A field of the record's `facts` is shown in both forms; no API key ever is.
 
     :param form: "json", or "text" for people.
     """
@@ -26,10 +28,12 @@ class Lines(logging.Formatter):
         level = record.levelname.lower()
         if self._json:
             line = {"time": at, "level": level, "service": self._service, "message": record.getMessage(), **facts}
-            return json.dumps({**line, "traceback": trace} if trace else line, default=str)
+            text = json.dumps({**line, "traceback": trace} if trace else line, default=str)
+            return keys.concealed(text)
         shown = " ".join(f"{name}={value}" for name, value in facts.items())
         text = record.getMessage().translate(_CONTROL)
-        return " ".join(filter(None, (at, level, f"{self._service}:", text, shown))) + (f"\n{trace}" if trace else "")
+        said = " ".join(filter(None, (at, level, f"{self._service}:", text, shown))) + (f"\n{trace}" if trace else "")
+        return keys.concealed(said)
 
 
 # A client's path may hold a line break: one event stays one line.

@@ -25,6 +25,7 @@ _OTHER_VARIABLES = (
     "SCHEMATA_TEST_PG_BIN",
     "SCHEMATA_CLIENT_DIR",
     "SCHEMATA_LOG_FORMAT",
+    "SCHEMATA_AFTER_UP_DIR",
 )
 
 
@@ -125,6 +126,7 @@ class Config:
     accepts: str = ""
     create_database: bool = False
     prisma_lock: bool = False
+    after_up: tuple[str, ...] = ()
     postgres: tuple[str, ...] = ("14", "15", "16", "17", "18")
     wait: Wait = Wait()
     locks: Locks = Locks()
@@ -155,6 +157,7 @@ _TOP: dict[str, values.Converter] = {
     "accepts": values.accepts,
     "create_database": values.flag,
     "prisma_lock": values.flag,
+    "after_up": values.command,
     "postgres": values.list_of(values.text_of),
 }
 _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {

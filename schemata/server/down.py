@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from schemata import config, errors, lazy, targets
 from schemata.migrations import checkout
 from schemata.report import progress, results
+from schemata.server import after_up
 from schemata.server.embedded import instance
 
 # Loaded when they are used: an embedded server needs no Docker, a project without services no processes.
@@ -74,6 +75,7 @@ def clean(
 
 def _tidy(settings: config.Config) -> None:
     """Remove the project's `.schemata/` unless it holds something lasting, such as an embedded server's data."""
+    after_up.forget(settings)
     with contextlib.suppress(FileNotFoundError):
         if {path.name for path in settings.state_dir.iterdir()} <= {checkout.CACHE, ".gitignore"}:
             shutil.rmtree(settings.state_dir, ignore_errors=True)

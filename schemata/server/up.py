@@ -22,10 +22,11 @@ from schemata.system import signals
 # Loaded when they are used: with nothing to do none of them is.
 if TYPE_CHECKING:
     from schemata.deploy import migrate
-    from schemata.server import docker, programs
+    from schemata.server import after_up, docker, programs
     from schemata.services import manage
 else:
     migrate = lazy.Module("schemata.deploy.migrate")
+    after_up = lazy.Module("schemata.server.after_up")
     docker = lazy.Module("schemata.server.docker")
     programs = lazy.Module("schemata.server.programs")
     manage = lazy.Module("schemata.services.manage")
@@ -107,7 +108,11 @@ def up(
             restart=restart,
             reporter=reporter,
         )
-    return _table(settings, done, seconds, states, is_client_new=_client_stamp(settings) != client)
+    table = _table(settings, done, seconds, states, is_client_new=_client_stamp(settings) != client)
+    if no_services:  # only the database is up
+        return table
+    own = done.choice.is_dev
+    return after_up.run(settings, table, done.choice.url, done.build, own_server=own, reporter=reporter)
 
 
 def _client_stamp(settings: config.Config) -> str:
@@ -160,7 +165,8 @@ def _up_docker(settings: config.Config, began: float, reporter: progress.Reporte
     code = errors.DONE if all(state.ok for state in states) else errors.NOT_AVAILABLE
     complaints = tuple(f"{state.name}: {state.detail}" for state in states if not state.ok)
     report = manage.Report(states, complaints, code) if settings.services else None
-    return _table(settings, done, time.monotonic() - began if report is None else None, report)
+    table = _table(settings, done, time.monotonic() - began if report is None else None, report)
+    return after_up.run(settings, table, choice.url, done.build, own_server=True, reporter=reporter)
 
 
 def _migrated(

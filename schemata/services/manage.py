@@ -322,9 +322,8 @@ def _command(item: config.Service) -> list[str]:
     return [sys.executable, "-m", "schemata.boot", item.name, "--", *words]
 
 
-def _environment(
-    settings: config.Config, item: config.Service, url: str, environ: Mapping[str, str], *, own_server: bool
-) -> dict[str, str]:
+def environment(settings: config.Config, url: str, environ: Mapping[str, str], *, own_server: bool) -> dict[str, str]:
+    """Return the variables of a program of the project that uses the database at `url`."""
     kept = {
         name: value
         for name, value in environ.items()
@@ -336,12 +335,20 @@ def _environment(
     return {
         **kept,
         "DATABASE_URL": url,
-        "HOST": startup.HOST,
-        **({"PORT": str(item.port)} if item.port else {}),
         "SCHEMATA_ROOT": str(settings.root),
         "PYTHONPATH": os.pathsep.join(filter(None, [*paths, kept.get("PYTHONPATH", "")])),
         # A log that is read while the service runs.
         "PYTHONUNBUFFERED": kept.get("PYTHONUNBUFFERED", "1"),
+    }
+
+
+def _environment(
+    settings: config.Config, item: config.Service, url: str, environ: Mapping[str, str], *, own_server: bool
+) -> dict[str, str]:
+    return {
+        **environment(settings, url, environ, own_server=own_server),
+        "HOST": startup.HOST,
+        **({"PORT": str(item.port)} if item.port else {}),
     }
 
 

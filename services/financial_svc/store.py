@@ -17,6 +17,7 @@ from platform_client import financial, public
 from sqlalchemy.sql import elements
 
 from services import database, system_settings
+from services.api_keys import audit
 from services.financial_svc import invoices
 from services.jobs import queue
 from services.web import problems, resources
@@ -105,6 +106,8 @@ class Store:
             session.add(made)
             session.flush()
             session.refresh(made)
+            record = audit.arguments(f"{resource.noun}.create", resource.table, made.id)
+            session.connection().exec_driver_sql(audit.RECORD, record)
             if resource.noun in _JOBS:
                 payload = {f"{resource.noun}_id": made.id}
                 job = queue.Job("financial", _JOBS[resource.noun], payload, f"{resource.noun}-{made.id}")

@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.types import json
 
 from services import database, system_settings
+from services.api_keys import audit
 from services.jobs import queue
 from services.web import kinds, problems, resources
 
@@ -102,6 +103,8 @@ class Store:
             cursor = await connection.execute(query, list(kept.values()))
             made: Mapping[str, Any] | None = await cursor.fetchone()
             assert made is not None
+            record = audit.arguments(f"{resource.noun}.create", resource.table, made["id"])
+            await connection.execute(audit.RECORD, record)
             if resource.noun == "order":
                 job = queue.Job("trading", "order.submit", {"order_id": made["id"]}, f"order-{made['id']}")
                 await connection.execute(queue.ENQUEUE, queue.arguments(job))

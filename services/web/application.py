@@ -10,7 +10,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -22,7 +22,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services import logs
-from services.web import bodies, kinds, lists, openapi, problems, readiness, resources
+from services.api_keys import checking
+from services.web import authentication, bodies, kinds, lists, openapi, problems, readiness, resources
 
 #: Seconds for the whole work of a request on the database.
 PATIENCE: Final = 6.0
@@ -67,11 +68,15 @@ def life(ready: readiness.Readiness) -> list[Route]:
 
 
 def build(
-    title: str, served: Sequence[resources.Resource], store: resources.Store, ready: readiness.Readiness
+    title: str,
+    served: Sequence[resources.Resource],
+    store: resources.Store,
+    ready: readiness.Readiness,
+    checks: checking.Checker,
 ) -> ASGIApp:
-    """Return the application of a service that serves these resources from this store."""
+    """Return the application of a service that serves these resources from this store, to who has a key."""
     secret = os.environ.get("SERVICES_CURSOR_KEY", "").encode()
-    document = openapi.document(title, served)
+    document = authentication.describe(openapi.document(title, served), title)
 
     async def described(request: Request) -> Response:
         return Json(document)
@@ -83,22 +88,26 @@ def build(
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await store.open()
+        await checks.open()
         yield
         await store.close()
+        await checks.close()
         await ready.close()
 
-    return application(routes, lifespan)
+    return application(routes, lifespan, lambda app: authentication.Authentication(app, title, checks))
 
 
-def application(routes: Sequence[Route], lifespan: Any) -> ASGIApp:
-    """Return an application of these routes, with the errors and the log of all services."""
+def application(
+    routes: Sequence[Route], lifespan: Any, guard: Callable[[ASGIApp], ASGIApp] = lambda app: app
+) -> ASGIApp:
+    """Return an application of these routes behind a guard, with the errors and the log of all services."""
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
         exception_handlers={HTTPException: _refused, problems.Problem: _problem},
     )
     app.router.redirect_slashes = False
-    return Requests(app)
+    return Requests(guard(app))
 
 
 class Requests:

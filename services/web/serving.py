@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from schemata import readiness as judging
 from services import database, serving
+from services.api_keys import checking
 from services.web import application, readiness, resources
 
 
@@ -21,4 +22,5 @@ def main(name: str, own: Sequence[resources.Resource], store: Callable[[dict[str
 def _make(name: str, own: Sequence[resources.Resource], store: Callable[[dict[str, Any]], resources.Store]) -> ASGIApp:
     settings = database.settings(name)
     ready = readiness.Readiness(judging.build(), settings)
-    return application.build(name, resources.with_pages(own), store(settings), ready)
+    checks = checking.Checker(checking.pool(settings))
+    return application.build(name, resources.with_pages(own), store(settings), ready, checks)

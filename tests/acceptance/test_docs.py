@@ -9,6 +9,7 @@ an empty folder.
 
 import ast
 import dataclasses
+import importlib.machinery
 import importlib.util
 import json
 import os
@@ -25,14 +26,14 @@ from typing import Any
 import pytest
 import yaml
 from invoke import collection
-from tests.acceptance.test_services import free_ports
 
 import schemata
-from schemata import boot, config, errors, tasks
+from schemata import boot, config, errors
 from schemata.migrations import migration, precheck
 from schemata.remedies import table
 from schemata.server.embedded import instance
 from schemata.services import manage
+from tests.acceptance.services.test_services import free_ports
 from tests.conftest import REPOSITORY, Project
 
 DOCUMENTS = sorted(
@@ -179,28 +180,39 @@ def _rows(document: str) -> Iterator[list[str]]:
             yield [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def _commands() -> collection.Collection:
-    """Return the commands as a new process has them: Invoke takes the help of the flags away when it first reads it."""
-    spec = importlib.util.find_spec("schemata.tasks")
+def _loaded(spec: importlib.machinery.ModuleSpec | None) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.namespace
+    return module
+
+
+def _own() -> collection.Collection:
+    """Return this repository's commands: the engine's and its own."""
+    return _loaded(importlib.util.spec_from_file_location("repository_tasks", REPOSITORY / "tasks.py")).ns
+
+
+def _commands() -> dict[str, Any]:
+    """Return the commands as a new process has them: Invoke takes the help of the flags away when it first reads it."""
+    engine, own = _loaded(importlib.util.find_spec("schemata.tasks")).namespace, _own()
+    return {name: (engine if name in engine.task_names else own)[name] for name in own.task_names}
+
+
+NAMES = sorted(_own().task_names)
 
 
 def _help(name: str) -> str:
-    return str(tasks.namespace[name].__doc__).strip().partition("\n")[0]
+    return str(_own()[name].__doc__).strip().partition("\n")[0]
 
 
 def test_the_readme_lists_the_commands_as_invoke_does() -> None:
     """Each command stands in the README with its own help line, in the order of `inv --list`."""
     listed = [(row[0].strip("` "), row[1]) for row in _rows("README.md") if row[0].startswith("`inv ")]
-    names = sorted(tasks.namespace.task_names)
-    assert listed == [(f"inv {name}", _help(name)) for name in names]
+    assert listed == [(f"inv {name}", _help(name)) for name in NAMES]
 
 
-@pytest.mark.parametrize("name", sorted(tasks.namespace.task_names))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_and_flag_has_help(name: str) -> None:
     """The help line fits on one line of `inv --list`, and each flag says what it is for."""
     assert 10 < len(_help(name)) < 62
@@ -216,7 +228,7 @@ def _flags(name: str) -> set[str]:
 def test_documented_commands_and_flags_exist(document: str) -> None:
     """A document names no command and no flag that is not there."""
     text = (REPOSITORY / document).read_text(encoding="utf-8")
-    names = set(tasks.namespace.task_names)
+    names = set(NAMES)
     every = set().union(*map(_flags, names)) | {"--list", "--wait-only", "--until", "--server"}
     for found in re.finditer(r"\binv ([a-z]+(?:-[a-z]+)*)((?: [^`\n;|)]*)?)", text):
         if found[1] in names:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from schemata import boot, config
+from services.api_keys import commands, keys
 from tests.conftest import REPOSITORY
 
 FOLDER = REPOSITORY / "deploy/kubernetes"
@@ -66,10 +67,11 @@ def test_the_schema_can_refuse() -> None:
         kubernetes_validate.validate(item, VERSIONS[-1], strict=True)
 
 
-def test_kustomize_finds_every_file_but_the_example() -> None:
-    """The list of resources is the folder's, without the Secret that holds no secret; nothing names a namespace."""
+def test_kustomize_finds_every_file_but_the_examples() -> None:
+    """The list of resources is the folder's, without the Secrets that hold no secret; nothing names a namespace."""
     (kustomization,) = _documents(FOLDER / "kustomization.yaml")
-    there = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml", "secret.example.yaml"}
+    there = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
+    there -= {path.name for path in FOLDER.glob("*.example.yaml")}
     assert sorted(kustomization["resources"]) == sorted(there)
     (image,) = kustomization["images"]
     assert {container["image"] for _, _, container in _pods()} == {f"{image['name']}:{image['newTag']}"}
@@ -77,9 +79,11 @@ def test_kustomize_finds_every_file_but_the_example() -> None:
 
 
 def test_the_example_holds_no_secret() -> None:
-    """The only values of the example are empty, or a URL without a password."""
-    for item in _documents(FOLDER / "secret.example.yaml"):
-        assert item["kind"] == "Secret"
+    """The only values of the examples are empty, or a URL without a password."""
+    assert all(item["kind"] == "Secret" for item in _documents(FOLDER / "secret.example.yaml"))
+    for item in _objects():
+        if item["kind"] != "Secret":
+            continue
         assert "data" not in item
         for value in item["stringData"].values():
             assert value == "" or re.fullmatch(r"postgresql://\w+@[\w.]+:\d+/\w+", value)
@@ -209,3 +213,21 @@ def test_the_job_migrates_and_gives_up_where_a_person_is_needed() -> None:
     assert codes["containerName"] == container["name"]
     assert _object("Job", "ai-service-migrate")["spec"]["template"]["spec"]["restartPolicy"] == "Never"
     assert tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["schemata"]["name"] == "ai-service"
+
+
+def test_the_example_of_a_key_is_one_that_can_be_registered() -> None:
+    """Its Job runs the program that stores a key, with scopes that there are, after the Job that migrates."""
+    (container,) = (container for name, _, container in _pods() if name == "ai-service-api-key")
+    options = boot.parse(container["args"])
+    assert options.wait_only
+    assert options.service == ""
+    *program, name, scopes = options.command
+    assert program == ["python", "-m", "services.api_keys.register"]
+    assert commands.name_of(name) == name
+    assert set(commands.scopes_of(scopes)) <= set(keys.SCOPES)
+    compose = _compose()["api-key"]
+    *same, _, everything = boot.parse(compose["command"]).command
+    assert same == program
+    assert set(commands.scopes_of(everything)) == set(keys.SCOPES)
+    variable = compose["environment"].keys() - _compose()["financial-svc"]["environment"].keys()
+    assert variable == _object("Secret", "ai-service-api-key")["stringData"].keys()

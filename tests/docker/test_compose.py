@@ -137,7 +137,7 @@ def test_logs_follow(system: System) -> None:
     follower = system.start("logs", "trading-svc", "--follow", "--lines", "0")
     try:
         wanted = f"/{secrets.token_hex(6)}"
-        until(lambda: system.ask("trading-svc", wanted).status == 404 and _has(follower), "a line arrives")
+        until(lambda: system.ask("trading-svc", wanted).status == 401 and _has(follower), "a line arrives")
     finally:
         follower.send_signal(signal.SIGINT)
         assert shell_code(follower.wait(timeout=60)) == 130

@@ -21,6 +21,7 @@ from schemata.postgres import urls
 from schemata.server.embedded import server_state
 from tests.conftest import REPOSITORY
 from tests.patience import PATIENCE, until
+from tests.services import access
 
 # How many sessions a service has; the other tests' services are on other databases of the same server.
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
@@ -65,10 +66,12 @@ class Service:
     def ask(
         self, target: str, method: str = "GET", body: bytes | None = None, timeout: float = 30, **headers: str
     ) -> Answer:
-        """Send one request and return the answer."""
+        """Send one request, with a key that may do all unless `authorization` is given; return the answer."""
         parts = urllib.parse.urlsplit(self.base)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers.setdefault("authorization", f"Bearer {access.KEY.text}")
+        # An empty one is not sent.
+        named = {name.replace("_", "-"): value for name, value in headers.items() if value}
         with contextlib.closing(connection):
             connection.request(method, target, body, named)
             response = connection.getresponse()
@@ -129,7 +132,8 @@ def starting(folder: Path, name: str, url: str, root: Path = REPOSITORY, **extra
 
 @contextlib.contextmanager
 def serving(folder: Path, name: str, url: str, root: Path = REPOSITORY, **extra: str) -> Iterator[Service]:
-    """Start a service and wait until it listens."""
+    """Start a service, on a database that knows the tests' key, and wait until it listens."""
+    access.store_own(url)
     with starting(folder, name, url, root, **extra) as service:
         until(lambda: service.base or service.process.poll() is not None)
         assert service.process.poll() is None, service.said()

@@ -11,6 +11,8 @@ from typing import Final
 
 import psycopg
 
+from tests.services import access
+
 #: Path of a list -> its table.
 TABLES: Final = {
     "/clients": "financial.clients",
@@ -81,8 +83,10 @@ _REST = (
 def seed(database_url: str, rows: int) -> dict[str, set[int]]:
     """Insert that many rows into the table of each list; return the ids of all rows that the lists now have.
 
-    Many rows share a moment or a day. May be called again, also by several at once.
+    Many rows share a moment or a day. May be called again, also by several at once. The database knows the tests'
+    key afterwards.
     """
+    access.store_own(database_url)
     with psycopg.connect(database_url) as connection:
         _insert(connection, rows, _MOMENT, _DAY)
         connection.commit()
@@ -93,7 +97,7 @@ def seed(database_url: str, rows: int) -> dict[str, set[int]]:
         }
 
 
-def walk(base: str, path: str, limit: int = 200, **query: str) -> list[int]:
+def walk(base: str, path: str, limit: int = 200, key: str = access.KEY.text, **query: str) -> list[int]:
     """Return the ids of every item of a list, page by page, in the order in which they come.
 
     `base` is such as http://127.0.0.1:8101. Raises AssertionError for an answer that is not 200.
@@ -105,7 +109,8 @@ def walk(base: str, path: str, limit: int = 200, **query: str) -> list[int]:
         cursor: str | None = None
         while True:
             more = {"cursor": cursor} if cursor else {}
-            connection.request("GET", f"{path}?{urllib.parse.urlencode({'limit': limit, **query, **more})}")
+            target = f"{path}?{urllib.parse.urlencode({'limit': limit, **query, **more})}"
+            connection.request("GET", target, headers={"Authorization": f"Bearer {key}"})
             response = connection.getresponse()
             body = response.read()
             assert response.status == 200, f"{path}: {response.status} {body[:500]!r}"

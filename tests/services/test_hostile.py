@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.services import access
 from tests.services.conftest import Answer, Basis, Service
 
 PATHS = ("/users", "/institutions", "/clients", "/accounts", "/invoices", "/transactions", "/strategies", "/orders")
@@ -191,11 +192,16 @@ def test_what_has_no_list(path: str, financial: Service) -> None:
         b"POST /clients HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{}",
         b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET " + b"/x" * 60_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
     ],
     ids=lambda raw: str(raw[:24]),
 )
-def test_what_is_hardly_http(raw: bytes, financial: Service) -> None:
-    """Bytes that are no request, or half of one, end that connection and nothing else."""
+@pytest.mark.parametrize("key", ["", access.KEY.text], ids=["no key", "key"])
+def test_what_is_hardly_http(raw: bytes, key: str, financial: Service) -> None:
+    """Bytes that are no request, or half of one, end that connection and nothing else, with a key or without."""
+    if key:
+        raw = raw.replace(b"Host: x\r\n", f"Host: x\r\nAuthorization: Bearer {key}\r\n".encode())
     parts = urllib.parse.urlsplit(financial.base)
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
         with contextlib.suppress(ConnectionError):

@@ -130,6 +130,7 @@ def test_a_frozen_database_is_not_waited_for(own_server: Server, tmp_path: Path)
     """While PostgreSQL stands still /ready says so soon each time, and knows when it goes on."""
     with serving(tmp_path, "trading-svc", own_server.url) as service:
         until(lambda: service.ask("/ready").status == 200)
+        assert service.ask("/orders").status == 200
         frozen = [own_server.postmaster, *own_server.children()]
         try:
             for number in frozen:
@@ -138,11 +139,14 @@ def test_a_frozen_database_is_not_waited_for(own_server: Server, tmp_path: Path)
                 began = time.monotonic()
                 assert service.ask("/ready").status == 503
                 assert time.monotonic() - began < PROMPT
+                # The list has the question for its key before it, which is not answered either.
+                assert service.ask("/orders").status == 503
             assert service.ask("/health", timeout=PROMPT).status == 200
         finally:
             for number in reversed(frozen):
                 os.kill(number, signal.SIGCONT)
         until(lambda: service.ask("/ready").status == 200)
+        until(lambda: service.ask("/orders").status == 200)
 
 
 def test_the_wrong_revision_is_unready(platform: str, database: str, tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ PURE = {
     "schemata.deploy.results", "schemata.deploy.notices",
     "schemata.pages.pages", "schemata.client.stamps", "schemata.client.typed_catalog",
     "schemata.client.typed_columns",
-    "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope", "schemata.services.outcome",
+    "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope",
+    "schemata.services.outcome",
 }  # fmt: skip
 
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.

@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
-from tests.acceptance.test_services import free_ports, working_in
 
 from schemata import config
 from schemata.server.embedded import instance, server_state
+from tests.acceptance.services.test_services import free_ports, working_in
 from tests.conftest import REPOSITORY, Project
 from tests.patience import until
 from tests.services import paging
@@ -108,6 +108,26 @@ def test_every_list_is_whole_while_others_insert(platform_up: Platform) -> None:
                 found = paging.walk(f"http://127.0.0.1:{platform_up.ports[name]}", path)
                 assert len(found) == len(set(found)), f"{path} gives a row twice"
                 assert before[path] <= set(found), f"{path} leaves rows out"
+
+
+def test_the_last_line_of_dev_up_is_a_request_that_works(platform_up: Platform) -> None:
+    """What a newcomer copies from there gets a list, also after a second dev-up, which makes no other key."""
+    said = [platform_up.project.inv("dev-up").stdout for _ in range(2)]
+    lines = [text.rstrip().splitlines()[-1] for text in said]
+    assert lines[0] == lines[1]
+    # What a shell makes of it, without the program that it needs.
+    shown = platform_up.project.run(["bash", "-c", f'curl() {{ printf "%s\\n" "$@"; }}\n{lines[0]}'])
+    flag, header, url = shown.stdout.splitlines()
+    assert flag == "-H"
+    request = urllib.request.Request(url, headers=dict([header.split(": ", 1)]))
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert json.load(answer)["items"] == []
+    assert platform_up.ask("financial-svc", "/clients")[0] == 401
+    key = platform_up.project.root / ".schemata" / "after-up" / "api-key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.read_text().strip() not in "".join(said)
+    with psycopg.connect(platform_up.project.url) as connection:
+        assert connection.execute("SELECT count(*) FROM public.api_keys").fetchone() == (1,)
 
 
 def test_services_live_through_the_death_of_their_server(platform_up: Platform) -> None:
