@@ -7,11 +7,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.test_embedded import open_directory
 
 from schemata.server.embedded import binaries, extension_files, extensions, instance, prebuilt, server_state
 from schemata.sql import extension_requests
 from tests.conftest import REPOSITORY
+from tests.integration.server.embedded.test_instance import open_directory
 
 # For each usual extension a query that calls into it, and its answer.
 USES = {
