@@ -40,6 +40,12 @@ class Position:
         self._admin.execute(f"CREATE DATABASE {name} TEMPLATE bench_template")
         return self.url(name)
 
+    def empty_database(self) -> str:
+        """Make a fresh database with nothing in it; return its URL."""
+        name = f"bench_{next(self._numbers)}"
+        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        return self.url(name)
+
     def drop(self, url: str) -> None:
         """Drop a database."""
         self._admin.execute(f"DROP DATABASE {urls.database_of(url)} WITH (FORCE)")

@@ -1,6 +1,6 @@
 """Measure the engine against its peers, and say which of its promises about speed are kept.
 
-    python benchmarks/run.py [noop apply deployers boots status server memory large] [--quick] [--write FILE]
+    python benchmarks/run.py [noop apply deployers boots status server memory large services] [--quick] [--write FILE]
 
 Needs the group `bench` of pyproject.toml; a peer that is not installed is left out and named.
 """
@@ -21,6 +21,7 @@ import deploys
 import large
 import launches
 import measure
+import service_load
 import starts
 import tables
 from place import Position
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[Position, int, list[int]], list[tables.Section]]] = {
     "server": launches.server,
     "memory": deploys.memory,
     "large": large.files,
+    "services": service_load.served,
 }
 #: How many migrations, for each part: in full, and with --quick.
 SIZES = {
@@ -47,6 +49,7 @@ SIZES = {
     "server": ([], []),
     "memory": ([1000], [100]),
     "large": ([300_000], [20_000]),
+    "services": ([100_000], [10_000]),
 }
 
 

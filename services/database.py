@@ -8,6 +8,7 @@ import psycopg.conninfo
 
 from schemata import errors
 from schemata.postgres import urls
+from services import values
 
 #: Seconds that a try to connect may take, and a request's statement.
 CONNECT_TIMEOUT: Final = 2
@@ -73,7 +74,8 @@ def session(statement_timeout: float = STATEMENT_TIMEOUT, lock_timeout: float = 
         "tcp_keepalives_count": count,
         "tcp_user_timeout": _DEAD_AFTER,
     }
-    return "; ".join([*(f"SET {name} = {value}" for name, value in settings.items()), "SET timezone = 'UTC'"])
+    texts = [*(f"{name} = {value}" for name, value in settings.items()), "timezone = 'UTC'", *values.SETTINGS]
+    return "; ".join(f"SET {text}" for text in texts)
 
 
 def is_away(error: psycopg.Error) -> bool:

@@ -1,5 +1,6 @@
 """The first thing that a service does: be ready to be stopped, before the imports that take their time."""
 
+import gc
 import importlib
 import signal
 import sys
@@ -14,6 +15,8 @@ def run(module: str) -> NoReturn:
     ignores every signal that has no handler.
     """
     signal.signal(signal.SIGTERM, _stop)
+    # Nothing of what is imported is garbage: looking for some takes a fifth of the start. services.serving enables it.
+    gc.disable()
     sys.exit(importlib.import_module(module).main())
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -34,6 +35,9 @@ def main(name: str, make: Callable[[], ASGIApp], stopping: asyncio.Event | None 
         listener = listen()
         with listener:
             server = Server(_configured(make()))
+            # What is there now stays: no later collection looks through it.
+            gc.freeze()
+            gc.enable()
             server.stopping = stopping
             asyncio.run(server.serve(sockets=[listener]))
     except errors.Error as error:

@@ -1,7 +1,7 @@
 """The operators' settings in public.system_settings that the services heed; a bad or missing one has its default."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 #: Setting -> its default, the least and the most that is accepted.
@@ -13,31 +13,34 @@ KNOWN: Final[Mapping[str, tuple[float, float, float]]] = {
     "jobs.keep_finished_days": (14, 0, 36_500),
 }
 DEFAULTS: Final[Mapping[str, float]] = {key: default for key, (default, _, _) in KNOWN.items()}
-QUERY: Final = "SELECT key, value FROM public.system_settings WHERE key = ANY(%s)"
+#: The numbers as text: a database may hold one of more digits than Python reads.
+QUERY: Final = """
+SELECT key, value::text AS value FROM public.system_settings WHERE key = ANY(%s) AND jsonb_typeof(value) = 'number'
+"""
 #: Seconds for which they are remembered.
 _REMEMBERED: Final = 5.0
 
 
-def read(rows: Iterable[tuple[str, Any]]) -> Mapping[str, float]:
+def read(rows: Iterable[Mapping[str, str]]) -> Mapping[str, float]:
     """Return every setting: what the rows of `QUERY` say, within its bounds, else its default.
 
-    >>> read([("pagination.page_size", 20), ("jobs.heartbeat_seconds", "soon")])["pagination.page_size"]
-    20
-    >>> read([("jobs.heartbeat_seconds", "soon")])["jobs.heartbeat_seconds"]
-    10
+    >>> read([{"key": "pagination.page_size", "value": "20"}])["pagination.page_size"]
+    20.0
+    >>> read([{"key": "pagination.page_size", "value": "1e400"}])["pagination.page_size"]
+    50
     """
     found = dict(DEFAULTS)
-    for key, value in rows:
-        _, least, most = KNOWN[key]
-        if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most:
-            found[key] = value
+    for row in rows:
+        _, least, most = KNOWN[row["key"]]
+        if least <= float(row["value"]) <= most:
+            found[row["key"]] = float(row["value"])
     return found
 
 
 class Remembered:
     """The settings as they were some seconds ago at the most: not every request asks for them."""
 
-    def __init__(self, ask: Callable[[], Awaitable[Iterable[tuple[str, Any]]]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]) -> None:
         """Ask by `ask`, which returns the rows of `QUERY`."""
         self._ask = ask
         self._found = DEFAULTS

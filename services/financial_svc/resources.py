@@ -1,150 +1,228 @@
 """What financial-svc serves."""
 
-from typing import Final
+import datetime
+import decimal
+from typing import Annotated, Final, Literal
 
-from services.web import kinds, resources
+from pydantic import Field
 
-_ID: Final = kinds.Field("id", kinds.whole(), "Its id.", "never")
-_CREATED: Final = kinds.Field("created_at", kinds.moment(), "When it was stored.", "never")
-_UPDATED: Final = kinds.Field("updated_at", kinds.moment(), "When it last changed.", "never")
-_EMAIL: Final = kinds.text(254, "ada@example.com", r"^[^@\sA-Z]+@[^@\sA-Z]+$")
-_COUNTRY: Final = kinds.text(2, "DE", "^[A-Z]{2}$")
-_CURRENCY: Final = kinds.text(3, "EUR", "^[A-Z]{3}$")
-_MONEY: Final = kinds.number(20, 4, "119.0000")
+from services.web import fields, resources
+from services.web.fields import Given, Id, Shown, ShownDate, ShownId, ShownMoment, ShownNumber
+
+ClientStatus = Literal["prospect", "active", "inactive", "archived"]
+InvoiceStatus = Literal["draft", "issued", "paid", "void"]
+TransactionStatus = Literal["pending", "posted", "failed", "reversed"]
+Email = Annotated[
+    fields.Text, Field(min_length=1, max_length=254, pattern=r"^[^@\sA-Z]+@[^@\sA-Z]+$", examples=["ada@example.com"])
+]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
+Bic = Annotated[str, Field(min_length=1, max_length=11, pattern="^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$")]
+Sentence = Annotated[fields.Word, Field(max_length=1_000)]
+
+
+class _Stored(Shown):
+    id: ShownId
+    created_at: Annotated[ShownMoment, Field(description="When it was stored.")]
+    updated_at: Annotated[ShownMoment, Field(description="When it last changed.")]
+
+
+class NewUser(Given):
+    email: Annotated[Email, Field(description="The login name, in lower case.")]
+    display_name: Annotated[fields.Name, Field(description="For people.")]
+    role: Annotated[Literal["member", "admin", "service"], Field(description="What they may do.")] = "member"
+
+
+class User(_Stored):
+    email: str
+    display_name: str
+    role: str
+    status: Annotated[str, Field(description="Whether they may log in.")]
+
+
+class NewInstitution(Given):
+    name: Annotated[fields.Name, Field(description="Unique in its country.")]
+    kind: Annotated[Literal["bank", "broker", "payment_provider"], Field(description="What it does.")]
+    country: Country
+    bic: Annotated[Bic | None, Field(description="ISO 9362.")] = None
+
+
+class Institution(_Stored):
+    name: str
+    kind: str
+    country: str
+    bic: str | None
+    status: Annotated[str, Field(description="Whether it is in business.")]
+
+
+class NewClient(Given):
+    name: Annotated[fields.Name, Field(description="Whom to invoice.")]
+    kind: Literal["company", "person"] = "company"
+    status: Annotated[ClientStatus, Field(description="From prospect on.")] = "prospect"
+    email: Annotated[Email | None, Field(description="Unique.")] = None
+    country: Country | None = None
+    tax_number: Annotated[fields.Number | None, Field(description="Unique in its country.")] = None
+    created_by: Annotated[Id | None, Field(description="The user who did.")] = None
+
+
+class Client(_Stored):
+    name: str
+    kind: str
+    status: str
+    email: str | None
+    country: str | None
+    tax_number: str | None
+    created_by: int | None
+
+
+class NewAccount(Given):
+    institution_id: Annotated[Id, Field(description="Where it is held.")]
+    owner_id: Annotated[Id, Field(description="The user whose it is.")]
+    number: Annotated[fields.Number, Field(description="As the institution writes it.")]
+    name: Annotated[fields.Name, Field(description="For people.")]
+    kind: Literal["checking", "savings", "credit", "brokerage", "cash"]
+    currency: Annotated[fields.Currency, Field(description="ISO 4217; the unit of balance.")]
+    balance: Annotated[fields.Money, Field(description="As the institution last reported it.")] = decimal.Decimal(0)
+    opened_on: Annotated[fields.Date | None, Field(description="Its first day.")] = None
+
+
+class Account(_Stored):
+    institution_id: int
+    owner_id: int
+    number: str
+    name: str
+    kind: str
+    status: Annotated[str, Field(description="Whether it is used.")]
+    currency: str
+    balance: ShownNumber
+    opened_on: ShownDate | None
+    closed_on: Annotated[ShownDate | None, Field(description="Its last day.")]
+
+
+class NewLine(Given):
+    description: Annotated[Sentence, Field(description="What was done.")]
+    quantity: Annotated[decimal.Decimal, Field(max_digits=20, decimal_places=6, gt=0), fields.Exact] = decimal.Decimal(
+        1
+    )
+    unit_price: Annotated[fields.Money, Field(description="Negative for a discount.")]
+    tax_rate: Annotated[
+        decimal.Decimal,
+        Field(max_digits=7, decimal_places=6, ge=0, le=1, description="A share: 0.19 is 19 %."),
+        fields.Exact,
+    ] = decimal.Decimal(0)
+
+
+class Line(Shown):
+    line_number: Annotated[int, Field(description="Its place, from 1.")]
+    description: str
+    quantity: ShownNumber
+    unit_price: ShownNumber
+    tax_rate: ShownNumber
+    amount: Annotated[ShownNumber, Field(description="quantity times unit_price, without tax.")]
+
+
+class NewInvoice(Given):
+    client_id: Annotated[Id, Field(description="To whom.")]
+    number: Annotated[fields.Number, Field(description="Unique.")]
+    issue_date: Annotated[fields.Date, Field(default_factory=datetime.date.today, description="Today when not given.")]
+    due_date: Annotated[fields.Date, Field(description="Not before issue_date.")]
+    currency: Annotated[fields.Currency, Field(description="ISO 4217; the unit of every amount.")]
+    lines: Annotated[list[NewLine], Field(min_length=1, max_length=1_000, description="What it is made of.")]
+
+
+class Invoice(_Stored):
+    client_id: int
+    number: str
+    status: Annotated[str, Field(description="A draft until worker-financial issues it.")]
+    issue_date: ShownDate
+    due_date: ShownDate
+    currency: str
+    subtotal: Annotated[ShownNumber, Field(description="The sum of the lines' amounts.")]
+    tax: Annotated[ShownNumber, Field(description="The sum of the lines' taxes.")]
+    total: Annotated[ShownNumber, Field(description="subtotal and tax.")]
+    paid_at: ShownMoment | None
+    lines: Annotated[list[Line], Field(default_factory=list, description="Lists leave them out.")]
+
+
+class NewTransaction(Given):
+    account_id: Annotated[Id, Field(description="On which account.")]
+    category_id: Annotated[Id | None, Field(description="What it was for.")] = None
+    invoice_id: Annotated[Id | None, Field(description="The invoice that it pays.")] = None
+    external_id: Annotated[
+        fields.Name | None, Field(description="The institution's own id: a repeated import is 409.")
+    ] = None
+    date: Annotated[fields.Date, Field(description="Booking date.")]
+    amount: Annotated[fields.Money, Field(description="Positive into the account, negative out of it; not zero.")]
+    currency: Annotated[fields.Currency, Field(description="ISO 4217; that of the account.")]
+    counterparty: Annotated[fields.Name | None, Field(description="With whom.")] = None
+    description: Annotated[fields.Text, Field(max_length=1_000, description="For people.")] = ""
+
+
+class Transaction(_Stored):
+    account_id: int
+    category_id: int | None
+    invoice_id: int | None
+    external_id: str | None
+    status: Annotated[str, Field(description="Pending until worker-financial posts it.")]
+    date: ShownDate
+    amount: ShownNumber
+    currency: str
+    counterparty: str | None
+    description: str
+    posted_at: ShownMoment | None
+
 
 USERS: Final = resources.Resource(
-    "/users",
-    "public.users",
-    "user",
-    (
-        _ID,
-        kinds.Field("email", _EMAIL, "The login name, in lower case."),
-        kinds.Field("display_name", kinds.text(200, "Ada"), "For people."),
-        kinds.Field("role", kinds.choice("member", "admin", "service"), "What they may do.", "optional"),
-        kinds.Field("status", kinds.choice("invited", "active", "suspended"), "Whether they may.", "never"),
-        _CREATED,
-        _UPDATED,
-    ),
+    "/users", "public.users", "user", User, NewUser, {"email": "ada@example.com", "display_name": "Ada"}
 )
 INSTITUTIONS: Final = resources.Resource(
     "/institutions",
     "financial.institutions",
     "institution",
-    (
-        _ID,
-        kinds.Field("name", kinds.text(200, "First Bank"), "Unique in its country."),
-        kinds.Field("kind", kinds.choice("bank", "broker", "payment_provider"), "What it does."),
-        kinds.Field("country", _COUNTRY, "ISO 3166-1 alpha-2."),
-        kinds.Field(
-            "bic",
-            kinds.text(11, "MARKDEFFXXX", "^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$"),
-            "ISO 9362.",
-            "optional",
-            nullable=True,
-        ),
-        kinds.Field("status", kinds.choice("active", "closed"), "Whether it is in business.", "never"),
-        _CREATED,
-        _UPDATED,
-    ),
+    Institution,
+    NewInstitution,
+    {"name": "First Bank", "kind": "bank", "country": "DE"},
 )
 CLIENTS: Final = resources.Resource(
-    "/clients",
-    "financial.clients",
-    "client",
-    (
-        _ID,
-        kinds.Field("name", kinds.text(200, "Acme"), "Whom to invoice."),
-        kinds.Field("kind", kinds.choice("company", "person"), "What it is.", "optional"),
-        kinds.Field(
-            "status", kinds.choice("prospect", "active", "inactive", "archived"), "From prospect on.", "optional"
-        ),
-        kinds.Field("email", _EMAIL, "Unique.", "optional", nullable=True),
-        kinds.Field("country", _COUNTRY, "ISO 3166-1 alpha-2.", "optional", nullable=True),
-        kinds.Field("tax_number", kinds.text(64, "DE123456789"), "Unique in its country.", "optional", nullable=True),
-        kinds.Field("created_by", kinds.whole(), "The user who did.", "optional", nullable=True),
-        _CREATED,
-        _UPDATED,
-    ),
+    "/clients", "financial.clients", "client", Client, NewClient, {"name": "Acme"}, choices={"status": ClientStatus}
 )
 ACCOUNTS: Final = resources.Resource(
     "/accounts",
     "financial.accounts",
     "account",
-    (
-        _ID,
-        kinds.Field("institution_id", kinds.whole(), "Where it is held."),
-        kinds.Field("owner_id", kinds.whole(), "The user whose it is."),
-        kinds.Field("number", kinds.text(64, "DE02120300000000202051"), "As the institution writes it."),
-        kinds.Field("name", kinds.text(200, "Main account"), "For people."),
-        kinds.Field("kind", kinds.choice("checking", "savings", "credit", "brokerage", "cash"), "What it is."),
-        kinds.Field("status", kinds.choice("active", "frozen", "closed"), "Whether it is used.", "never"),
-        kinds.Field("currency", _CURRENCY, "ISO 4217; the unit of balance."),
-        kinds.Field("balance", _MONEY, "As the institution last reported it.", "optional"),
-        kinds.Field("opened_on", kinds.date("2026-01-31"), "Its first day.", "optional", nullable=True),
-        kinds.Field("closed_on", kinds.date("2026-12-31"), "Its last day.", "never", nullable=True),
-        _CREATED,
-        _UPDATED,
-    ),
-)
-LINES: Final = (
-    kinds.Field("line_number", kinds.whole(), "Its place, from 1.", "never"),
-    kinds.Field("description", kinds.text(1_000, "Consulting"), "What was done."),
-    kinds.Field("quantity", kinds.number(20, 6, "2", above_zero=True), "How much; 1 when not given.", "optional"),
-    kinds.Field("unit_price", kinds.number(20, 4, "50.00"), "Negative for a discount."),
-    kinds.Field("tax_rate", kinds.number(7, 6, "0.19", positive=True, most=1), "A share: 0.19 is 19 %.", "optional"),
-    kinds.Field("amount", _MONEY, "quantity times unit_price, without tax.", "never"),
+    Account,
+    NewAccount,
+    {
+        "institution_id": 1,
+        "owner_id": 1,
+        "number": "DE02120300000000202051",
+        "name": "Main account",
+        "kind": "checking",
+        "currency": "EUR",
+    },
 )
 INVOICES: Final = resources.Resource(
     "/invoices",
     "financial.invoices",
     "invoice",
-    (
-        _ID,
-        kinds.Field("client_id", kinds.whole(), "To whom."),
-        kinds.Field("number", kinds.text(64, "2026-0001"), "Unique."),
-        kinds.Field(
-            "status",
-            kinds.choice("draft", "issued", "paid", "void"),
-            "A draft until worker-financial issues it.",
-            "never",
-        ),
-        kinds.Field("issue_date", kinds.date("2026-01-31"), "Today when not given.", "optional"),
-        kinds.Field("due_date", kinds.date("9999-12-31"), "Not before issue_date."),
-        kinds.Field("currency", _CURRENCY, "ISO 4217; the unit of every amount."),
-        kinds.Field("subtotal", _MONEY, "The sum of the lines' amounts.", "never"),
-        kinds.Field("tax", _MONEY, "The sum of the lines' taxes.", "never"),
-        kinds.Field("total", _MONEY, "subtotal and tax.", "never"),
-        kinds.Field("paid_at", kinds.moment(), "When it was paid.", "never", nullable=True),
-        _CREATED,
-        _UPDATED,
-        kinds.Field("lines", kinds.many(LINES, 1_000), "What it is made of; lists leave them out.", listed=False),
-    ),
+    Invoice,
+    NewInvoice,
+    {
+        "client_id": 1,
+        "number": "2026-0001",
+        "due_date": "9999-12-31",
+        "currency": "EUR",
+        "lines": [{"description": "Consulting", "unit_price": "50.00"}],
+    },
+    single=("lines",),
+    choices={"status": InvoiceStatus},
 )
 TRANSACTIONS: Final = resources.Resource(
     "/transactions",
     "financial.transactions",
     "transaction",
-    (
-        _ID,
-        kinds.Field("account_id", kinds.whole(), "On which account."),
-        kinds.Field("category_id", kinds.whole(), "What it was for.", "optional", nullable=True),
-        kinds.Field("invoice_id", kinds.whole(), "The invoice that it pays.", "optional", nullable=True),
-        kinds.Field(
-            "external_id", kinds.text(200, "2026-01-31/17"), "The institution's own id: a repeated import is 409.",
-            "optional", nullable=True,
-        ),
-        kinds.Field(
-            "status", kinds.choice("pending", "posted", "failed", "reversed"),
-            "Pending until worker-financial posts it.", "never",
-        ),
-        kinds.Field("date", kinds.date("2026-01-31"), "Booking date."),
-        kinds.Field("amount", _MONEY, "Positive into the account, negative out of it; not zero."),
-        kinds.Field("currency", _CURRENCY, "ISO 4217; that of the account."),
-        kinds.Field("counterparty", kinds.text(200, "Acme"), "With whom.", "optional", nullable=True),
-        kinds.Field("description", kinds.text(1_000, "Invoice 2026-0001", least=0), "For people.", "optional"),
-        kinds.Field("posted_at", kinds.moment(), "When it was posted.", "never", nullable=True),
-        _CREATED,
-        _UPDATED,
-    ),
-)  # fmt: skip
+    Transaction,
+    NewTransaction,
+    {"account_id": 1, "date": "2026-01-31", "amount": "119.0000", "currency": "EUR"},
+    choices={"status": TransactionStatus},
+)
 ALL: Final = (USERS, INSTITUTIONS, CLIENTS, ACCOUNTS, INVOICES, TRANSACTIONS)

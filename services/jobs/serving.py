@@ -5,12 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from schemata import readiness as judging
 from services import database, serving
 from services.jobs import worker
-from services.web import application, readiness
+from services.web import answers, readiness
 
 
 def main(name: str, queue: str, handlers: Mapping[str, worker.Handler], given_up: Mapping[str, worker.GivenUp]) -> int:
@@ -41,7 +42,7 @@ def _make(
         running.cancel()
         await ready.close()
 
-    return application.application(application.life(ready), lifespan)
+    return answers.guarded(Starlette(routes=answers.Life(ready).routes(), lifespan=lifespan))
 
 
 def _end_of_the_loop(running: "asyncio.Task[None]") -> None:

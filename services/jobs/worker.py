@@ -17,7 +17,7 @@ from typing import Any, Final
 import psycopg
 import psycopg.rows
 
-from services import database, logs, system_settings
+from services import database, logs, system_settings, values
 from services.jobs import queue
 from services.web import readiness
 
@@ -91,6 +91,7 @@ class Worker:
     @contextlib.asynccontextmanager
     async def _connect(self) -> AsyncIterator[Connection]:
         connection: Connection = await psycopg.AsyncConnection.connect(**self._arguments)
+        values.any_json(connection)
         try:
             # No limit for a statement: a job may take as long as its heart beats.
             await connection.execute(database.session(0, LOCK_TIMEOUT).encode())
@@ -122,7 +123,7 @@ class Worker:
 
     async def _read_settings(self, control: Connection) -> None:
         cursor = await control.execute(system_settings.QUERY, (list(system_settings.KNOWN),))
-        self._settings = system_settings.read([(row["key"], row["value"]) for row in await cursor.fetchall()])
+        self._settings = system_settings.read(await cursor.fetchall())
 
     async def _sweep(self, control: Connection) -> None:
         for statement, text in ((queue.SWEEP, "was lost"), (queue.FAIL_SPENT, "had no attempt left")):

@@ -4,19 +4,13 @@ import decimal
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import psycopg
-import psycopg.rows
-import psycopg_pool
 from psycopg import sql
-from psycopg.types import json
 
-from services import database, system_settings
+from services import pool, system_settings
 from services.api_keys import audit
 from services.jobs import queue
-from services.web import kinds, problems, resources
+from services.web import problems, resources
 
-#: Seconds that a request waits for a connection.
-_PATIENCE = 2.0
 #: What a position's realized_profit, numeric(20, 4), holds less than.
 _WORTH: Final = decimal.Decimal(10) ** 16
 
@@ -25,18 +19,10 @@ class Store:
     """Rows of the trading schema. Every statement names its columns: a newer database may have more."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self._pool = psycopg_pool.AsyncConnectionPool(
-            kwargs={**settings, "row_factory": psycopg.rows.dict_row},
-            min_size=1,
-            max_size=8,
-            timeout=_PATIENCE,
-            # Tries go on with the next request, not after a pause that doubles with each failure.
-            reconnect_timeout=1.0,
-            configure=_configure,
-            check=psycopg_pool.AsyncConnectionPool.check_connection,
-            open=False,
+        self._pool = pool.Pool(settings)
+        self._settings = system_settings.Remembered(
+            lambda: self._pool.fetch(system_settings.QUERY, (list(system_settings.KNOWN),))
         )
-        self._settings = system_settings.Remembered(self._operators)
 
     async def open(self) -> None:
         """Start to connect; does not wait for the database."""
@@ -44,16 +30,11 @@ class Store:
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._pool.close(timeout=0.5)
+        await self._pool.close()
 
     async def settings(self) -> Mapping[str, float]:
         """Return the operators' settings, at most some seconds old."""
         return await self._settings.get()
-
-    async def _operators(self) -> list[tuple[str, Any]]:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(system_settings.QUERY, (list(system_settings.KNOWN),))
-            return [(row["key"], row["value"]) for row in await cursor.fetchall()]
 
     async def page(self, resource: resources.Resource, asked: resources.Asked) -> Sequence[Mapping[str, Any]]:
         """Return the rows of a page: by row comparison, which the page's index answers at any depth."""
@@ -67,55 +48,39 @@ class Store:
         direction = sql.SQL(" DESC" if descends else " ASC")
         query = sql.SQL("SELECT {} FROM {}{} ORDER BY {} LIMIT %s").format(
             sql.SQL(", ").join(map(sql.Identifier, resource.columns)),
-            sql.Identifier(*resource.table.split(".")),
+            _table(resource),
             sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL(""),
             sql.SQL(", ").join(key + direction for key in keys),
         )
-        async with self._pool.connection() as connection:
-            return await (
-                await connection.execute(query, (*asked.filters, *(asked.after or ()), asked.limit))
-            ).fetchall()
+        return await self._pool.fetch(query, (*asked.filters, *(asked.after or ()), asked.limit))
 
     async def one(self, resource: resources.Resource, number: int) -> Mapping[str, Any] | None:
         """Return the one of this id."""
-        query = sql.SQL("SELECT {} FROM {} WHERE id = %s").format(
-            _columns(resource), sql.Identifier(*resource.table.split("."))
-        )
-        async with self._pool.connection() as connection:
-            found = await (await connection.execute(query, (number,))).fetchone()
-        return None if found is None else _shown(resource, found)
+        query = sql.SQL("SELECT {} FROM {} WHERE id = %s").format(_columns(resource), _table(resource))
+        found = await self._pool.fetch(query, (number,))
+        return found[0] if found else None
 
     async def create(self, resource: resources.Resource, values: dict[str, Any]) -> Mapping[str, Any]:
         """Store a new one; with an order its job, in the same transaction."""
-        kept = {
-            name: json.Jsonb(value, _text) if isinstance(value, kinds.Written) else value
-            for name, value in values.items()
-        }
         query = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING {}").format(
-            sql.Identifier(*resource.table.split(".")),
-            sql.SQL(", ").join(map(sql.Identifier, kept)),
-            sql.SQL(", ").join([sql.Placeholder()] * len(kept)),
+            _table(resource),
+            sql.SQL(", ").join(map(sql.Identifier, values)),
+            sql.SQL(", ").join([sql.Placeholder()] * len(values)),
             _columns(resource),
         )
-        async with self._pool.connection() as connection, connection.transaction():
+        async with self._pool.transaction() as connection:
             if resource.noun == "order":
                 await _check_order(connection, values)
-            cursor = await connection.execute(query, list(kept.values()))
-            made: Mapping[str, Any] | None = await cursor.fetchone()
-            assert made is not None
+            (made,) = await pool.fetch(connection, query, list(values.values()))
             record = audit.arguments(f"{resource.noun}.create", resource.table, made["id"])
             await connection.execute(audit.RECORD, record)
             if resource.noun == "order":
                 job = queue.Job("trading", "order.submit", {"order_id": made["id"]}, f"order-{made['id']}")
                 await connection.execute(queue.ENQUEUE, queue.arguments(job))
-            return _shown(resource, made)
+            return made
 
 
-async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
-    await connection.execute(database.session().encode())
-
-
-async def _check_order(connection: psycopg.AsyncConnection[Any], values: Mapping[str, Any]) -> None:
+async def _check_order(connection: pool.Connection, values: Mapping[str, Any]) -> None:
     """Refuse an order that the tables would take and no venue: see the comments on trading.strategies."""
     with decimal.localcontext(prec=80):
         for price in ("limit_price", "stop_price"):
@@ -143,18 +108,10 @@ async def _check_order(connection: psycopg.AsyncConnection[Any], values: Mapping
             raise problems.unprocessable("strategy_id", text)
 
 
-def _text(value: kinds.Written) -> str:
-    return value.text
+def _table(resource: resources.Resource) -> sql.Identifier:
+    return sql.Identifier(*resource.table.split("."))
 
 
 def _columns(resource: resources.Resource) -> sql.Composed:
-    """Return every column, also what lists leave out; JSON as its text, which no reader has rounded."""
-    return sql.SQL(", ").join(
-        sql.SQL("{0}::text AS {0}" if field.kind.written else "{0}").format(sql.Identifier(field.name))
-        for field in resource.fields
-    )
-
-
-def _shown(resource: resources.Resource, row: Mapping[str, Any]) -> dict[str, Any]:
-    written = {field.name for field in resource.fields if field.kind.written}
-    return {name: kinds.Written(value) if name in written else value for name, value in row.items()}
+    """Return every column, also what lists leave out."""
+    return sql.SQL(", ").join(map(sql.Identifier, resource.shown.model_fields))

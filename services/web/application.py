@@ -1,70 +1,82 @@
-"""The HTTP application of a service: its routes, and one place where every error becomes an answer."""
+"""The HTTP application of a service: FastAPI, whose routes are made of the service's resources."""
 
 import asyncio
 import contextlib
-import datetime
-import decimal
-import itertools
-import json
+import functools
 import os
 import re
-import time
-import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Annotated, Any, Final, Literal, TypeVar
 
+import fastapi
 import psycopg
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+import pydantic
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
+import schemata
 from services import logs
 from services.api_keys import checking
-from services.web import authentication, bodies, kinds, lists, openapi, problems, readiness, resources
+from services.web import answers, authentication, bodies, fields, lists, problems, readiness, resources
 
 #: Seconds for the whole work of a request on the database.
 PATIENCE: Final = 6.0
-_QUIET: Final = ("/health", "/ready")
+
+_SCHEMA: Final = "#/components/schemas/"
+_LOCATION: Final = {"schema": {"type": "string"}, "description": "Where it is."}
+
+T = TypeVar("T")
 
 
-class Json(Response):
-    """An answer in JSON: exact numbers and moments as text; what is JSON already as it is."""
+class Health(fields.Shown):
+    """The process lives."""
 
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        """Return the bytes."""
-        # json.dumps takes no ready text: a name that nobody can have written stands for each until the end.
-        mark, written = uuid.uuid4().hex, []
-
-        def shown(value: Any) -> Any:
-            if isinstance(value, kinds.Written):
-                written.append(value.text)
-                return mark
-            return _shown(value)
-
-        text = json.dumps(content, default=shown, ensure_ascii=False, separators=(",", ":"))
-        pieces = text.split(f'"{mark}"')
-        return "".join(itertools.chain(*zip(pieces, [*written, ""], strict=True))).encode()
+    status: Literal["alive"]
 
 
-def life(ready: readiness.Readiness) -> list[Route]:
-    """Return `/health`, which touches nothing, and `/ready`, which asks the database."""
+class Ready(fields.Shown):
+    """The service takes traffic."""
 
-    async def health(request: Request) -> Response:
-        return Json({"status": "alive"})
+    status: Literal["ready"]
+    revision: str
+    build: str
 
-    async def readied(request: Request) -> Response:
-        verdict = await ready.ask()
-        if verdict.ready:
-            return Json({"status": "ready", "revision": verdict.revision, "build": verdict.wanted})
-        said = {"status": "unready", "reason": verdict.reason, "revision": verdict.revision, "build": verdict.wanted}
-        return Json(said, 503, {"Retry-After": problems.RETRY_AFTER})
 
-    return [Route("/health", health), Route("/ready", readied)]
+class Document(fields.Shown):
+    """A document of OpenAPI."""
+
+
+class Fault(fields.Shown):
+    """One thing that is wrong with a request."""
+
+    pointer: str = ""
+    parameter: str = ""
+    detail: str
+
+
+class Problem(fields.Shown):
+    """RFC 9457. When the service is not ready: with `reason`, `revision` and `build`, and `status` is "unready"."""
+
+    type: str
+    title: str
+    status: int | str
+    detail: str
+    instance: Annotated[str, pydantic.Field(description="The request's id, which the log has too.")]
+    errors: list[Fault] = pydantic.Field(default_factory=list)
+
+
+_MEANING: Final = {
+    400: "The query or the body cannot be read; the detail says where.",
+    404: "There is none.",
+    409: "One like it is there already.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    422: "The body is JSON, and something that it says is not possible; errors names the places.",
+    503: "The database cannot be asked now; see Retry-After.",
+}
 
 
 def build(
@@ -74,19 +86,11 @@ def build(
     ready: readiness.Readiness,
     checks: checking.Checker,
 ) -> ASGIApp:
-    """Return the application of a service that serves these resources from this store, to who has a key."""
+    """Return the application of a service that serves these resources from this store, to those who have a key."""
     secret = os.environ.get("SERVICES_CURSOR_KEY", "").encode()
-    document = authentication.describe(openapi.document(title, served), title)
-
-    async def described(request: Request) -> Response:
-        return Json(document)
-
-    routes = [*life(ready), Route("/openapi.json", described)]
-    for resource in served:
-        routes += _routes(resource, store, secret)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
         await store.open()
         await checks.open()
         yield
@@ -94,91 +98,141 @@ def build(
         await checks.close()
         await ready.close()
 
-    return application(routes, lifespan, lambda app: authentication.Authentication(app, title, checks))
-
-
-def application(
-    routes: Sequence[Route], lifespan: Any, guard: Callable[[ASGIApp], ASGIApp] = lambda app: app
-) -> ASGIApp:
-    """Return an application of these routes behind a guard, with the errors and the log of all services."""
-    app = Starlette(
-        routes=routes,
+    app = fastapi.FastAPI(
+        title=title,
+        version=schemata.__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
         lifespan=lifespan,
-        exception_handlers={HTTPException: _refused, problems.Problem: _problem},
+        # After a request has its id, so that a refusal has it too.
+        middleware=[Middleware(authentication.Authentication, service=title, checks=checks)],
     )
-    app.router.redirect_slashes = False
-    return Requests(guard(app))
+    app.router.route_class = bodies.Route
+    for resource in served:
+        _serve(app, resource, store, secret)
+    life = answers.Life(ready)
+    app.get("/health", operation_id="getHealth", responses=_answers("Health"))(life.health)
+    app.get("/ready", operation_id="getReady", responses=_answers("Ready", 503))(life.ready)
+
+    @functools.cache
+    def document() -> dict[str, Any]:
+        return authentication.describe(describe(app, served), title)
+
+    @app.get("/openapi.json", operation_id="getDocument", responses=_answers("Document"))
+    async def described() -> fastapi.Response:
+        """Return this document."""
+        return answers.Json(document())
+
+    known = {resource.path: [*(resource.given.model_fields if resource.given else ())] for resource in served}
+    asked = {resource.path: [*resource.filters, *lists.OWN] for resource in served}
+
+    async def invalid(request: fastapi.Request, error: Exception) -> fastapi.Response:
+        assert isinstance(error, RequestValidationError)
+        names = (asked if request.method == "GET" else known).get(request.url.path, [])
+        return problems.for_request(request, problems.of_validation(error.errors(), names))
+
+    app.add_exception_handler(RequestValidationError, invalid)
+    return answers.guarded(app)
 
 
-class Requests:
-    """Give every request an id, a line in the log and, whatever happens, an answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; other events go through."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        scope["request_id"] = str(uuid.uuid4())
-        began = time.monotonic()
-        status = 0
-
-        async def sent(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", scope["request_id"].encode())]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, sent)
-        except Exception:
-            facts = {"request_id": scope["request_id"], "path": scope["path"]}
-            logs.LOG.exception("a request failed", extra={"facts": facts})
-            if status:  # half an answer is out: all that is left is to break the connection off
-                raise
-            problem = problems.Problem(500, "This is a mistake of the service. Its log has it under the instance.")
-            await problems.response(problem, scope["request_id"])(scope, receive, sent)
-        finally:
-            if scope["path"] not in _QUIET:
-                seconds = round(time.monotonic() - began, 4)
-                facts = {"status": status, "seconds": seconds, "request_id": scope["request_id"]}
-                logs.LOG.info("%s %s", scope["method"], scope["path"], extra={"facts": facts})
+def describe(app: fastapi.FastAPI, served: Sequence[resources.Resource]) -> dict[str, Any]:
+    """Return the OpenAPI document of an application, with what it answers and our problem document as every refusal."""
+    document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    for operation in (operation for methods in document["paths"].values() for operation in methods.values()):
+        if problems.MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
+            operation["responses"].pop("422", None)  # FastAPI's own, which is never sent
+    own: list[type[fields.Shown]] = [Health, Ready, Document, Problem]
+    shown = [*own, *(resource.shown for resource in served)]
+    _, described = models_json_schema([(model, "serialization") for model in shown], ref_template=_SCHEMA + "{model}")
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas.update(described["$defs"])
+    schemas.update({f"{resource.title}Page": _page(resource) for resource in served if resource.pages})
+    return document
 
 
-def _routes(resource: resources.Resource, store: resources.Store, secret: bytes) -> list[Route]:
-    async def listed(request: Request) -> Response:
+def _page(resource: resources.Resource) -> dict[str, Any]:
+    following = {"type": ["string", "null"], "description": "The cursor of the next page; null on the last."}
+    items = {"type": "array", "items": {"$ref": _SCHEMA + resource.title}}
+    return {"type": "object", "properties": {"items": items, "next": following}, "required": ["items", "next"]}
+
+
+def _serve(app: fastapi.FastAPI, resource: resources.Resource, store: resources.Store, secret: bytes) -> None:
+    query_model, given_model = lists.parameters(resource), resource.given
+
+    async def listed(
+        request: fastapi.Request,
+        given: Annotated[query_model, fastapi.Query()],  # type: ignore[valid-type]
+    ) -> fastapi.Response:
         query = request.query_params.multi_items()
-        settings = await _within(store.settings())
-        asked = lists.asked(resource, query, settings, secret)
-        rows = await _within(store.page(resource, asked))
+        values = {name: getattr(given, name) for name in given.model_fields_set}  # type: ignore[attr-defined]
+        asked = lists.asked(resource, query, values, await _within(store.settings()), secret)
+        try:
+            rows = await _within(store.page(resource, asked))
+        except problems.Problem as problem:
+            if asked.after is None or not isinstance(problem.__cause__, psycopg.DataError):
+                raise
+            raise lists.refused_cursor() from None  # a day that no calendar has
         body, headers = lists.answer(resource, asked, rows, query, secret)
-        return Json(body, headers=headers)
+        return answers.Json(body, headers=headers)
 
-    async def one(request: Request) -> Response:
-        text = request.path_params["id"]
-        number = int(text) if re.fullmatch("[0-9]{1,19}", text, re.ASCII) else 0
-        found = await _within(store.one(resource, number)) if 1 <= number <= kinds.BIGGEST else None
+    async def one(
+        id: Annotated[str, fastapi.Path(), pydantic.WithJsonSchema({"type": "integer", "minimum": 1})],
+    ) -> fastapi.Response:
+        number = int(id) if re.fullmatch("[0-9]{1,19}", id, re.ASCII) else 0
+        found = await _within(store.one(resource, number)) if 1 <= number <= fields.BIGGEST else None
         if found is None:
             raise problems.Problem(404, f"There is no {resource.noun} with this id.")
-        return Json(found)
+        return answers.Json(found)
 
-    async def create(request: Request) -> Response:
-        values = kinds.checked(resource.fields, await bodies.read(request))
+    async def create(given: given_model) -> fastapi.Response:  # type: ignore[valid-type]
+        values = given.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
         made = await _within(store.create(resource, values))
-        return Json(made, 201, {"Location": f"{resource.path}/{made['id']}"})
+        return answers.Json(made, 201, {"Location": f"{resource.path}/{made['id']}"})
 
-    # One route for both, so that 405 names both methods.
-    async def many(request: Request) -> Response:
-        return await (create(request) if request.method == "POST" else listed(request))
+    if resource.pages:
+        filters = "; ".join(" and ".join(page.filter) or "none" for page in resource.pages)
+        app.get(
+            resource.path,
+            summary=f"List {resource.path[1:]} page by page. Filters: {filters}.",
+            operation_id=f"get{resource.title}Page",
+            responses=_answers(f"{resource.title}Page", 400, 503),
+        )(listed)
+    if given_model is not None:
+        created = {**_done(resource.title), "description": "Created.", "headers": {"Location": _LOCATION}}
+        app.post(
+            resource.path,
+            summary=f"Create one {resource.noun}.",
+            operation_id=f"create{resource.title}",
+            status_code=201,
+            responses={201: created, **_refusals(400, 409, 413, 415, 422, 503)},
+            openapi_extra={"requestBody": {"content": {"application/json": {"example": dict(resource.example)}}}},
+        )(create)
+    app.get(
+        resource.path + "/{id}",
+        summary=f"Return one {resource.noun}.",
+        operation_id=f"get{resource.title}",
+        responses=_answers(resource.title, 404, 503),
+    )(one)
 
-    methods = [*(["GET"] if resource.pages else []), *(["POST"] if resource.creatable else [])]
-    return [Route(resource.path, many, methods=methods), Route(resource.path + "/{id}", one, methods=["GET"])]
+
+def _answers(schema: str, *refusals: int) -> dict[int | str, dict[str, Any]]:
+    """Return what an operation answers, by name: FastAPI would build a validator for each model that is given to it."""
+    return {200: _done(schema), **_refusals(*refusals)}
 
 
-async def _within(work: Any) -> Any:
+def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    content = {problems.MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMA}Problem"}}}
+    return {status: {"description": _MEANING[status], "content": content} for status in statuses}
+
+
+def _done(schema: str) -> dict[str, Any]:
+    return {"description": "Done.", "content": {"application/json": {"schema": {"$ref": _SCHEMA + schema}}}}
+
+
+async def _within(work: Awaitable[T]) -> T:
     try:
         async with asyncio.timeout(PATIENCE):
             return await work
@@ -188,35 +242,6 @@ async def _within(work: Any) -> Any:
         problem = problems.of_database(error)
         if problem is None:
             raise
-        if problem.status == 503:
+        if problem.status_code == 503:
             logs.LOG.warning("the database said: %s", " ".join(str(error).split()))
-        raise problem from None
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    words = {
-        404: f"There is no {request.url.path[:200]} here; /openapi.json lists what there is.",
-        405: f"{request.method} is not possible here.",
-    }
-    problem = problems.Problem(error.status_code, words.get(error.status_code, error.detail), (), error.headers)
-    return problems.for_request(request, problem)
-
-
-async def _problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, problems.Problem)
-    return problems.for_request(request, error)
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, decimal.Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).isoformat(timespec="microseconds")
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(type(value).__name__)
+        raise problem from error

@@ -8,7 +8,6 @@ and a forged one can do no more than a filter: it names a place in a list that t
 
 import base64
 import binascii
-import datetime
 import hashlib
 import hmac
 import json
@@ -19,8 +18,12 @@ from typing import Any, Final
 _SIGNATURE: Final = 16
 #: Longer than any that we make.
 _LONGEST: Final = 1_000
-_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00"
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+# The forms in which services.values shows them; a day that no calendar has, the database refuses.
+_DATE = r"[0-9]{4,7}-[0-9]{2}-[0-9]{2}"
+_FORMS: Final = {
+    "timestamp": rf"{_DATE}T[0-9:]{{8}}\.[0-9]{{6}}[+-][0-9:]{{5,8}}( BC)?|-?infinity",
+    "date": rf"{_DATE}( BC)?|-?infinity",
+}
 
 
 class Refused(Exception):
@@ -28,13 +31,13 @@ class Refused(Exception):
 
 
 def write(page: str, filters: Sequence[Any], key: Sequence[Any], secret: bytes) -> str:
-    """Return the cursor behind the row with this key.
+    """Return the cursor behind the row with this key, whose values are as `services.values` shows them.
 
-    >>> cursor = write("clients", [], [datetime.datetime(2026, 1, 31, 9, 30, 0, 1, datetime.UTC), 7], b"")
+    >>> cursor = write("clients", [], ["2026-01-31T09:30:00.000001+00:00", 7], b"")
     >>> read(cursor, "clients", [], ["timestamp", "id"], b"")
-    [datetime.datetime(2026, 1, 31, 9, 30, 0, 1, tzinfo=datetime.timezone.utc), 7]
+    ['2026-01-31T09:30:00.000001+00:00', 7]
     """
-    text = json.dumps([page, list(map(str, filters)), [_shown(value) for value in key]], separators=(",", ":"))
+    text = json.dumps([page, list(map(str, filters)), list(key)], separators=(",", ":"))
     raw = text.encode()
     return base64.urlsafe_b64encode(_signature(raw, secret) + raw).decode().rstrip("=")
 
@@ -64,7 +67,7 @@ def read(cursor: str, page: str, filters: Sequence[Any], kinds: Sequence[str], s
         if not isinstance(key, list) or len(key) != len(kinds):
             raise Refused
         return [_value(value, kind) for value, kind in zip(key, kinds, strict=True)]
-    except (ValueError, RecursionError):  # not JSON, or a date that no calendar has
+    except (ValueError, RecursionError):  # not JSON
         raise Refused from None
 
 
@@ -72,17 +75,11 @@ def _signature(raw: bytes, secret: bytes) -> bytes:
     return hmac.new(secret, raw, hashlib.sha256).digest()[:_SIGNATURE] if secret else b""
 
 
-def _shown(value: Any) -> Any:
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).isoformat(timespec="microseconds")
-    return value.isoformat() if isinstance(value, datetime.date) else value
-
-
 def _value(value: Any, kind: str) -> Any:
     if kind == "id":
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**63:
+        if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
             raise Refused
         return value
-    if not isinstance(value, str) or not re.fullmatch(_MOMENT if kind == "timestamp" else _DATE, value, re.ASCII):
+    if not isinstance(value, str) or not re.fullmatch(_FORMS[kind], value, re.ASCII):
         raise Refused
-    return (datetime.datetime if kind == "timestamp" else datetime.date).fromisoformat(value)
+    return value

@@ -1,12 +1,14 @@
 """Errors as problem details (RFC 9457): what is wrong with a request, in words, and where in it."""
 
 import http
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 import psycopg
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +17,7 @@ from services import database
 MEDIA_TYPE: Final = "application/problem+json"
 #: Seconds after which a request that met no database may be sent again.
 RETRY_AFTER: Final = "2"
+_FAULTS_AT_MOST: Final = 50
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,14 @@ class Fault:
         return {**place, "detail": self.detail}
 
 
-class Problem(Exception):
+class Problem(HTTPException):
     """A request that is answered with an error."""
 
     def __init__(
         self, status: int, detail: str, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
+        super().__init__(status, detail, headers)
         self.faults = tuple(faults)
-        self.headers = dict(headers or {})
 
 
 def unprocessable(place: str, text: str) -> Problem:
@@ -49,18 +49,24 @@ def unprocessable(place: str, text: str) -> Problem:
     return Problem(422, f"{place} {text}.", [Fault(f"{place} {text}", f"/{place}")])
 
 
-def response(problem: Problem, request_id: str) -> Response:
-    """Return the problem as the answer to the request of this id, which is in the log too."""
+def bad_parameter(name: str, detail: str) -> Problem:
+    """Return the refusal of one parameter of the query."""
+    fault = Fault(detail, parameter=printable(name))
+    return Problem(400, detail if detail.endswith(".") else f"{detail}.", [fault])
+
+
+def response(problem: Problem, request_id: str, more: Mapping[str, Any] | None = None) -> Response:
+    """Return the problem as the answer to the request of this id, which is in the log too; `more` are members."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": http.HTTPStatus(problem.status).phrase,
-        "status": problem.status,
+        "title": http.HTTPStatus(problem.status_code).phrase,
+        "status": problem.status_code,
         "detail": problem.detail,
         "instance": f"urn:uuid:{request_id}",
     }
     if problem.faults:
         body["errors"] = [fault.shown() for fault in problem.faults]
-    return Response(json.dumps(body), problem.status, problem.headers, MEDIA_TYPE)
+    return Response(orjson.dumps({**body, **(more or {})}), problem.status_code, problem.headers, MEDIA_TYPE)
 
 
 def for_request(request: Request, problem: Problem) -> Response:
@@ -71,6 +77,47 @@ def for_request(request: Request, problem: Problem) -> Response:
 def unavailable(reason: str) -> Problem:
     """Return the problem of a database that cannot be asked now."""
     return Problem(503, f"{reason[:1].upper()}{reason[1:]}. Try again.", headers={"Retry-After": RETRY_AFTER})
+
+
+def of_mistake() -> Problem:
+    """Return the problem of a mistake of our own."""
+    return Problem(500, "This is a mistake of the service. Its log has it under the instance.")
+
+
+def of_validation(found: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Problem:
+    """Return what pydantic found in a request; `known` are the names that the body or the query may have.
+
+    A fault of the query is 400 with its parameter, one of the body 422 with a pointer.
+    """
+    faults = []
+    for error in found[:_FAULTS_AT_MOST]:
+        where, *path = error["loc"]
+        names = [printable(str(step)) for step in path]
+        if where == "query":
+            return bad_parameter(names[0], f"{names[0]} {_words(error, known)}.")
+        text = f"{'/'.join(names) or 'the body'} {_words(error, known if len(names) == 1 else ())}"
+        pointer = "".join(f"/{name.replace('~', '~0').replace('/', '~1')}" for name in names)
+        faults.append(Fault(text, pointer))
+    return Problem(422, "The body is not as described; see errors.", faults)
+
+
+def printable(name: str) -> str:
+    """Return a name that a client chose, cut to a length that an answer can bear, and without half characters."""
+    return name[:80].encode("utf-8", "replace").decode()
+
+
+def _words(error: Mapping[str, Any], known: Sequence[str]) -> str:
+    kind = error["type"]
+    if kind == "missing":
+        return "is required"
+    if kind == "extra_forbidden":
+        return "is not known" + (f"; there is {', '.join(known)}" if known else "")
+    if kind == "literal_error":
+        words = re.findall("'([^']*)'", error["ctx"]["expected"])
+        return f"must be one of {', '.join(words)}"
+    # pydantic's sentences begin with what they are about ("Input should be …"), and so do ours.
+    _, should, rest = error["msg"].partition("should ")
+    return f"must {rest}" if should else str(error["msg"])
 
 
 def of_database(error: psycopg.Error) -> Problem | None:

@@ -5,20 +5,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import BaseModel
+
 from schemata import config, errors
 from schemata.pages import pages as paging
-from services.web import kinds
+from services.web import fields
 
 
 @dataclasses.dataclass(frozen=True)
 class Resource:
-    """One kind of thing and its endpoints: GET PATH (with pages), POST PATH (if creatable), GET PATH/{id}."""
+    """One kind of thing and its endpoints: GET PATH (with pages), POST PATH (if creatable), GET PATH/{id}.
+
+    :param shown: its columns, and what belongs to it; `given`: what creates one; `example`: of that.
+    :param single: the fields of `shown` that only the single resource has; lists leave them out.
+    :param choices: the types of the columns that a page may filter by, where that is not an id.
+    """
 
     path: str
     table: str
     noun: str
-    fields: tuple[kinds.Field, ...]
-    creatable: bool = True
+    shown: type[fields.Shown]
+    given: type[fields.Given] | None = None
+    example: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    single: tuple[str, ...] = ()
+    choices: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pages: tuple[paging.Page, ...] = ()
 
     @property
@@ -27,18 +37,23 @@ class Resource:
         return self.noun.title().replace(" ", "")
 
     @property
+    def creatable(self) -> bool:
+        """Tell whether a client may create one."""
+        return self.given is not None
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Return the columns that a list shows."""
-        return tuple(field.name for field in self.fields if field.listed)
+        return tuple(name for name in self.shown.model_fields if name not in self.single)
 
     @property
     def filters(self) -> tuple[str, ...]:
         """Return the columns that some page filters by."""
         return tuple(dict.fromkeys(column for page in self.pages for column in page.filter))
 
-    def field(self, name: str) -> kinds.Field:
-        """Return the field of this name; a page that names another one is refused when the service starts."""
-        return next(field for field in self.fields if field.name == name)
+    def kinds(self, page: paging.Page) -> list[str]:
+        """Return of what kind each value of a page's key is, in the words of cursors."""
+        return [kind for column, _ in page.keys for kind in _kinds(self.shown, column)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,14 +100,27 @@ def with_pages(resources: Sequence[Resource], root: Path | None = None) -> tuple
     for resource in resources:
         mine = [page for page in declared if page.table == resource.table]
         for page in mine:
-            unknown = {*page.filter, *(column for column, _ in page.keys)} - set(resource.columns)
-            if unknown or page.mixed or page.keys[-1][0] != "id":
-                why = f"has the unknown column {', '.join(sorted(unknown))}" if unknown else (
-                    "orders in both directions, which no row comparison can" if page.mixed else "does not end in id"
-                )  # fmt: skip
+            if why := _not_servable(resource, page):
                 raise errors.ConfigError(
                     f"the page {page.name} {why}: the services cannot page through it",
                     "Correct [[tool.schemata.pages]] in pyproject.toml.",
                 )
         served.append(dataclasses.replace(resource, pages=tuple(mine)))
     return tuple(served)
+
+
+def _not_servable(resource: Resource, page: paging.Page) -> str:
+    keys = [column for column, _ in page.keys]
+    if unknown := {*page.filter, *keys} - set(resource.columns):
+        return f"has the unknown column {', '.join(sorted(unknown))}"
+    if page.mixed:
+        return "orders in both directions, which no row comparison can"
+    if keys[-1] != "id":
+        return "does not end in id"
+    if bare := [column for column in keys if not _kinds(resource.shown, column)]:
+        return f"orders by {bare[0]}, of whose type no cursor is made"
+    return ""
+
+
+def _kinds(shown: type[BaseModel], column: str) -> list[str]:
+    return [mark.name for mark in shown.model_fields[column].metadata if isinstance(mark, fields.Kind)]

@@ -19,6 +19,7 @@ from schemata.postgres import urls
 from services import database as settings_of
 from services.api_keys import checking, keys
 from services.web import authentication
+from tests.conftest import REPOSITORY
 from tests.patience import until
 from tests.services import access
 from tests.services.conftest import Answer, Service, serving
@@ -500,7 +501,7 @@ def test_memory_has_a_bound(platform: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_document_for_people_says_which_scopes_there_are() -> None:
     """docs/services.md has each scope."""
-    text = (Path(__file__).parents[2] / "docs" / "services.md").read_text("utf-8")
+    text = (REPOSITORY / "docs" / "services.md").read_text("utf-8")
     assert set(re.findall(r"`([a-z]+:(?:read|write))`", text)) == set(keys.SCOPES)
 
 
