@@ -12,9 +12,8 @@ _ADVICE = {
     "copy": "Write `COPY ... FROM stdin` with the rows below it, or INSERT",
     "gexec": "Write a DO block that runs each text with EXECUTE",
     "if": "Write a DO block with IF",
-    "restrict": "pg_dump wrote the lines \\restrict and \\unrestrict for psql: remove both",
 }
-_SAME = {"ir": "i", "include": "i", "include_relative": "i", "connect": "c", "unrestrict": "restrict", "gset": "set"}
+_SAME = {"ir": "i", "include": "i", "include_relative": "i", "connect": "c", "gset": "set"}
 # Not \. and \N: they stand in the rows of COPY.
 _NAMES = (
     "a bind c C cd conninfo connect copy copyright crosstabview d d\\w+ e echo ef elif else encoding endif errverbose "

@@ -166,8 +166,15 @@ ROWS = (
     remedy.Remedy(
         "no-right-on-database",
         "42501",
-        "As its owner or a superuser:\n    GRANT CREATE, TEMPORARY ON DATABASE {of} TO {role};",
-        message='permission denied (?:for|to create temporary tables in) database "?(?P<of>[^"]+)"?$',
+        "As its owner or a superuser:\n    GRANT CREATE ON DATABASE {of} TO {role};",
+        message='permission denied for database "?(?P<of>[^"]+)"?$',
+        first=_GRANT,
+    ),
+    remedy.Remedy(
+        "no-right-to-temporary-tables",
+        "42501",
+        "As its owner or a superuser:\n    GRANT TEMPORARY ON DATABASE {of} TO {role};",
+        message='permission denied to create temporary tables in database "?(?P<of>[^"]+)"?$',
         first=_GRANT,
     ),
     remedy.Remedy(

@@ -128,7 +128,7 @@ def test_a_clone_is_onboarded_with_one_command(user: str) -> None:
         assert first.returncode == 0, first.stdout + first.stderr
         for wanted in (
             r"^schema +applied +pending +problems +last applied$",
-            r"^Up to date at financial\.",
+            r"^Up to date at \w+\.\d{14}\.",
             r"^page +\d+ +0 +ok$",
             r"^All \d+ checks passed\.$",
             r"^URL: postgresql://schemata:\w+@127\.0\.0\.1:\d+/ai_service$",

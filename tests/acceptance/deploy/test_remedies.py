@@ -900,7 +900,13 @@ RIGHTS = (
         "no-right-on-database",
         "SELECT 1;",
         "CREATE SCHEMA mine;",
-        "GRANT CREATE, TEMPORARY ON DATABASE {database} TO {role};",
+        "GRANT CREATE ON DATABASE {database} TO {role};",
+    ),
+    (
+        "no-right-to-temporary-tables",
+        "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;",
+        "CREATE TEMPORARY TABLE mine (id int);",
+        "GRANT TEMPORARY ON DATABASE {database} TO {role};",
     ),
     (
         "no-right-on-table",

@@ -95,7 +95,6 @@ CASES = {
             ("connect other", "Which database is meant is said by --url or DATABASE_URL"),
             ("copy t FROM 'rows.csv'", "Write `COPY ... FROM stdin`"),
             ("if :wanted", "Write a DO block with IF."),
-            ("restrict abc", "pg_dump wrote the lines \\restrict and \\unrestrict for psql: remove both."),
             ("timing", "Remove the line."),
             ("dt", "Remove the line."),
         )

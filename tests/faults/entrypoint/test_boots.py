@@ -184,11 +184,11 @@ def test_sigterm_while_the_client_is_generated(
     pending.configure(CLIENT)
     assert pending.boot().returncode == 0
     with deployers.session(pending.url) as blocker:
-        # What SQLAlchemy reads and our own questions do not.
-        blocker.execute("BEGIN; LOCK TABLE pg_catalog.pg_description IN ACCESS EXCLUSIVE MODE")
+        # Nobody can make a table now, as the process that tries the client does, and everybody can read.
+        blocker.execute("BEGIN; LOCK TABLE pg_catalog.pg_attribute IN SHARE MODE")
         process = start("svc")
         generating = _seen(observer, "application_name = 'schemata generate' AND wait_event_type = 'Lock'")
-        until(generating, "the child reads the structure")
+        until(generating, "the client is tried")
         _stop(process, pending)
     until(lambda: not _seen(observer, "application_name LIKE 'schemata%%'")(), "its sessions end")
     assert list((pending.root / "client").iterdir()) == []
@@ -235,7 +235,7 @@ def test_replicas_generate_into_one_volume_at_once(pending: Project, tmp_path: P
     assert [code for code, _ in ended] == [0] * 4, ended
     assert [path.name for path in shared.iterdir()] == ["app_client"]
     names = {path.name for path in (shared / "app_client").iterdir()}
-    assert names == {"__init__.py", "_base.py", "app.py", "py.typed", "STAMP"}
+    assert names == {"__init__.py", "_base.py", "_sqltypes.py", "app.py", "py.typed", "STAMP"}
 
 
 def test_the_umask_keeps_nobody_out(pending: Project, tmp_path: Path) -> None:
