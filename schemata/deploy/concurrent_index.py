@@ -130,7 +130,7 @@ def _drop_invalid(session: sessions.Session, name: str, state: _State, info: Inf
 def _check_definition(name: str, found: str, item: statement.Statement) -> None:
     if not index_definition.same_index(found, item.text):
         raise errors.MigrationError(
-            f"the index {name} exists already, but it is another one:\n  {found}",
+            f"the index {name} exists already with another definition:\n  {found}",
             "Give the new one another name, or drop the old one in a migration before this.",
         )
 
@@ -139,5 +139,5 @@ def _check_table(name: str, found: str, wanted: str) -> None:
     if found != wanted:
         raise errors.MigrationError(
             f"the index {name} exists, but on the table {found}, not on {wanted}",
-            "Rename one of the two; IF NOT EXISTS would have taken it for the right one.",
+            "Rename one of the two; IF NOT EXISTS would accept it, because it compares names only.",
         )

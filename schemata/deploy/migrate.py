@@ -240,7 +240,12 @@ def advice(
     if failure.partly:
         left = "What the failed statement and those before it have committed stays"
     lines = [found.text] if found.text else []
-    return "\n".join([*lines, f"{left}; {before} before it stay so. {found.first}, then: {again}"])
+    return "\n".join(
+        [
+            *lines,
+            f"{left}; the migrations before it stay as they are ({before} in this run). {found.first}, then: {again}",
+        ]
+    )
 
 
 def _warn_of_drift(deploy: deployment.Deploy, found: recorded.Recorded) -> None:
@@ -253,7 +258,7 @@ def _warn_of_drift(deploy: deployment.Deploy, found: recorded.Recorded) -> None:
     if drifted:
         deploy.notes.append(
             f"drift: the structure of {', '.join(drifted)} is not what the last migrate left; "
-            "from now on it is taken as it is"
+            "it is now recorded as the expected one"
         )
 
 
@@ -294,7 +299,7 @@ def _resumes(
             raise errors.MigrationError(
                 f"the rollback of {attempt.id} was interrupted after {attempt.statements_done} of "
                 f"{attempt.statement_count} statements",
-                f"Finish it: inv rollback --steps 1; or, if nothing of it happened: "
+                f"Finish it: inv rollback --steps 1; or, if none of it was done: "
                 f"inv migrate-resolve {attempt.id} --applied",
             )
         item = by_id.get(attempt.id)
@@ -302,7 +307,7 @@ def _resumes(
             raise errors.MigrationError(
                 f"{attempt.id} was interrupted ({attempt.statements_done} of {attempt.statement_count} statements "
                 "done), but this build has no file for it",
-                "Deploy the build that has it, or undo it by hand and say so: "
+                "Deploy the build that has it, or undo it by hand and record that: "
                 f"inv migrate-resolve {attempt.id} --rolled-back",
             )
         if item not in pending:
@@ -350,11 +355,11 @@ def settled(
             found = tables.History(settings.history_schema).read(connection.query)
     except (waiting.ServerNotReady, libpq.QueryFailed, libpq.ConnectionLost):
         verb = "rolled back" if rollback else "applied"
-        return f"{len(done)} migrations were {verb} before; the server does not answer to say more."
+        return f"{len(done)} migrations were {verb} before; the server does not answer, so nothing later is known."
     applied = found.ids()
     finished = {one.id for one in done}
     under_way = next((item.id for item in chosen if item.id not in finished), "")
     late = ""
     if under_way and (under_way in applied) != rollback:
         late = f"; {'the rollback of ' if rollback else ''}{under_way} was committed"
-    return f"The history says: {len(applied)} applied, the last is {found.head.last_id or 'none'}{late}."
+    return f"The history records: {len(applied)} applied, the last is {found.head.last_id or 'none'}{late}."

@@ -37,12 +37,12 @@ class NeedsResolve(errors.MigrationError):
         super().__init__(
             "\n".join(
                 [
-                    f"{attempt.id} was interrupted, and this kind cannot be repaired without a person ({path})",
+                    f"{attempt.id} was interrupted, and what is left of it must be judged by a person ({path})",
                     *difference,
                 ]
             ),
-            "Look at the data, bring it to one side or the other, then say which:\n"
-            f"  inv migrate-resolve {attempt.id} --applied       it is all done: record it\n"
+            "Look at the data, finish the migration or undo it by hand, then record which:\n"
+            f"  inv migrate-resolve {attempt.id} --applied       all of it is done: record it as applied\n"
             f"  inv migrate-resolve {attempt.id} --rolled-back   nothing of it is left: run it again from the start",
         )
         self.attempt = attempt
@@ -53,7 +53,7 @@ class LockLetGo(errors.Busy):
 
     def __init__(self, migration_id: str) -> None:
         super().__init__(
-            f"{migration_id} let the deploy lock go (pg_advisory_unlock_all), and another deploy took it",
+            f"{migration_id} released the deploy lock (pg_advisory_unlock_all), and another deploy took it",
             "Run again when that deploy is over: it goes on where this one stopped.",
         )
 

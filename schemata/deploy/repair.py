@@ -25,8 +25,8 @@ def baseline(
     sources = files.read(settings.migrations, settings.schemas)
     if not through:
         raise errors.ConfigError(
-            "which migrations does the database already have?",
-            f"Name the last one: inv migrate-baseline --through {sources[-1].id if sources else '<id>'}",
+            "no migration is named, so it is not known which of them the database already has",
+            f"Name the last one that it has: inv migrate-baseline --through {sources[-1].id if sources else '<id>'}",
         )
     last = sources.index(lookup.find(sources, through))
     choice = targets.choose(settings, url)
@@ -35,7 +35,7 @@ def baseline(
         if not inventory.look(connection.query, settings.schemas, settings.history_schema).objects:
             raise errors.MigrationError(
                 f"{target.describe()} has no table in {', '.join(settings.schemas)}, nor any other object: a baseline "
-                "would record what is not there",
+                "would record migrations whose objects do not exist",
                 "Apply the migrations instead: inv migrate",
             )
     done: list[results.Applied] = []
@@ -90,7 +90,7 @@ def resolve(
     """
     if applied == rolled_back:
         raise errors.ConfigError(
-            "say exactly one of --applied and --rolled-back",
+            "exactly one of --applied and --rolled-back must be given",
             f"inv migrate-resolve {migration_id} --applied       all of it is done\n"
             f"inv migrate-resolve {migration_id} --rolled-back   nothing of it is left",
         )

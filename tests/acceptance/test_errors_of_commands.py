@@ -120,7 +120,7 @@ def test_a_server_that_is_not_there_is_told_apart(
             "--url",
             url,
             code=3,
-            says=("u:***@", "nothing accepts connections", "2 tries", "inv dev-up"),
+            says=("u:***@", "no server accepts connections", "2 tries", "inv dev-up"),
             **QUICK,
         )
         assert "(try 1 of 2" in text
@@ -192,7 +192,7 @@ def test_no_permission_to_create_schemas_is_told(
         "--url",
         url,
         code=1,
-        says=("the schemas and the history could not be made: permission denied", "GRANT CREATE ON DATABASE"),
+        says=("the schemas and the history could not be created: permission denied", "GRANT CREATE ON DATABASE"),
     )
     with psycopg.connect(project.url) as connection:
         found = connection.execute("SELECT to_regnamespace('app'), to_regnamespace('schemata')").fetchone()

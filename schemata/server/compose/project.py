@@ -57,7 +57,7 @@ def of(settings: config.Config) -> Composition:
     if not file.is_file() and not os.environ.get("COMPOSE_FILE"):
         raise errors.ConfigError(
             f'the server is "docker", and there is no {file}',
-            'Write one, or say where it is: [tool.schemata.compose] file = "..."',
+            'Write one, or set its path: [tool.schemata.compose] file = "..."',
         )
     project = command_line.Project(file)
     try:
@@ -126,7 +126,7 @@ def url(settings: config.Config) -> str:
     if facts is None:
         raise errors.ConfigError(
             f"{composition.project.file} has no service {name}",
-            '[tool.schemata.compose] database = "..." says which one the database is.',
+            '[tool.schemata.compose] database = "..." names the service of the database.',
         )
     done = command_line.call(composition.project, "port", name, str(_DATABASE_PORT))
     port = done.output.strip().rpartition(":")[2]

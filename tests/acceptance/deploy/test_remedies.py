@@ -751,7 +751,7 @@ CASES = (
     ),
     Case("out-of-memory", "53200", raised("53200", "out of memory"), ("lower work_mem",)),
     Case("disk-full", "53100", raised("53100", "could not extend file"), ("disk is full",)),
-    Case("serialization", "40001", raised("40001", "could not serialize access"), ("the same again may pass",)),
+    Case("serialization", "40001", raised("40001", "could not serialize access"), ("the same statement may succeed",)),
     Case("copy-on-line", "22P04", "COPY app.t FROM PROGRAM 'echo 1';", ("rows end at a line",), T),
 )
 
@@ -1078,7 +1078,9 @@ def test_a_row_that_fails_does_not_hide_the_failure(
     project.write(ONE, "-- One.\nSELECT * FROM app.orders;\n")
     told = schemata.json("migrate", code=1)
     assert "PostgreSQL 42P01" in told["error"]
-    assert told["hint"] == "Nothing of it is left; 0 applied before it stay so. Fix the file, then: inv migrate"
+    assert told["hint"] == "Nothing of it is left; the migrations before it stay as they are (0 applied in this "
+    "run). Fix "
+    "the file, then: inv migrate"
 
 
 def test_the_role_that_the_file_took_is_the_one_that_lacks_the_right(project: Project, schemata: CommandLine) -> None:

@@ -70,7 +70,7 @@ def test_a_seal_says_what_the_files_say(project: Project, schemata: CommandLine)
     project.write(ONE, "-- One.\nCREATE TABLE app.one (id int);\n")
     ended = schemata("seal", "--check")
     assert ended.returncode == 1
-    assert "is not what the files say" in ended.stdout
+    assert "does not match the migration files" in ended.stdout
     project.write(ONE, "-- One.\nCREATE TABLE app.one ();\n")
     project.configure("[tool.schemata.wait]\nattempts = 3\n")
     assert schemata("seal", "--check").returncode == 1, "a boot reads the retry policy from the manifest"
