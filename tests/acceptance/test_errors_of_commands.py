@@ -69,8 +69,12 @@ def test_unknown_names_on_the_command_line_get_a_suggestion(project: Project, sc
     project.write(ONE, "SELECT 1;\n")
     schemata.refused("migrate", "--to", "app.20250101000001.on", code=2, says=("there is no migration", f"mean {ONE}?"))
     schemata.refused("migrate", "--to", "zzz", code=2, says=("there is no migration zzz", "migrate-status"))
-    schemata.refused("migrate", "--schema", "web", code=2, says=("there is no schema web here", "Known: app."))
-    schemata.refused("migrate-status", "--schema", "web", code=2, says=("there is no schema web here", "Known: app."))
+    schemata.refused(
+        "migrate", "--schema", "web", code=2, says=("there is no schema web in [tool.schemata]", "Known: app.")
+    )
+    schemata.refused(
+        "migrate-status", "--schema", "web", code=2, says=("there is no schema web in [tool.schemata]", "Known: app.")
+    )
     schemata.refused(
         "rollback", "--to", "app.20250101000001.on", code=2, says=("there is no migration", f"mean {ONE}?")
     )
@@ -192,7 +196,10 @@ def test_no_permission_to_create_schemas_is_told(
         "--url",
         url,
         code=1,
-        says=("the schemas and the history could not be created: permission denied", "GRANT CREATE ON DATABASE"),
+        says=(
+            "the schemas and the history could not be created: permission denied",
+            "GRANT CREATE, TEMPORARY ON DATABASE",
+        ),
     )
     with psycopg.connect(project.url) as connection:
         found = connection.execute("SELECT to_regnamespace('app'), to_regnamespace('schemata')").fetchone()

@@ -1078,9 +1078,10 @@ def test_a_row_that_fails_does_not_hide_the_failure(
     project.write(ONE, "-- One.\nSELECT * FROM app.orders;\n")
     told = schemata.json("migrate", code=1)
     assert "PostgreSQL 42P01" in told["error"]
-    assert told["hint"] == "Nothing of it is left; the migrations before it stay as they are (0 applied in this "
-    "run). Fix "
-    "the file, then: inv migrate"
+    assert told["hint"] == (
+        "Nothing of it is left; the migrations before it stay as they are (0 applied in this run). Fix the file, "
+        "then: inv migrate"
+    )
 
 
 def test_the_role_that_the_file_took_is_the_one_that_lacks_the_right(project: Project, schemata: CommandLine) -> None:

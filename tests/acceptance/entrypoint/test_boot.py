@@ -139,7 +139,7 @@ def test_signals_reach_the_command_as_if_it_had_been_started_alone(pending: Proj
         (["--wiat-only"], 2, ("there is no option --wiat-only", "usage: python -m schemata.boot")),
         (["--until"], 2, ("--until needs a value",)),
         (["--url="], 2, ("--url is empty",)),
-        (["a", "b"], 2, ("only one SERVICE can be started, but two are named: a, then b",)),
+        (["a", "b"], 2, ("only one SERVICE can be started, but two are named: a and b",)),
         (["--"], 2, ("there is no command after --",)),
         (["--until", "app.20250101000001.onn"], 2, ("there is no migration app.20250101000001.onn", f"mean {ONE}?")),
     ],
@@ -171,7 +171,7 @@ def test_a_slip_in_the_services_name(pending: Project, schemata: CommandLine, se
         refused = pending.boot("finacne-svc", "--", "echo", "started", **url)
         assert (refused.returncode, refused.stdout) == (2, ""), refused.stderr
         assert "NoSuchService: there is no service 'finacne-svc'" in refused.stderr
-        assert "Did you mean finance-svc? A start of something else needs no name" in refused.stderr
+        assert "Did you mean finance-svc? To start a program that is not a service" in refused.stderr
         assert "Traceback" not in refused.stderr
     assert _tables(pending.url) == set()
     assert pending.boot("migrate").returncode == 0

@@ -108,10 +108,12 @@ CASES = {
     "directive twice": Case(
         f"{ONE}.sql",
         "-- One.\n-- transactional: false\n-- transactional: true\nSELECT 1;\n",
-        (f"{ONE}.sql:3: `-- transactional:` is listed twice", "Keep one"),
+        (f"{ONE}.sql:3: `-- transactional:` is written twice", "Keep one"),
     ),
     "directive without a value": Case(
-        f"{ONE}.sql", "-- One.\n-- breaking:\nSELECT 1;\n", (f"{ONE}.sql:2: `-- breaking:` has no value", "Say what")
+        f"{ONE}.sql",
+        "-- One.\n-- breaking:\nSELECT 1;\n",
+        (f"{ONE}.sql:2: `-- breaking:` has no value", "Write what breaks"),
     ),
     "directive with a wrong value": Case(
         f"{ONE}.sql",
@@ -126,12 +128,12 @@ CASES = {
     "directive after SQL": Case(
         f"{ONE}.sql",
         "-- One.\nSELECT 1;\n-- transactional: false\n",
-        (f"{ONE}.sql:3: `-- transactional:` stands after the leading comment", "Move it into the `--` lines"),
+        (f"{ONE}.sql:3: `-- transactional:` comes after the leading comment", "Move it into the `--` lines"),
     ),
     "directive after a block comment": Case(
         f"{ONE}.sql",
         "/* One. */\n-- depends: app.20250101000000.zero\nSELECT 1;\n",
-        (f"{ONE}.sql:2: `-- depends:` stands after the leading comment", "before any /* */"),
+        (f"{ONE}.sql:2: `-- depends:` comes after the leading comment", "before any /* */"),
     ),
     "unknown dependency": Case(
         f"{TWO}.sql",
