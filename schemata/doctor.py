@@ -108,12 +108,12 @@ def _binaries(settings: config.Config) -> list[Row]:
     return [row, _extensions(settings, found)] if settings.server.kind == "embedded" else [row]
 
 
-def _extensions(settings: config.Config, found: "binaries.Binaries") -> Row:
+def _extensions(settings: config.Config, installed: "binaries.Binaries") -> Row:
     """Return which extensions the embedded server offers, of those that are asked for and those that are usual."""
     from schemata.server.embedded import extensions  # see _binaries
 
     asked = {request.name: request for request in programs.requests(settings)}
-    standings = extensions.survey(found, dict.fromkeys([*asked, *extension_requests.EXPECTED]), settings.state_dir)
+    standings = extensions.survey(installed, dict.fromkeys([*asked, *extension_requests.EXPECTED]), settings.state_dir)
     # A cell is cut where the terminal ends, so the names stand below the table.
     lines = []
     for state, title in _OFFERED.items():
@@ -123,7 +123,8 @@ def _extensions(settings: config.Config, found: "binaries.Binaries") -> Row:
     for standing in standings:
         if standing.state == "nowhere" and standing.name in asked:
             by = programs.place(asked[standing.name])
-            hint = f"{standing.name} is needed by {by}.\n  {listed}\n{extensions.ways_out(standing.name, found.major)}"
+            hint = f"{standing.name} is needed by {by}.\n  "
+            f"{listed}\n{extensions.ways_out(standing.name, installed.major)}"
             return ("extensions", "FAILED", f"{standing.name} is needed, and no source of programs has it", hint)
     able = sum(standing.state != "nowhere" for standing in standings)
     return ("extensions", "ok", f"{able} of {len(standings)} common or required extensions can be created", listed)

@@ -252,16 +252,16 @@ def _refuse_others(settings: config.Config, connection: libpq.Connection) -> str
     return f"{ahead[-1].text}; the client is generated from the structure of that release" if ahead else ""
 
 
-def _content(found: Mapping[str, str]) -> str:
-    return checksums.of([(name, checksums.checksum(text)) for name, text in found.items() if name != stamps.FILE])
+def _content(actual: Mapping[str, str]) -> str:
+    return checksums.of([(name, checksums.checksum(text)) for name, text in actual.items() if name != stamps.FILE])
 
 
-def _differences(found: Mapping[str, str], made: Mapping[str, str]) -> list[str]:
-    names = sorted({*found, *made} - {stamps.FILE})
+def _differences(actual: Mapping[str, str], made: Mapping[str, str]) -> list[str]:
+    names = sorted({*actual, *made} - {stamps.FILE})
     return [
-        f"{name} {'is missing' if name not in found else 'is left over' if name not in made else 'differs'}"
+        f"{name} {'is missing' if name not in actual else 'is left over' if name not in made else 'differs'}"
         for name in names
-        if found.get(name) != made.get(name)
+        if actual.get(name) != made.get(name)
     ]
 
 

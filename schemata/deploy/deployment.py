@@ -102,16 +102,16 @@ class Deploy:
             raise damage.HistoryDamaged(self.history.schema, refused, damage.remedy(found, self.history.schema))
         return found
 
-    def _not_prepared(self, failure: sessions.StatementFailed, found: recorded.Recorded) -> errors.Error:
+    def _not_prepared(self, failure: sessions.StatementFailed, actual: recorded.Recorded) -> errors.Error:
         advice, first = remedy(self.session, failure)
         hint = "Nothing was changed. The server's log may say more; then run again."
         if advice:
             hint = f"{advice}\nNothing was changed. {first}, then run again."
-        if found.faults and failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
+        if actual.faults and failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
             _, role, _ = catalog.target(self.session.rows)
             hint = f'The role needs to own the tables of the history: GRANT their owner TO "{role}";'
-        elif found.faults:
-            lines = [*(fault.text for fault in found.faults), f"PostgreSQL {failure.sqlstate}: {failure.message}"]
+        elif actual.faults:
+            lines = [*(fault.text for fault in actual.faults), f"PostgreSQL {failure.sqlstate}: {failure.message}"]
             return damage.HistoryDamaged(self.history.schema, lines)
         return errors.Error(f"the schemas and the history could not be created: {failure.message}", hint)
 

@@ -194,15 +194,15 @@ def _apply_all(
     deploy: deployment.Deploy,
     sources: Sequence[migration.Migration],
     pending: Sequence[migration.Migration],
-    found: recorded.Recorded,
+    actual: recorded.Recorded,
     done: list[results.Applied],
 ) -> str:
     """Apply what is pending, adding each to `done` as it is committed; return the revision reached."""
     precheck.check(item for item in pending if not (item.transactional and item.id in deploy.parsed))
-    resumes = _resumes(deploy, sources, pending, found)
-    head = found.head
+    resumes = _resumes(deploy, sources, pending, actual)
+    head = actual.head
     if pending:
-        _warn_of_drift(deploy, found)
+        _warn_of_drift(deploy, actual)
     deploy.session.reset()
     number = alone = 0
     while number < len(pending):
@@ -248,9 +248,9 @@ def advice(
     )
 
 
-def _warn_of_drift(deploy: deployment.Deploy, found: recorded.Recorded) -> None:
+def _warn_of_drift(deploy: deployment.Deploy, actual: recorded.Recorded) -> None:
     """Note it when the database was edited since the last migrate: this one takes the edit as given."""
-    expected = found.head.structure
+    expected = actual.head.structure
     if not expected:
         return
     now = deploy.structure(deploy.settings.schemas)
@@ -285,13 +285,13 @@ def _resumes(
     deploy: deployment.Deploy,
     sources: Sequence[migration.Migration],
     pending: Sequence[migration.Migration],
-    found: recorded.Recorded,
+    actual: recorded.Recorded,
 ) -> dict[str, nontransactional.Resume]:
     """Return where interrupted migrations go on; refuse, before anything runs, what needs a person."""
     by_id = {item.id: item for item in sources}
-    applied = found.ids()
+    applied = actual.ids()
     resumes: dict[str, nontransactional.Resume] = {}
-    for attempt in found.open_attempts:
+    for attempt in actual.open_attempts:
         rollback = attempt.direction == "rollback"
         if rollback != (attempt.id in applied):
             continue

@@ -139,16 +139,16 @@ def _locked(
 
 
 def _write_lost(
-    deploy: deployment.Deploy, found: recorded.Recorded, item: migration.Migration, *, applied: bool
+    deploy: deployment.Deploy, actual: recorded.Recorded, item: migration.Migration, *, applied: bool
 ) -> None:
     """Write the row of a migration that lost it, or record that nothing of it is there."""
     who = deploy.session.client
     sql = deploy.history.forget(item.id, who)
     if applied:
-        after = tables.head_after_apply(found.head, item)
+        after = tables.head_after_apply(actual.head, item)
         sql = deploy.history.record_apply(
             item,
-            found.head,
+            actual.head,
             after,
             who,
             fingerprint=statement.fingerprint(item.sql),
@@ -163,13 +163,13 @@ def _write_lost(
 
 def _write(
     deploy: deployment.Deploy,
-    found: recorded.Recorded,
+    actual: recorded.Recorded,
     attempt: recorded.OpenAttempt,
     sources: tuple[migration.Migration, ...],
     *,
     applied: bool,
 ) -> None:
-    is_recorded = attempt.id in found.ids()
+    is_recorded = attempt.id in actual.ids()
     close = deploy.history.resolve_rolled_back(attempt.id)
     parts = [close]
     if applied != is_recorded:
@@ -180,8 +180,8 @@ def _write(
             parts.append(
                 deploy.history.record_apply(
                     item,
-                    found.head,
-                    tables.head_after_apply(found.head, item),
+                    actual.head,
+                    tables.head_after_apply(actual.head, item),
                     who,
                     fingerprint=statement.fingerprint(item.sql),
                     statement_count=0,
@@ -190,8 +190,8 @@ def _write(
                 )
             )
         else:
-            after = tables.head_after_rollback(found, found.head, item, [item.id])
-            parts.append(deploy.history.record_rollback(item, found.head, after, who))
+            after = tables.head_after_rollback(actual, actual.head, item, [item.id])
+            parts.append(deploy.history.record_rollback(item, actual.head, after, who))
     try:
         with transactional.rolled_back(deploy.session):
             deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")

@@ -93,11 +93,11 @@ def rollback(
 
 
 def select(
-    sources: Sequence[migration.Migration], found: recorded.Recorded, to: str, steps: int
+    sources: Sequence[migration.Migration], actual: recorded.Recorded, to: str, steps: int
 ) -> tuple[migration.Migration, ...]:
     """Return what is to be undone, the last applied first; refuse what cannot be."""
     by_id = {item.id: item for item in sources}
-    applied = [record.id for record in found.records]
+    applied = [record.id for record in actual.records]
     if to:
         if to not in applied:
             lookup.find(sources, to)
@@ -152,12 +152,12 @@ def _nobody_left_behind(sources: Sequence[migration.Migration], applied: Sequenc
 
 def _undo_all(
     deploy: deployment.Deploy,
-    found: recorded.Recorded,
+    actual: recorded.Recorded,
     chosen: Sequence[migration.Migration],
     done: list[results.Applied],
 ) -> str:
-    attempts = {item.id: item for item in found.open_attempts if item.direction == "rollback"}
-    head = found.head
+    attempts = {item.id: item for item in actual.open_attempts if item.direction == "rollback"}
+    head = actual.head
     gone: list[str] = []
     for number, item in enumerate(chosen):
         deploy.reporter.step(number, len(chosen), item.id)
@@ -166,7 +166,7 @@ def _undo_all(
             resume = migrate.resume_of(deploy, item, attempts[item.id])
         gone.append(item.id)
         try:
-            undone, head = apply.undo(deploy, item, found, head, gone, resume)
+            undone, head = apply.undo(deploy, item, actual, head, gone, resume)
         except transactional.ScriptFailed as failure:
             failure.hint = migrate.advice(
                 deploy, failure, item.rollback_transactional, f"{len(done)} rolled back", "inv rollback"

@@ -111,13 +111,13 @@ def generate(
     return folders[code == location.BESIDE]
 
 
-def _sealed(settings: config.Config, found: tuple[migration.Migration, ...]) -> dict[str, migration.Parsed]:
+def _sealed(settings: config.Config, sources: tuple[migration.Migration, ...]) -> dict[str, migration.Parsed]:
     """Return what the parser found when the build was sealed; refuse a build that is not what was sealed."""
     path = settings.migrations / files.MANIFEST
     members = files.sealed(path)
     if members is None:
         return {}
-    if {id_: checksum for id_, (checksum, _) in members.items()} != {item.id: item.checksum for item in found}:
+    if {id_: checksum for id_, (checksum, _) in members.items()} != {item.id: item.checksum for item in sources}:
         raise BuildChanged(path)
     return {id_: parsed for id_, (_, parsed) in members.items()}
 
@@ -205,7 +205,7 @@ class _Phases:
 def _wait(
     settings: config.Config,
     choice: targets.Choice,
-    found: tuple[migration.Migration, ...],
+    sources: tuple[migration.Migration, ...],
     until: str,
     connector: connect.Connector,
     lines: log.Log,
@@ -216,7 +216,7 @@ def _wait(
     while True:
         try:
             with targets.connect(choice) as connection:
-                left = _left(settings, found, until, connection)
+                left = _left(settings, sources, until, connection)
             if not left:
                 lines.phase("migrate", began, "another process applied the migrations")
                 return
@@ -241,11 +241,11 @@ def _wait(
 
 
 def _left(
-    settings: config.Config, found: tuple[migration.Migration, ...], until: str, connection: libpq.Connection
+    settings: config.Config, sources: tuple[migration.Migration, ...], until: str, connection: libpq.Connection
 ) -> list[str]:
     if until and until in tables.History(settings.history_schema).read(connection.query).ids():
         return []
-    compared = status.compare(settings, found, connection.query, full=False, allow_out_of_order=True)
+    compared = status.compare(settings, sources, connection.query, full=False, allow_out_of_order=True)
     # Nobody who migrates would get over these either.
     codes = () if until else ("changed", "missing", "ahead")
     refused = [item for item in compared.of(*codes, *plans.OF_DATABASE) if item.exit_code != errors.DONE]

@@ -13,10 +13,10 @@ _SHOWN = 10
 
 
 def known(
-    wrong: Sequence[layout.Fault], history: recorded.Recorded, missing: Collection[str]
+    faults: Sequence[layout.Fault], history: recorded.Recorded, missing: Collection[str]
 ) -> tuple[layout.Fault, ...]:
     """Return the faults of the tables, judged by the rows that are left, with those of the rows."""
-    result = list(wrong)
+    result = list(faults)
     if "attempts" in missing and history.records and history.head.structure is None:
         # While a non-transactional migration runs, and until it ended well, the head remembers no structure.
         result = [fault for fault in result if fault.table != "attempts"]

@@ -45,7 +45,7 @@ class Existing:
     """What the schemas of a project hold that belongs to no extension, and the ledgers of other tools."""
 
     objects: tuple[Objects, ...] = ()
-    tools: tuple[ledgers.Found, ...] = ()
+    tools: tuple[ledgers.ExistingLedger, ...] = ()
 
 
 def needs_look(history: recorded.Recorded, pending: int) -> bool:

@@ -95,20 +95,20 @@ def _start(
     )
 
 
-def _state(item: config.Service, found: "list[containers.Container]", old: dict[str, str]) -> outcome.State:
-    if not found:
+def _state(item: config.Service, replicas: "list[containers.Container]", old: dict[str, str]) -> outcome.State:
+    if not replicas:
         return outcome.State(item.name, outcome.STOPPED, detail="Compose started no container of this service")
-    was_running = all(old.get(container.id) == container.started for container in found)
-    ports = [port for container in found for port in list(container.ports.values())[:1]]
+    was_running = all(old.get(container.id) == container.started for container in replicas)
+    ports = [port for container in replicas for port in list(container.ports.values())[:1]]
     url = f"http://127.0.0.1:{ports[0]}" if ports else ""
-    known = [container.ready_after for container in found if container.ready_after is not None]
+    known = [container.ready_after for container in replicas if container.ready_after is not None]
     state = outcome.State(
         item.name,
-        outcome.READY if all(container.is_well for container in found) else outcome.UNREADY,
+        outcome.READY if all(container.is_well for container in replicas) else outcome.UNREADY,
         url,
         ready_after=max(known) if known and not was_running else None,
         was_running=was_running,
-        detail=f"{len(found)} replicas" if len(found) > 1 else "",
+        detail=f"{len(replicas)} replicas" if len(replicas) > 1 else "",
     )
     if not (item.ready and url):
         return state
