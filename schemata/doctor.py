@@ -123,8 +123,8 @@ def _extensions(settings: config.Config, installed: "binaries.Binaries") -> Row:
     for standing in standings:
         if standing.state == "nowhere" and standing.name in asked:
             by = programs.place(asked[standing.name])
-            hint = f"{standing.name} is needed by {by}.\n  "
-            f"{listed}\n{extensions.ways_out(standing.name, installed.major)}"
+            ways = extensions.ways_out(standing.name, installed.major)
+            hint = f"{standing.name} is needed by {by}.\n  {listed}\n{ways}"
             return ("extensions", "FAILED", f"{standing.name} is needed, and no source of programs has it", hint)
     able = sum(standing.state != "nowhere" for standing in standings)
     return ("extensions", "ok", f"{able} of {len(standings)} common or required extensions can be created", listed)

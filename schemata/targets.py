@@ -47,8 +47,9 @@ def on(
     if kind:
         chosen = config.values.one_of("embedded", "docker", "external")(kind, "--server")
         # The flag is this command's alone: the next one would look elsewhere.
-        lasting = "" if chosen == settings.server.kind else f"; for every command: export SCHEMATA_SERVER_KIND={chosen}"
-        by = f"--server{lasting}"
+        by = "--server"
+        if chosen != settings.server.kind:
+            by += f"; to choose it for every command: export SCHEMATA_SERVER_KIND={chosen}"
         settings = dataclasses.replace(settings, server=dataclasses.replace(settings.server, kind=chosen))
     reporter.info(f"Server: {settings.server.kind} ({by})")
     return settings

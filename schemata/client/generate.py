@@ -141,7 +141,7 @@ def generate(
     _replace(folder, made, lambda stamp: into is not None and not wanted(stamp))
     text = f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''})."
     if untried:
-        text += f"\nIt can be imported; {untried}."
+        text += f"\nThe client can be imported, but {untried}."
     return results.Message(text, facts={**facts, "written": True, "rows_tried": not untried})
 
 

@@ -106,14 +106,14 @@ def _difference(
             word = "not run"
         lines.append(f"  statement {number + 1} (line {item.line}) {word}: {statement.excerpt(attempt.sql, item, 60)}")
     if not same:
-        lines.append("  The file was edited since: its statements that were done are no longer the same.")
+        lines.append("  The file was edited since: its first statements are not those that were committed.")
     if attempt.message:
-        lines.append(f"  It ended with PostgreSQL {attempt.sqlstate or 'error'}: {attempt.message}")
+        lines.append(f"  That run ended with PostgreSQL {attempt.sqlstate or 'error'}: {attempt.message}")
     moved = [schema for schema, value in attempt.structure_before.items() if structure_now.get(schema) != value]
     lines.append(
-        f"  The structure of {', '.join(sorted(moved))} has changed since it started."
+        f"  The structure of {', '.join(sorted(moved))} has changed since that run started."
         if moved
-        else "  The structure of the schemas is what it was when it started; rows may have changed."
+        else "  The structure of the schemas is the same as when that run started; rows may have changed."
     )
     return lines
 

@@ -95,7 +95,7 @@ def _outside_transaction(case: remedy.Case) -> str:
 
 def _pending_events(case: remedy.Case) -> str:
     return remedy.paste(
-        "A deferred constraint or trigger still has rows of this transaction to look at. Have it look before the "
+        "A deferred constraint or trigger still has rows of this transaction to check. Let it check them before the "
         "statement, or put the statement into a migration of its own:",
         "SET CONSTRAINTS ALL IMMEDIATE;",
     )

@@ -89,8 +89,8 @@ def _dependents(case: remedy.Case) -> str:
     more = f"\nAnd see to: {'; '.join(rest)}" if rest else ""
     return (
         remedy.paste(
-            "Drop what depends on it first, in this file, so that everybody sees what goes (and make again below it "
-            "what has to stay). CASCADE would drop the same without a word:",
+            "Drop what depends on it first, in this file, which then shows what is dropped (and create again below it "
+            "what has to stay). CASCADE would drop the same objects without naming them:",
             *dict.fromkeys(reversed(drops)),
         )
         + more

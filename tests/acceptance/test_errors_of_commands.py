@@ -79,7 +79,9 @@ def test_unknown_names_on_the_command_line_get_a_suggestion(project: Project, sc
         "rollback", "--to", "app.20250101000001.on", code=2, says=("there is no migration", f"mean {ONE}?")
     )
     schemata.refused("migrate-baseline", "--through", "zzz", code=2, says=("there is no migration zzz",))
-    schemata.refused("migrate-baseline", code=2, says=("which migrations", f"inv migrate-baseline --through {ONE}"))
+    schemata.refused(
+        "migrate-baseline", code=2, says=("no migration is named", f"inv migrate-baseline --through {ONE}")
+    )
     schemata.refused("migrate-restamp", "--migration", "zzz", code=2, says=("there is no migration zzz",))
 
 

@@ -56,7 +56,7 @@ def of(settings: config.Config) -> Composition:
     file = settings.root / settings.compose.file
     if not file.is_file() and not os.environ.get("COMPOSE_FILE"):
         raise errors.ConfigError(
-            f'the server is "docker", and there is no {file}',
+            f'the server is "docker", and {file} does not exist',
             'Write one, or set its path: [tool.schemata.compose] file = "..."',
         )
     project = command_line.Project(file)

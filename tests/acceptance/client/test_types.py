@@ -67,7 +67,7 @@ def _generated(project: Project, schemata: CommandLine) -> Path:
     """Generate, expect that every row was tried, and return the package's folder."""
     ended = schemata("generate")
     assert ended.returncode == 0, ended.stderr
-    assert "It can be imported" not in ended.stdout
+    assert "The client can be imported" not in ended.stdout
     return project.root / "client" / "app_client"
 
 
