@@ -457,7 +457,7 @@ CASES = (
         "relation-not-found",
         "42P01",
         "SELECT * FROM orders;",
-        ("It exists as shop.orders: write it so. (Without a schema it is looked for in app, pg_catalog only.)",),
+        ("It exists as shop.orders: write that name. (Without a schema it is looked for in app, pg_catalog only.)",),
         "CREATE SCHEMA shop; CREATE TABLE shop.orders ();",
     ),
     Case(
@@ -479,7 +479,7 @@ CASES = (
         "function-not-found",
         "42883",
         "SELECT soon(1);",
-        ("It exists as public.soon: write it so.",),
+        ("It exists as public.soon: write that name.",),
         "CREATE FUNCTION public.soon(int) RETURNS int LANGUAGE sql AS 'SELECT 1';",
     ),
     Case(
@@ -502,7 +502,7 @@ CASES = (
         "type-not-found",
         "42704",
         "CREATE TABLE app.t (a mood);",
-        ("It exists as public.mood: write it so.",),
+        ("It exists as public.mood: write that name.",),
         "CREATE TYPE public.mood AS ENUM ('ok');",
     ),
     Case(
