@@ -457,7 +457,10 @@ CASES = (
         "relation-not-found",
         "42P01",
         "SELECT * FROM orders;",
-        ("It exists as shop.orders: write that name. (Without a schema it is looked for in app, pg_catalog only.)",),
+        (
+            "It exists as shop.orders: write that name. (A name without a schema is looked for in app, "
+            "pg_catalog only.)",
+        ),
         "CREATE SCHEMA shop; CREATE TABLE shop.orders ();",
     ),
     Case(
