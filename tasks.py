@@ -11,10 +11,10 @@ _JSON = "Print JSON."
 
 
 @tasks.task(
-    name="What it is called: after who uses it.",
+    name="Its name: who or what uses it.",
     scopes="What it may do, with commas: financial:read, financial:write, trading:read, trading:write.",
-    expires="How long it is good, such as 12h, 90d, 52w (default: until it is revoked).",
-    user="The email of who acts with it (default: a service account of its own).",
+    expires="How long it is valid, such as 12h, 90d, 52w (default: until it is revoked).",
+    user="The email of the user it acts for (default: a service account of its own).",
     url=_URL,
     json=_JSON,
 )

@@ -34,14 +34,14 @@ USAGE = (
     "usage: python -m schemata.boot [SERVICE] [--url URL] [--wait-only] [--until ID] [--log-format FORMAT]"
     " [--verbose] [--on-existing-objects] [-- COMMAND...]\n"
     "\n"
-    "  SERVICE              what starts: for the log, and whether it has the typed client\n"
+    "  SERVICE              the declared service that starts (named in the log; decides about the typed client)\n"
     "  --url URL            the database (default: DATABASE_URL, else the dev server)\n"
     "  --wait-only          migrate nothing: wait until this build's migrations (or --until ID) are applied\n"
     "  --until ID           migrate no further than ID, and leave the typed client as it is\n"
     "  --on-existing-objects  migrate although nothing is recorded and the schemas hold objects\n"
     "  --log-format FORMAT  text or json (default: SCHEMATA_LOG_FORMAT, else text)\n"
     "  --verbose            print every notice of the server, not the first of each migration only\n"
-    "  COMMAND              what to become when the database is ready\n"
+    "  COMMAND              the program to run in place of this one when the database is ready\n"
 )
 
 
@@ -90,11 +90,13 @@ def parse(arguments: "list[str]") -> Options:
         elif word.startswith("-"):
             raise errors.ConfigError(f"there is no option {word}", USAGE)
         elif options.service:
-            raise errors.ConfigError(f"one service at a time: {options.service}, then {word}", USAGE)
+            raise errors.ConfigError(
+                f"only one SERVICE can be started, but two are named: {options.service} and {word}", USAGE
+            )
         else:
             options.service = word
     if options.wait_only and options.on_existing_objects:
-        raise errors.ConfigError("--wait-only migrates nothing, so --on-existing-objects means nothing", USAGE)
+        raise errors.ConfigError("--wait-only migrates nothing, so --on-existing-objects has no effect there", USAGE)
     return options
 
 
@@ -164,7 +166,7 @@ class Start:
                 self.major = connection.server_version // 10000
                 done = up_to_date.up_to_date(self.answer, self.build) and not until
                 if began and done:
-                    self.lines.phase("migrate", began, "somebody else migrated")
+                    self.lines.phase("migrate", began, "another process applied the migrations")
                 elif not began and (connector.tries > 1 or not done):
                     self.lines.phase("wait", self.lines.started, "the database answers")
                 if done:
@@ -215,7 +217,7 @@ class Start:
         _in_c.append(True)
         try:
             if used is None:
-                raise libpq.ConnectionLost("others did it")
+                raise libpq.ConnectionLost("another process applied the migrations")
             with used:
                 boot_queue.end_turn(used)
                 self.answer = up_to_date.ask(used, self.build.settings["history"])
@@ -308,7 +310,7 @@ def main(arguments: "list[str]") -> int:
         lines.format = options.log_format or lines.format or "text"
         lines.verbose = options.verbose
         if lines.format not in log.FORMATS:
-            raise errors.ConfigError(f"{lines.format!r} is not a format of logs", "Write text or json.")
+            raise errors.ConfigError(f"{lines.format!r} is not a log format", "Write text or json.")
         _heed_signals()
         Start(options, builds.project_root(), lines).run()
         if options.command:

@@ -28,8 +28,8 @@ Row = tuple[str, str, str, str]
 _OFFERED = {
     "here": "here",
     "other source": "taken from another source",
-    "in SQL": "in SQL, without its module",
-    "download": "downloaded when it is asked for",
+    "in SQL": "provided in SQL, without the C module",
+    "download": "downloaded when it is needed",
     "nowhere": "nowhere",
 }
 
@@ -108,12 +108,12 @@ def _binaries(settings: config.Config) -> list[Row]:
     return [row, _extensions(settings, found)] if settings.server.kind == "embedded" else [row]
 
 
-def _extensions(settings: config.Config, found: "binaries.Binaries") -> Row:
+def _extensions(settings: config.Config, installed: "binaries.Binaries") -> Row:
     """Return which extensions the embedded server offers, of those that are asked for and those that are usual."""
     from schemata.server.embedded import extensions  # see _binaries
 
     asked = {request.name: request for request in programs.requests(settings)}
-    standings = extensions.survey(found, dict.fromkeys([*asked, *extension_requests.EXPECTED]), settings.state_dir)
+    standings = extensions.survey(installed, dict.fromkeys([*asked, *extension_requests.EXPECTED]), settings.state_dir)
     # A cell is cut where the terminal ends, so the names stand below the table.
     lines = []
     for state, title in _OFFERED.items():
@@ -123,15 +123,16 @@ def _extensions(settings: config.Config, found: "binaries.Binaries") -> Row:
     for standing in standings:
         if standing.state == "nowhere" and standing.name in asked:
             by = programs.place(asked[standing.name])
-            hint = f"{standing.name} is needed by {by}.\n  {listed}\n{extensions.ways_out(standing.name, found.major)}"
-            return ("extensions", "FAILED", f"{standing.name} is needed and in no source", hint)
+            ways = extensions.ways_out(standing.name, installed.major)
+            hint = f"{standing.name} is needed by {by}.\n  {listed}\n{ways}"
+            return ("extensions", "FAILED", f"{standing.name} is needed, and no source of programs has it", hint)
     able = sum(standing.state != "nowhere" for standing in standings)
-    return ("extensions", "ok", f"{able} of {len(standings)} that are usual or asked for can be made", listed)
+    return ("extensions", "ok", f"{able} of {len(standings)} common or required extensions can be created", listed)
 
 
 def _server(settings: config.Config) -> Row:
     if settings.server.kind == "external":
-        return ("dev server", "-", "external: DATABASE_URL says where it is", "")
+        return ("dev server", "-", "external: DATABASE_URL gives its address", "")
     if settings.server.kind == "docker":
         return ("dev server", "-", f"docker: {settings.compose.file} describes it", "")
     running = server_state.find_running(settings.state_dir)
@@ -156,9 +157,9 @@ def _services(settings: config.Config) -> Row:
     running = manage.running(settings)
     names = [item.name for item in settings.services]
     if len(running) == len(names):
-        return ("services", "ok", f"all {len(names)} run", "")
+        return ("services", "ok", f"all {len(names)} are running", "")
     stopped = ", ".join(name for name in names if name not in running)
-    return ("services", "stopped", f"{len(running)} of {len(names)} run, not {stopped}", "inv dev-up")
+    return ("services", "stopped", f"{len(running)} of {len(names)} are running; stopped: {stopped}", "inv dev-up")
 
 
 def _docker(settings: config.Config | None) -> Row:

@@ -62,14 +62,14 @@ def judge(build_: builds.Build, row: "tuple[str | None, ...] | None") -> Verdict
     if answer.digest == build_.digest:
         return verdict()
     if not answer.digest:
-        return verdict("the history was changed by something else; `inv migrate-status` says more")
+        return verdict("the history was changed by something else; `inv migrate-status` shows how")
     accepts = os.environ.get("SCHEMATA_ACCEPTS") or build_.settings.get("accepts", "")
     there, own = revisions.time_of(revision), revisions.time_of(build_.last)
     if there > own:
         if comparison.within(revision, accepts):
             return verdict()
-        range_ = f"accepts {accepts}" if accepts else "accepts none but its own"
+        range_ = f"accepts {accepts}" if accepts else "accepts no other revision"
         return verdict(f"the database is at {revision}, after this build's {build_.last}, which {range_}")
     if there < own:
         return verdict(f"the database is at {revision}; this build needs {build_.last}")
-    return verdict(f"the migrations before {revision} are not the ones of this build; `inv migrate-status` says more")
+    return verdict(f"the migrations before {revision} are not the ones of this build; `inv migrate-status` shows how")

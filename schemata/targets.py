@@ -47,8 +47,9 @@ def on(
     if kind:
         chosen = config.values.one_of("embedded", "docker", "external")(kind, "--server")
         # The flag is this command's alone: the next one would look elsewhere.
-        lasting = "" if chosen == settings.server.kind else f"; for every command: export SCHEMATA_SERVER_KIND={chosen}"
-        by = f"--server{lasting}"
+        by = "--server"
+        if chosen != settings.server.kind:
+            by += f"; to choose it for every command: export SCHEMATA_SERVER_KIND={chosen}"
         settings = dataclasses.replace(settings, server=dataclasses.replace(settings.server, kind=chosen))
     reporter.info(f"Server: {settings.server.kind} ({by})")
     return settings
@@ -72,11 +73,11 @@ def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = 
         return _choice(environ["DATABASE_URL"], "DATABASE_URL")
     if settings.server.kind == "embedded":
         raise errors.NotAvailable(
-            "the dev server is not running, and neither --url nor DATABASE_URL says another database",
+            "the dev server is not running, and neither --url nor DATABASE_URL names another database",
             "Start it: inv dev-up",
         )
     raise errors.ConfigError(
-        'the server is "external", but neither --url nor DATABASE_URL says where it is',
+        'the server is "external", but neither --url nor DATABASE_URL gives its address',
         "export DATABASE_URL=postgresql://user:password@host:5432/database",
     )
 
@@ -105,7 +106,7 @@ class NoAnswer(errors.NotAvailable):
     def __init__(self, choice: Choice, failure: Exception) -> None:
         super().__init__(
             f"{urls.redact(choice.url)} did not answer: {str(failure).strip()}",
-            "Run again; if it lasts, the server's log says more.",
+            "Run again; if it lasts, read the server's log.",
         )
 
 
@@ -155,7 +156,7 @@ def guard(choice: Choice, target: results.Target, connection: libpq.Connection, 
         raise errors.Error(
             f"{target.describe()} looks like production (host {host or 'local socket'}, database {name}), "
             "and this command destroys data",
-            f"If you mean it, say its name: --production {name}",
+            f"If you mean it, give its name: --production {name}",
         )
     if not looks and not yes and word != name and not sys.stdin.isatty():
         raise errors.Error(
@@ -171,7 +172,7 @@ def ask(text: str, question: str, otherwise: str) -> None:
     Where nobody can be asked, `otherwise` says what to type.
     """
     if not sys.stdin.isatty():
-        raise errors.ConfigError(f"nobody can be asked whether to do this:\n{text}", otherwise)
+        raise errors.ConfigError(f"this needs a confirmation, and there is no terminal to ask on:\n{text}", otherwise)
     print(text, file=sys.stderr)
     try:
         answer = input(f"{question} [y/N] ")

@@ -88,7 +88,7 @@ def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     screen = terminal.Terminal(verbose=bool(kwargs.get("verbose")))
     try:
         if kwargs.get("url") == "":
-            raise errors.ConfigError("--url is empty", "Is the variable set that it is made of?")
+            raise errors.ConfigError("--url is empty", "Set the variable that is used for it, or leave --url out.")
         result = function(screen.reporter(), *args, **kwargs)
     except BrokenPipeError:
         _quiet()
@@ -197,7 +197,7 @@ def dev_down_clean(reporter: Any, server: str = "", yes: bool = False, productio
     to="Stop after this migration.",
     dry_run="Print the SQL; change nothing.",
     lock_wait="How long to wait for another deploy, such as 30s or 5min.",
-    allow_out_of_order="Apply also what sorts before something applied.",
+    allow_out_of_order="Apply also migrations that come before an applied one.",
     on_existing_objects="Migrate although nothing is recorded and the schemas hold objects, which it may destroy.",
     create_database="Create the database if the server has none of that name.",
     verbose=_VERBOSE,
@@ -277,7 +277,7 @@ def migrate_resolve(
     url: str | None = None,
     json: bool = False,
 ) -> Any:
-    """Say what became of an interrupted migration."""
+    """Record the outcome of an interrupted migration."""
     return commands.repair.resolve(
         config.load(), migration, applied=applied, rolled_back=rolled_back, url=url or "", reporter=reporter
     )
@@ -328,7 +328,7 @@ def rollback(
 
 @task(url=_URL, junit="Also write JUnit XML to this file.", json=_JSON)
 def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = False) -> Any:
-    """Ask the migrated database what it must be able to answer."""
+    """Check that the migrated database has its objects and answers."""
     return commands.smoke.smoke(config.load(), url=url or "", junit=junit)
 
 
@@ -355,13 +355,13 @@ def logs(reporter: Any, service: str | None = None, server: str = "", follow: bo
     )
 
 
-@task(check="Only tell whether the manifest is up to date (exit 1 if not).", json=_JSON)
+@task(check="Write nothing: exit 1 if the manifest is not up to date.", json=_JSON)
 def seal(reporter: Any, check: bool = False, json: bool = False) -> Any:
     """Write migrations/manifest for an image."""
     return commands.authoring.seal(config.load(), check=check)
 
 
-@task(url=_URL, check="Only tell whether the client is up to date (exit 1 if not).", json=_JSON)
+@task(url=_URL, check="Write nothing: exit 1 if the client is not up to date.", json=_JSON)
 def generate(reporter: Any, url: str | None = None, check: bool = False, json: bool = False) -> Any:
     """Write the typed client from the database."""
     return commands.generate.generate(config.load(), url=url or "", check=check, reporter=reporter)

@@ -39,7 +39,7 @@ class NotMigrated(errors.Error):
     def __init__(self, pending: int, first: str) -> None:
         super().__init__(
             f"{pending} migration{'s are' if pending > 1 else ' is'} pending ({first}), "
-            "so the client would lack what they make",
+            "so the client would lack the objects that they create",
             "Migrate first: inv migrate",
         )
 
@@ -48,7 +48,9 @@ class OtherHistory(errors.Error):
     """Files and history contradict each other."""
 
     def __init__(self, finding: comparison.Finding) -> None:
-        super().__init__(f"{finding.subject}: {finding.text}, so the client would not be this build's", finding.remedy)
+        super().__init__(
+            f"{finding.subject}: {finding.text}, so a client made now would not match this build", finding.remedy
+        )
 
 
 class ClientNotWritable(errors.ConfigError):
@@ -59,10 +61,10 @@ class ClientNotWritable(errors.ConfigError):
 
     def __init__(self, folder: Path, error: OSError, taken: bool = False) -> None:
         self.taken = taken
-        hint = f"Mount a writable volume or a tmpfs at {folder} (SCHEMATA_CLIENT_DIR), or name another place."
+        hint = f"Mount a writable volume or a tmpfs at {folder} (SCHEMATA_CLIENT_DIR), or set it to another folder."
         if not os.environ.get("SCHEMATA_CLIENT_DIR"):
             hint = (
-                "Mount a writable volume or a tmpfs, and name it: SCHEMATA_CLIENT_DIR=/run/client (or make "
+                "Mount a writable volume or a tmpfs, and set SCHEMATA_CLIENT_DIR to it, such as /run/client (or make "
                 "this folder writable)."
             )
         super().__init__(
@@ -76,8 +78,8 @@ class NotOurClient(errors.ConfigError):
 
     def __init__(self, folder: Path, why: str) -> None:
         super().__init__(
-            f"{folder} is not a generated client: {why}; generating would delete what is in it",
-            "Nothing was written. Move it away, or give the client another place: [tool.schemata.client] package, "
+            f"{folder} is not a generated client: {why}; `inv generate` would delete its files",
+            "Nothing was written. Move it away, or give the client another folder: [tool.schemata.client] package, "
             "folder (SCHEMATA_CLIENT_DIR for a start).",
         )
 
@@ -119,7 +121,7 @@ def generate(
             stale = stamps.stale(before, major, migrations, structure, list(schemas))
             if stale:
                 return _stale(folder, [stale], facts)
-            return results.Message(f"{folder} is what the database gives.", facts=facts)
+            return results.Message(f"{folder} matches the database.", facts=facts)
         described = generator.read(connection.query, schemas)
         made = generator.modules(described, schemas, package)
         if catalog.structure(connection.query, schemas) != structure:
@@ -128,16 +130,18 @@ def generate(
         differ = _differences(found, made)
         if differ:
             return _stale(folder, differ, facts)
-        return results.Message(f"{folder} is what the database gives.", facts=facts)
+        return results.Message(f"{folder} matches the database.", facts=facts)
     made[stamps.FILE] = stamps.Stamp(major, migrations, structure, _content(made)).text()
     if found == made:
-        return results.Message(f"{folder} is already what the database gives.", facts={**facts, "written": False})
+        return results.Message(
+            f"{folder} matches the database already; nothing was written.", facts={**facts, "written": False}
+        )
     untried = generator.verify(described, made, schemas, package, choice.url)
     wanted = functools.partial(stamps.stale, major=major, migrations=migrations, structure_=structure, names=[*schemas])
     _replace(folder, made, lambda stamp: into is not None and not wanted(stamp))
     text = f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''})."
     if untried:
-        text += f"\nIt can be imported; {untried}."
+        text += f"\nThe client can be imported, but {untried}."
     return results.Message(text, facts={**facts, "written": True, "rows_tried": not untried})
 
 
@@ -209,7 +213,7 @@ def _strange(folder: Path, there: Mapping[str, str | None]) -> str:
     if not names:
         return ""
     if stamps.parse(there.get(stamps.FILE) or "") is None:
-        return f"there is no {stamps.FILE} of ours in it"
+        return f"it has no {stamps.FILE} written by `inv generate`"
     for name in names:
         text = there[name]
         ours = (
@@ -218,7 +222,7 @@ def _strange(folder: Path, there: Mapping[str, str | None]) -> str:
             or (name.endswith(".py") and _MARK in (text or ""))
         )
         if not ours:
-            return f"{name} in it was not generated"
+            return f"its {name} was not written by `inv generate`"
     return ""
 
 
@@ -245,19 +249,19 @@ def _refuse_others(settings: config.Config, connection: libpq.Connection) -> str
     if compared.pending:
         raise NotMigrated(len(compared.pending), compared.pending[0].id)
     ahead = compared.of("ahead")
-    return f"{ahead[-1].text}; the client is generated from that" if ahead else ""
+    return f"{ahead[-1].text}; the client is generated from the structure of that release" if ahead else ""
 
 
-def _content(found: Mapping[str, str]) -> str:
-    return checksums.of([(name, checksums.checksum(text)) for name, text in found.items() if name != stamps.FILE])
+def _content(actual: Mapping[str, str]) -> str:
+    return checksums.of([(name, checksums.checksum(text)) for name, text in actual.items() if name != stamps.FILE])
 
 
-def _differences(found: Mapping[str, str], made: Mapping[str, str]) -> list[str]:
-    names = sorted({*found, *made} - {stamps.FILE})
+def _differences(actual: Mapping[str, str], made: Mapping[str, str]) -> list[str]:
+    names = sorted({*actual, *made} - {stamps.FILE})
     return [
-        f"{name} {'is missing' if name not in found else 'is left over' if name not in made else 'differs'}"
+        f"{name} {'is missing' if name not in actual else 'is left over' if name not in made else 'differs'}"
         for name in names
-        if found.get(name) != made.get(name)
+        if actual.get(name) != made.get(name)
     ]
 
 

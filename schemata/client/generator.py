@@ -46,7 +46,7 @@ class CheckFailed(errors.NotAvailable):
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"the generated client could not be tried, so it was not put in place: {why}",
+            f"the generated client could not be tested, so it was not put in place: {why}",
             "Nothing was written. Run again; it needs about 150 MiB of memory.",
         )
 
@@ -126,7 +126,7 @@ def verify(
     try:
         answer = json.loads(done.output)
     except ValueError:
-        last = (done.complaint.strip().splitlines() or ["it said nothing"])[-1]
+        last = (done.complaint.strip().splitlines() or ["it wrote nothing"])[-1]
         ended = f"signal {-done.code} ended it" if done.code < 0 else last
         raise CheckFailed(ended) from None
     if answer.get("missing"):

@@ -67,7 +67,7 @@ def check(order: Mapping[str, Any]) -> tuple[str, _Problems]:
     finally:
         engine.dispose()
     if why:
-        return f"no row was written and read through it: {why}", problems
+        return f"no row was written and read with it as a test: {why}", problems
     if refused:
         return f"the rows of {len(refused)} of {len(tables)} tables were not tried ({refused[0]})", problems
     return "", problems

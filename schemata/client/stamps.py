@@ -80,7 +80,7 @@ def stale(stamp: "Stamp | None", major: int, migrations: str, structure_: "dict[
     >>> stale(Stamp(18, "c0ffee", {"app": "a1"}), 15, "c0ffee", {"app": "b2"}, ["app"])
     ''
     >>> stale(Stamp(18, "c0ffee", {"app": "a1"}), 18, "c0ffee", {"app": "b2"}, ["app"])
-    'schema app is not what the client was generated from'
+    'schema app is no longer what the client was generated from'
     """
     if stamp is None:
         return "there is no client yet"
@@ -94,4 +94,4 @@ def stale(stamp: "Stamp | None", major: int, migrations: str, structure_: "dict[
     if not differ:
         return ""
     many = ("s", "are") if len(differ) > 1 else ("", "is")
-    return f"schema{many[0]} {', '.join(differ)} {many[1]} not what the client was generated from"
+    return f"schema{many[0]} {', '.join(differ)} {many[1]} no longer what the client was generated from"

@@ -121,10 +121,10 @@ class Catalog:
         return kind, typmod, dimensions
 
 
-def parse(found: Mapping[str, Any]) -> Catalog:
+def parse(answer: Mapping[str, Any]) -> Catalog:
     """Return what the catalog's query (queries/client.sql) answered."""
-    types = {row["oid"]: _type(row) for row in found["types"] or ()}
-    return Catalog(tuple(_relation(row) for row in found["relations"] or ()), types)
+    types = {row["oid"]: _type(row) for row in answer["types"] or ()}
+    return Catalog(tuple(_relation(row) for row in answer["relations"] or ()), types)
 
 
 def _type(row: Mapping[str, Any]) -> Type:

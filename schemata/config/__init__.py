@@ -222,7 +222,7 @@ def find_root(start: Path) -> Path:
             return folder
     raise errors.ConfigError(
         f"no pyproject.toml with [tool.schemata] in {start} or above it",
-        'Go to the project, or add the table:\n\n    [tool.schemata]\n    schemas = ["app"]\n',
+        'Change to the project\'s folder, or add the table:\n\n    [tool.schemata]\n    schemas = ["app"]\n',
     )
 
 
@@ -233,7 +233,9 @@ def _table(path: Path) -> dict[str, Any] | None:
     except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError: each says where
         raise errors.ConfigError(f"{path} is not TOML in UTF-8: {error}", "Fix that line.") from error
     except FileNotFoundError as error:
-        raise errors.ConfigError(f"there is no {path}", "Go to the project, or correct SCHEMATA_ROOT.") from error
+        raise errors.ConfigError(
+            f"{path} does not exist, so there are no settings to read", "Correct SCHEMATA_ROOT: the project's folder."
+        ) from error
     except OSError as error:
         raise errors.ConfigError(f"{path} cannot be read: {error.strerror}", "Check its permissions.") from error
     tool = document.get("tool", {})
@@ -283,7 +285,7 @@ def parse(table: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> C
     history = found.get("history_schema", "schemata")
     if history in found["schemas"]:
         what = f"{history!r} is also one of the application's schemas"
-        raise values.InvalidSetting("[tool.schemata] history_schema", what, "The history needs one of its own.")
+        raise values.InvalidSetting("[tool.schemata] history_schema", what, "Give the history a schema of its own.")
     found["migrations"] = (root / found.get("migrations", "migrations")).absolute()
     for schema in found["client"].schemas:
         if schema not in found["schemas"]:
@@ -327,10 +329,10 @@ def _services(tables: Any, client: Client) -> tuple[Service, ...]:
         where = f"[tool.schemata.services.{name}]"
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name):
             hint = "Lower-case letters, digits and dashes; it names files, variables and containers."
-            raise values.InvalidSetting(where, f"{name!r} is not a name of a service", hint)
+            raise values.InvalidSetting(where, f"{name!r} is not a valid name for a service", hint)
         service = Service(name=name, **_row(where, table, _SERVICE, ("command",)))
         if service.client and not client.package:
-            what = "it wants a typed client, and no package is declared for one"
+            what = "it has client = true, but no package is declared for the typed client"
             raise values.InvalidSetting(where, what, '[tool.schemata.client] package = "..."')
         taken = [other.name for other in result if other.port == service.port != 0]
         if taken:
@@ -367,6 +369,6 @@ def _pages(tables: Any, schemas: tuple[str, ...]) -> tuple[Page, ...]:
         if not found["order"]:
             raise values.InvalidSetting(f"{where} order", "at least one column is needed")
         if found["name"] in [page.name for page in result]:
-            raise values.InvalidSetting(f"{where} name", f"{found['name']!r} stands twice")
+            raise values.InvalidSetting(f"{where} name", f"{found['name']!r} is listed twice")
         result.append(Page(**found))
     return tuple(result)

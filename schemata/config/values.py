@@ -121,7 +121,7 @@ def list_of(each: Converter) -> Converter:
         items = tuple(each(item, f"{where}[{number}]") for number, item in enumerate(value))
         repeated = [item for number, item in enumerate(items) if item in items[:number]]
         if repeated:
-            raise InvalidSetting(where, f"{repeated[0]!r} stands twice")
+            raise InvalidSetting(where, f"{repeated[0]!r} is listed twice")
         return items
 
     return convert
@@ -179,7 +179,7 @@ def package(value: Any, where: str) -> str:
     if text and (not text.isidentifier() or keyword.iskeyword(text)):
         raise InvalidSetting(where, f"{text!r} is not a name that Python can import", "Write one such as app_client.")
     if text in sys.stdlib_module_names or text in _IMPORTED:
-        what = f"{text!r} is a module that programs import already, and the client would come before it"
+        what = f"{text!r} is a module that programs import already, and the typed client would hide it"
         raise InvalidSetting(where, what, f"Write another one, such as {text}_client.")
     return text
 
@@ -190,7 +190,7 @@ def inside(hint: str) -> Converter:
     def convert(value: Any, where: str) -> str:
         text = text_of(value, where)
         if os.path.isabs(text) or os.path.normpath(text).split(os.sep)[0] == os.pardir:
-            raise InvalidSetting(where, f"{text!r} leads out of the project", hint)
+            raise InvalidSetting(where, f"{text!r} is outside the project's folder", hint)
         return text
 
     return convert

@@ -131,13 +131,13 @@ def apply_batch(
 def undo(
     deploy: deployment.Deploy,
     item: migration.Migration,
-    found: recorded.Recorded,
+    actual: recorded.Recorded,
     head: recorded.Head,
     gone: Sequence[str],
     resume: nontransactional.Resume,
 ) -> tuple[results.Applied, recorded.Head]:
     """Roll one migration back and record it; return what was done and the head after it."""
-    after = tables.head_after_rollback(found, head, item, gone)
+    after = tables.head_after_rollback(actual, head, item, gone)
     script = deploy.script(item, head, rollback=True)
 
     def record(count: int, number: int | None) -> str:

@@ -127,17 +127,17 @@ def _drop_invalid(session: sessions.Session, name: str, state: _State, info: Inf
     session.script(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
-def _check_definition(name: str, found: str, item: statement.Statement) -> None:
-    if not index_definition.same_index(found, item.text):
+def _check_definition(name: str, actual: str, item: statement.Statement) -> None:
+    if not index_definition.same_index(actual, item.text):
         raise errors.MigrationError(
-            f"the index {name} exists already, but it is another one:\n  {found}",
+            f"the index {name} exists already with another definition:\n  {actual}",
             "Give the new one another name, or drop the old one in a migration before this.",
         )
 
 
-def _check_table(name: str, found: str, wanted: str) -> None:
-    if found != wanted:
+def _check_table(name: str, actual: str, wanted: str) -> None:
+    if actual != wanted:
         raise errors.MigrationError(
-            f"the index {name} exists, but on the table {found}, not on {wanted}",
-            "Rename one of the two; IF NOT EXISTS would have taken it for the right one.",
+            f"the index {name} exists, but on the table {actual}, not on {wanted}",
+            "Rename one of the two; IF NOT EXISTS would accept it, because it compares names only.",
         )

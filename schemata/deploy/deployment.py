@@ -102,18 +102,18 @@ class Deploy:
             raise damage.HistoryDamaged(self.history.schema, refused, damage.remedy(found, self.history.schema))
         return found
 
-    def _not_prepared(self, failure: sessions.StatementFailed, found: recorded.Recorded) -> errors.Error:
+    def _not_prepared(self, failure: sessions.StatementFailed, actual: recorded.Recorded) -> errors.Error:
         advice, first = remedy(self.session, failure)
         hint = "Nothing was changed. The server's log may say more; then run again."
         if advice:
             hint = f"{advice}\nNothing was changed. {first}, then run again."
-        if found.faults and failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
+        if actual.faults and failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
             _, role, _ = catalog.target(self.session.rows)
             hint = f'The role needs to own the tables of the history: GRANT their owner TO "{role}";'
-        elif found.faults:
-            lines = [*(fault.text for fault in found.faults), f"PostgreSQL {failure.sqlstate}: {failure.message}"]
+        elif actual.faults:
+            lines = [*(fault.text for fault in actual.faults), f"PostgreSQL {failure.sqlstate}: {failure.message}"]
             return damage.HistoryDamaged(self.history.schema, lines)
-        return errors.Error(f"the schemas and the history could not be made: {failure.message}", hint)
+        return errors.Error(f"the schemas and the history could not be created: {failure.message}", hint)
 
     def script(self, item: migration.Migration, head: recorded.Head, *, rollback: bool = False) -> transactional.Script:
         """Return what runs for a migration when the history is at `head`, with the schema's search_path."""
@@ -128,7 +128,9 @@ class Deploy:
         except sessions.StatementFailed as failure:
             if failure.sqlstate != transactional.LOCK_NOT_AVAILABLE:
                 raise
-            self.reporter.info(f"the structure was not noted: {failure.message}; the next migrate does it")
+            self.reporter.info(
+                f"the structure of the schemas was not recorded: {failure.message}; the next `inv migrate` records it"
+            )
             return {}
 
     def note_structure(self) -> None:
@@ -153,8 +155,8 @@ def _refused(session: sessions.Session, failure: sessions.StatementFailed) -> er
     """Return the error for a statement of the engine's own that the server refused, such as a note in the history."""
     advice, first = remedy(session, failure)
     return errors.Error(
-        f"PostgreSQL refused what the engine writes about the migrations: {failure.sqlstate}: {failure.message}",
-        f"{advice}\n{first}, then run again." if advice else "`inv migrate-status` shows what is so.",
+        f"PostgreSQL refused a write to the history of migrations: {failure.sqlstate}: {failure.message}",
+        f"{advice}\n{first}, then run again." if advice else "`inv migrate-status` shows which migrations are applied.",
     )
 
 
@@ -204,6 +206,6 @@ def opened(
             terminated = isinstance(error, signals.Terminated)
             raise errors.Interrupted(
                 f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the statement was cancelled",
-                "What was applied before stays. Run again to go on; `inv migrate-status` shows how things are.",
+                "The migrations applied before it stay. Run again to go on; `inv migrate-status` shows the state.",
                 errors.TERMINATED if terminated else errors.INTERRUPTED,
             ) from error

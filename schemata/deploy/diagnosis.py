@@ -77,15 +77,15 @@ def _statement(sql: str, line: int | None, column: int | None) -> tuple[str, str
     return (before[-1].text if before else ""), (roles[-1] if roles else "")
 
 
-def _diagnosed(session: sessions.Session, found: remedy.Case) -> Diagnosis:
-    rows = list(table.matching(found))
+def _diagnosed(session: sessions.Session, case: remedy.Case) -> Diagnosis:
+    rows = list(table.matching(case))
     if not rows:
         return Diagnosis()
-    who = _ask(session, found, "who", {})
+    who = _ask(session, case, "who", {})
     role, database, version = who[0] if who else ("", "", "0")
     for row, seen in rows:
         known = dataclasses.replace(
-            seen, role=found.role or role or "", database=database or "", server=int(version or 0)
+            seen, role=case.role or role or "", database=database or "", server=int(version or 0)
         )
         if text := _advice(session, row, known):
             return Diagnosis(row.id, text, row.first)
@@ -102,11 +102,11 @@ def _advice(session: sessions.Session, row: remedy.Remedy, known: remedy.Case) -
 
 
 def _ask(
-    session: sessions.Session, found: remedy.Case, question: str, about: Mapping[str, str]
+    session: sessions.Session, case: remedy.Case, question: str, about: Mapping[str, str]
 ) -> tuple[remedy.Row, ...]:
     # An empty name is NULL: to_regclass('') is an error before PostgreSQL 16.
     query = _SQL[question].format(**{key: queries.literal(value or None) for key, value in about.items()})
-    path = transactional.search_path(found.search_path) or "pg_catalog"
+    path = transactional.search_path(case.search_path) or "pg_catalog"
     with contextlib.suppress(sessions.StatementFailed, sessions.ConnectionLost):
         with transactional.rolled_back(session):
             rows = session.rows(f"BEGIN READ ONLY; {_BOUNDS}{path}; {query}")

@@ -26,7 +26,7 @@ class LockNotAvailable(errors.Busy):
     def __init__(self, what: str, holders: list[lock_holder.Holder], waited: float) -> None:
         held = "; ".join(holder.describe() for holder in holders) or "a session that ended meanwhile"
         super().__init__(
-            f"{what} is held by {held}, and did not become free in {waited:g} s",
+            f"{what} is held by {held}; it was not released within {waited:g} s",
             "Nothing was changed. Run again when that deploy is over, or wait longer with --lock-wait.",
         )
         self.holders = tuple(holders)

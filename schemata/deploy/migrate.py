@@ -194,15 +194,15 @@ def _apply_all(
     deploy: deployment.Deploy,
     sources: Sequence[migration.Migration],
     pending: Sequence[migration.Migration],
-    found: recorded.Recorded,
+    actual: recorded.Recorded,
     done: list[results.Applied],
 ) -> str:
     """Apply what is pending, adding each to `done` as it is committed; return the revision reached."""
     precheck.check(item for item in pending if not (item.transactional and item.id in deploy.parsed))
-    resumes = _resumes(deploy, sources, pending, found)
-    head = found.head
+    resumes = _resumes(deploy, sources, pending, actual)
+    head = actual.head
     if pending:
-        _warn_of_drift(deploy, found)
+        _warn_of_drift(deploy, actual)
     deploy.session.reset()
     number = alone = 0
     while number < len(pending):
@@ -240,12 +240,17 @@ def advice(
     if failure.partly:
         left = "What the failed statement and those before it have committed stays"
     lines = [found.text] if found.text else []
-    return "\n".join([*lines, f"{left}; {before} before it stay so. {found.first}, then: {again}"])
+    return "\n".join(
+        [
+            *lines,
+            f"{left}; the migrations before it stay as they are ({before} in this run). {found.first}, then: {again}",
+        ]
+    )
 
 
-def _warn_of_drift(deploy: deployment.Deploy, found: recorded.Recorded) -> None:
+def _warn_of_drift(deploy: deployment.Deploy, actual: recorded.Recorded) -> None:
     """Note it when the database was edited since the last migrate: this one takes the edit as given."""
-    expected = found.head.structure
+    expected = actual.head.structure
     if not expected:
         return
     now = deploy.structure(deploy.settings.schemas)
@@ -253,7 +258,7 @@ def _warn_of_drift(deploy: deployment.Deploy, found: recorded.Recorded) -> None:
     if drifted:
         deploy.notes.append(
             f"drift: the structure of {', '.join(drifted)} is not what the last migrate left; "
-            "from now on it is taken as it is"
+            "it is now recorded as the expected one"
         )
 
 
@@ -280,13 +285,13 @@ def _resumes(
     deploy: deployment.Deploy,
     sources: Sequence[migration.Migration],
     pending: Sequence[migration.Migration],
-    found: recorded.Recorded,
+    actual: recorded.Recorded,
 ) -> dict[str, nontransactional.Resume]:
     """Return where interrupted migrations go on; refuse, before anything runs, what needs a person."""
     by_id = {item.id: item for item in sources}
-    applied = found.ids()
+    applied = actual.ids()
     resumes: dict[str, nontransactional.Resume] = {}
-    for attempt in found.open_attempts:
+    for attempt in actual.open_attempts:
         rollback = attempt.direction == "rollback"
         if rollback != (attempt.id in applied):
             continue
@@ -294,7 +299,7 @@ def _resumes(
             raise errors.MigrationError(
                 f"the rollback of {attempt.id} was interrupted after {attempt.statements_done} of "
                 f"{attempt.statement_count} statements",
-                f"Finish it: inv rollback --steps 1; or, if nothing of it happened: "
+                f"Finish it: inv rollback --steps 1; or, if none of it was done: "
                 f"inv migrate-resolve {attempt.id} --applied",
             )
         item = by_id.get(attempt.id)
@@ -302,7 +307,7 @@ def _resumes(
             raise errors.MigrationError(
                 f"{attempt.id} was interrupted ({attempt.statements_done} of {attempt.statement_count} statements "
                 "done), but this build has no file for it",
-                "Deploy the build that has it, or undo it by hand and say so: "
+                "Deploy the build that has it, or undo it by hand and record that: "
                 f"inv migrate-resolve {attempt.id} --rolled-back",
             )
         if item not in pending:
@@ -350,11 +355,11 @@ def settled(
             found = tables.History(settings.history_schema).read(connection.query)
     except (waiting.ServerNotReady, libpq.QueryFailed, libpq.ConnectionLost):
         verb = "rolled back" if rollback else "applied"
-        return f"{len(done)} migrations were {verb} before; the server does not answer to say more."
+        return f"{len(done)} migrations were {verb} before; the server does not answer, so nothing later is known."
     applied = found.ids()
     finished = {one.id for one in done}
     under_way = next((item.id for item in chosen if item.id not in finished), "")
     late = ""
     if under_way and (under_way in applied) != rollback:
         late = f"; {'the rollback of ' if rollback else ''}{under_way} was committed"
-    return f"The history says: {len(applied)} applied, the last is {found.head.last_id or 'none'}{late}."
+    return f"The history records: {len(applied)} applied, the last is {found.head.last_id or 'none'}{late}."

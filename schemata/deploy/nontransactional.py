@@ -37,12 +37,12 @@ class NeedsResolve(errors.MigrationError):
         super().__init__(
             "\n".join(
                 [
-                    f"{attempt.id} was interrupted, and this kind cannot be repaired without a person ({path})",
+                    f"{attempt.id} was interrupted, and what is left of it must be judged by a person ({path})",
                     *difference,
                 ]
             ),
-            "Look at the data, bring it to one side or the other, then say which:\n"
-            f"  inv migrate-resolve {attempt.id} --applied       it is all done: record it\n"
+            "Look at the data, finish the migration or undo it by hand, then record which:\n"
+            f"  inv migrate-resolve {attempt.id} --applied       all of it is done: record it as applied\n"
             f"  inv migrate-resolve {attempt.id} --rolled-back   nothing of it is left: run it again from the start",
         )
         self.attempt = attempt
@@ -53,7 +53,7 @@ class LockLetGo(errors.Busy):
 
     def __init__(self, migration_id: str) -> None:
         super().__init__(
-            f"{migration_id} let the deploy lock go (pg_advisory_unlock_all), and another deploy took it",
+            f"{migration_id} released the deploy lock (pg_advisory_unlock_all), and another deploy took it",
             "Run again when that deploy is over: it goes on where this one stopped.",
         )
 
@@ -106,14 +106,14 @@ def _difference(
             word = "not run"
         lines.append(f"  statement {number + 1} (line {item.line}) {word}: {statement.excerpt(attempt.sql, item, 60)}")
     if not same:
-        lines.append("  The file was edited since: its statements that were done are no longer the same.")
+        lines.append("  The file was edited since: its first statements are not those that were committed.")
     if attempt.message:
-        lines.append(f"  It ended with PostgreSQL {attempt.sqlstate or 'error'}: {attempt.message}")
+        lines.append(f"  That run ended with PostgreSQL {attempt.sqlstate or 'error'}: {attempt.message}")
     moved = [schema for schema, value in attempt.structure_before.items() if structure_now.get(schema) != value]
     lines.append(
-        f"  The structure of {', '.join(sorted(moved))} has changed since it started."
+        f"  The structure of {', '.join(sorted(moved))} has changed since that run started."
         if moved
-        else "  The structure of the schemas is what it was when it started; rows may have changed."
+        else "  The structure of the schemas is the same as when that run started; rows may have changed."
     )
     return lines
 

@@ -25,8 +25,8 @@ def baseline(
     sources = files.read(settings.migrations, settings.schemas)
     if not through:
         raise errors.ConfigError(
-            "which migrations does the database already have?",
-            f"Name the last one: inv migrate-baseline --through {sources[-1].id if sources else '<id>'}",
+            "no migration is named, so it is not known which of them the database already has",
+            f"Name the last one that it has: inv migrate-baseline --through {sources[-1].id if sources else '<id>'}",
         )
     last = sources.index(lookup.find(sources, through))
     choice = targets.choose(settings, url)
@@ -35,7 +35,7 @@ def baseline(
         if not inventory.look(connection.query, settings.schemas, settings.history_schema).objects:
             raise errors.MigrationError(
                 f"{target.describe()} has no table in {', '.join(settings.schemas)}, nor any other object: a baseline "
-                "would record what is not there",
+                "would record migrations whose objects do not exist",
                 "Apply the migrations instead: inv migrate",
             )
     done: list[results.Applied] = []
@@ -90,7 +90,7 @@ def resolve(
     """
     if applied == rolled_back:
         raise errors.ConfigError(
-            "say exactly one of --applied and --rolled-back",
+            "exactly one of --applied and --rolled-back must be given",
             f"inv migrate-resolve {migration_id} --applied       all of it is done\n"
             f"inv migrate-resolve {migration_id} --rolled-back   nothing of it is left",
         )
@@ -139,16 +139,16 @@ def _locked(
 
 
 def _write_lost(
-    deploy: deployment.Deploy, found: recorded.Recorded, item: migration.Migration, *, applied: bool
+    deploy: deployment.Deploy, actual: recorded.Recorded, item: migration.Migration, *, applied: bool
 ) -> None:
     """Write the row of a migration that lost it, or record that nothing of it is there."""
     who = deploy.session.client
     sql = deploy.history.forget(item.id, who)
     if applied:
-        after = tables.head_after_apply(found.head, item)
+        after = tables.head_after_apply(actual.head, item)
         sql = deploy.history.record_apply(
             item,
-            found.head,
+            actual.head,
             after,
             who,
             fingerprint=statement.fingerprint(item.sql),
@@ -163,13 +163,13 @@ def _write_lost(
 
 def _write(
     deploy: deployment.Deploy,
-    found: recorded.Recorded,
+    actual: recorded.Recorded,
     attempt: recorded.OpenAttempt,
     sources: tuple[migration.Migration, ...],
     *,
     applied: bool,
 ) -> None:
-    is_recorded = attempt.id in found.ids()
+    is_recorded = attempt.id in actual.ids()
     close = deploy.history.resolve_rolled_back(attempt.id)
     parts = [close]
     if applied != is_recorded:
@@ -180,8 +180,8 @@ def _write(
             parts.append(
                 deploy.history.record_apply(
                     item,
-                    found.head,
-                    tables.head_after_apply(found.head, item),
+                    actual.head,
+                    tables.head_after_apply(actual.head, item),
                     who,
                     fingerprint=statement.fingerprint(item.sql),
                     statement_count=0,
@@ -190,8 +190,8 @@ def _write(
                 )
             )
         else:
-            after = tables.head_after_rollback(found, found.head, item, [item.id])
-            parts.append(deploy.history.record_rollback(item, found.head, after, who))
+            after = tables.head_after_rollback(actual, actual.head, item, [item.id])
+            parts.append(deploy.history.record_rollback(item, actual.head, after, who))
     try:
         with transactional.rolled_back(deploy.session):
             deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")

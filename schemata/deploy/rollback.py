@@ -48,9 +48,9 @@ def rollback(
     """
     began = time.monotonic()
     if to and steps:
-        raise errors.ConfigError("--to and --steps exclude each other", "Say one of them.")
+        raise errors.ConfigError("--to and --steps exclude each other", "Give one of them.")
     if steps < 0:
-        raise errors.ConfigError(f"--steps {steps} is less than one", "Say how many to roll back.")
+        raise errors.ConfigError(f"--steps {steps} is less than one", "Give the number of migrations to roll back.")
     sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     choice = targets.choose(settings, url)
     with targets.connect(choice) as connection:
@@ -80,7 +80,9 @@ def rollback(
             deploy.lock(wait)
             again = deploy.prepare(wait)
             if [item.id for item in select(sources, again, to, steps)] != [item.id for item in chosen]:
-                raise errors.Busy("the history changed meanwhile; nothing was rolled back", "Run again.")
+                raise errors.Busy(
+                    "another process changed the history after the list was made; nothing was rolled back", "Run again."
+                )
             revision = _undo_all(deploy, again, chosen, done)
     except sessions.ConnectionLost as error:
         settled = migrate.settled(settings, choice, chosen, done, rollback=True)
@@ -91,20 +93,24 @@ def rollback(
 
 
 def select(
-    sources: Sequence[migration.Migration], found: recorded.Recorded, to: str, steps: int
+    sources: Sequence[migration.Migration], actual: recorded.Recorded, to: str, steps: int
 ) -> tuple[migration.Migration, ...]:
     """Return what is to be undone, the last applied first; refuse what cannot be."""
     by_id = {item.id: item for item in sources}
-    applied = [record.id for record in found.records]
+    applied = [record.id for record in actual.records]
     if to:
         if to not in applied:
             lookup.find(sources, to)
-            raise errors.MigrationError(f"{to} is not applied, so nothing can be kept up to it", "inv migrate-status")
+            raise errors.MigrationError(
+                f"{to} is not applied, so the rollback has no migration to stop at", "inv migrate-status"
+            )
         ids = applied[applied.index(to) + 1 :]
     else:
         ids = applied[-(steps or 1) :]
         if steps > len(applied):
-            raise errors.ConfigError(f"--steps {steps}: only {len(applied)} migrations are applied", "Say fewer.")
+            raise errors.ConfigError(
+                f"--steps {steps}: only {len(applied)} migrations are applied", "Give a smaller number."
+            )
     chosen = []
     for migration_id in reversed(ids):
         item = by_id.get(migration_id)
@@ -146,12 +152,12 @@ def _nobody_left_behind(sources: Sequence[migration.Migration], applied: Sequenc
 
 def _undo_all(
     deploy: deployment.Deploy,
-    found: recorded.Recorded,
+    actual: recorded.Recorded,
     chosen: Sequence[migration.Migration],
     done: list[results.Applied],
 ) -> str:
-    attempts = {item.id: item for item in found.open_attempts if item.direction == "rollback"}
-    head = found.head
+    attempts = {item.id: item for item in actual.open_attempts if item.direction == "rollback"}
+    head = actual.head
     gone: list[str] = []
     for number, item in enumerate(chosen):
         deploy.reporter.step(number, len(chosen), item.id)
@@ -160,7 +166,7 @@ def _undo_all(
             resume = migrate.resume_of(deploy, item, attempts[item.id])
         gone.append(item.id)
         try:
-            undone, head = apply.undo(deploy, item, found, head, gone, resume)
+            undone, head = apply.undo(deploy, item, actual, head, gone, resume)
         except transactional.ScriptFailed as failure:
             failure.hint = migrate.advice(
                 deploy, failure, item.rollback_transactional, f"{len(done)} rolled back", "inv rollback"

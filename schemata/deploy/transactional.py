@@ -260,7 +260,7 @@ def send(session: sessions.Session, script: Script, before: str) -> int:
         if not session.in_transaction:
             raise errors.MigrationError(
                 f"{script.path} ended the transaction that it runs in",
-                "Take COMMIT or ROLLBACK out of it; what it committed by itself is not recorded.",
+                "Remove COMMIT or ROLLBACK from it; what it committed itself is not recorded.",
             )
     return count
 

@@ -34,7 +34,7 @@ class BuildChanged(errors.ConfigError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} does not say what the migration files say, so this build is not what was sealed",
+            f"{path} does not match the migration files, so this build is not the one that was sealed",
             "Seal it again when the image is built: schemata seal (and `schemata seal --check` in CI).",
         )
 
@@ -77,7 +77,7 @@ def target(project: checkout.Checkout, url: str) -> tuple[str, bool]:
 def refuse(service: str, known: Sequence[str]) -> NoReturn:
     """Refuse a name that the project does not declare: it would start without what its service needs."""
     error = manage.NoSuchService(service, known)
-    error.hint += " A start of something else needs no name: python -m schemata.boot -- COMMAND"
+    error.hint += " To start a program that is not a service, leave the name out: python -m schemata.boot -- COMMAND"
     raise error
 
 
@@ -103,7 +103,7 @@ def generate(
         ) from error
     if code < 0:
         raise errors.Error(
-            f"the typed client was not generated: signal {-code} ended the process that did it",
+            f"the typed client was not generated: the process that writes it was ended by signal {-code}",
             "It needs about 100 MiB of memory; look at the container's limit.",
         )
     if code not in (errors.DONE, location.BESIDE):
@@ -111,13 +111,13 @@ def generate(
     return folders[code == location.BESIDE]
 
 
-def _sealed(settings: config.Config, found: tuple[migration.Migration, ...]) -> dict[str, migration.Parsed]:
+def _sealed(settings: config.Config, sources: tuple[migration.Migration, ...]) -> dict[str, migration.Parsed]:
     """Return what the parser found when the build was sealed; refuse a build that is not what was sealed."""
     path = settings.migrations / files.MANIFEST
     members = files.sealed(path)
     if members is None:
         return {}
-    if {id_: checksum for id_, (checksum, _) in members.items()} != {item.id: item.checksum for item in found}:
+    if {id_: checksum for id_, (checksum, _) in members.items()} != {item.id: item.checksum for item in sources}:
         raise BuildChanged(path)
     return {id_: parsed for id_, (_, parsed) in members.items()}
 
@@ -191,7 +191,7 @@ class _Phases:
     def step(self, done: int, total: int, what: str) -> None:
         """Hear of a step."""
         if not self._migrating:
-            self._lines.phase("schemas", self._began, "the schemas and the history are there")
+            self._lines.phase("schemas", self._began, "the schemas and the history exist")
             self._migrating = True
             self._began = time.time()
 
@@ -205,7 +205,7 @@ class _Phases:
 def _wait(
     settings: config.Config,
     choice: targets.Choice,
-    found: tuple[migration.Migration, ...],
+    sources: tuple[migration.Migration, ...],
     until: str,
     connector: connect.Connector,
     lines: log.Log,
@@ -216,9 +216,9 @@ def _wait(
     while True:
         try:
             with targets.connect(choice) as connection:
-                left = _left(settings, found, until, connection)
+                left = _left(settings, sources, until, connection)
             if not left:
-                lines.phase("migrate", began, "somebody else migrated")
+                lines.phase("migrate", began, "another process applied the migrations")
                 return
             text = f"waiting for {left[0]}" + (f" and {len(left) - 1} more" if len(left) > 1 else "")
         except waiting.DatabaseNotFound as error:
@@ -235,17 +235,17 @@ def _wait(
         if not connector.pause():
             break
     raise errors.Busy(
-        f"{heard}, and nobody applied it within {connector.spent:.0f} s",
-        "See what the migrating service says, or run `inv migrate`.",
+        f"{heard}, and this did not change within {connector.spent:.0f} s",
+        "Read the log of the service that migrates, or run `inv migrate`.",
     )
 
 
 def _left(
-    settings: config.Config, found: tuple[migration.Migration, ...], until: str, connection: libpq.Connection
+    settings: config.Config, sources: tuple[migration.Migration, ...], until: str, connection: libpq.Connection
 ) -> list[str]:
     if until and until in tables.History(settings.history_schema).read(connection.query).ids():
         return []
-    compared = status.compare(settings, found, connection.query, full=False, allow_out_of_order=True)
+    compared = status.compare(settings, sources, connection.query, full=False, allow_out_of_order=True)
     # Nobody who migrates would get over these either.
     codes = () if until else ("changed", "missing", "ahead")
     refused = [item for item in compared.of(*codes, *plans.OF_DATABASE) if item.exit_code != errors.DONE]

@@ -122,9 +122,10 @@ def compare(
                 "head",
                 "",
                 "head",
-                f"the history's summary says {history.head.applied} applied, its rows say {len(history.records)}"
+                f"the history's summary (head) counts {history.head.applied} applied migrations, its rows "
+                f"{len(history.records)}"
                 + ("" if history.heads == 1 else f"; it has {history.heads} rows instead of one"),
-                "Something else wrote to the history; `inv migrate` makes the summary true again.",
+                "Something else wrote to the history; `inv migrate` corrects the summary.",
                 errors.DONE,
             )
         )
@@ -159,7 +160,7 @@ def _changed(
                     "unverified",
                     item.schema,
                     item.id,
-                    "is recorded without what ran: another tool wrote the record, or a part of it was lost",
+                    "is recorded without the text that ran: another tool wrote the record, or a part of it was lost",
                     f"`inv migrate-baseline --through {item.id}` accepts the file as it is.",
                     errors.DONE,
                 )
@@ -256,11 +257,11 @@ def _interrupted(attempts: Mapping[str, recorded.OpenAttempt], holders: Sequence
             # The server refused the statement, so that one did not happen.
             left = f"{done} and stay" if attempt.statements_done else "nothing of it is left"
             again = "inv rollback" if attempt.direction == "rollback" else "inv migrate"
-            remedy = f"Fix what was refused (the file, the rows or the rights), then: {again}"
+            remedy = f"Fix what was refused (the file, the rows or the privileges), then: {again}"
             findings.append(Finding("failed", schema, attempt.id, f"failed ({begun}; {left}){reason}", remedy))
         else:
             text = f"was interrupted ({begun}; {done}){reason}"
-            remedy = "`inv migrate` repairs it, or says exactly what is indeterminate."
+            remedy = "`inv migrate` repairs it, or reports exactly which statement is indeterminate."
             findings.append(Finding("interrupted", schema, attempt.id, text, remedy))
     return findings
 
@@ -312,7 +313,7 @@ def _indexes(seen: Observed, attempts: Mapping[str, recorded.OpenAttempt]) -> li
                     "building",
                     schema,
                     f"{schema}.{index}",
-                    f"backend {builder} builds it now ({phase})",
+                    f"backend {builder} is building it now ({phase})",
                     "",
                     errors.DONE,
                 )
@@ -354,7 +355,8 @@ def _drift(history: recorded.Recorded, seen: Observed) -> list[Finding]:
             "drift",
             schema,
             schema,
-            f"the structure of schema {schema} is not what the last migrate left: somebody edited the database",
+            f"the structure of schema {schema} is not what the last migrate left: the database was changed "
+            f"outside the migrations",
             "Compare with a fresh database (pg_dump --schema-only of both), and write the difference as a migration.",
         )
         for schema in sorted(expected.keys() | found.keys())

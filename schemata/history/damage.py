@@ -13,10 +13,10 @@ _SHOWN = 10
 
 
 def known(
-    wrong: Sequence[layout.Fault], history: recorded.Recorded, missing: Collection[str]
+    faults: Sequence[layout.Fault], history: recorded.Recorded, missing: Collection[str]
 ) -> tuple[layout.Fault, ...]:
     """Return the faults of the tables, judged by the rows that are left, with those of the rows."""
-    result = list(wrong)
+    result = list(faults)
     if "attempts" in missing and history.records and history.head.structure is None:
         # While a non-transactional migration runs, and until it ended well, the head remembers no structure.
         result = [fault for fault in result if fault.table != "attempts"]
@@ -38,8 +38,8 @@ def aside(schema: str, last: str = "ID", tables: Sequence[str] = ()) -> str:
     """Return what to type where a table cannot be read as what it has to be."""
     moves = " ".join(f'ALTER TABLE "{schema}".{table} SET SCHEMA {schema}_damaged;' for table in tables or ("TABLE",))
     return (
-        f"Restore the schema {schema} from a backup (pg_restore --schema={schema}). Without one, put the table aside, "
-        "which keeps its rows, and say what is applied:\n"
+        f"Restore the schema {schema} from a backup (pg_restore --schema={schema}). Without one, move the table to "
+        "another schema, which keeps its rows, and record what is applied:\n"
         f"  CREATE SCHEMA {schema}_damaged; {moves}\n"
         f"  inv migrate-baseline --through {last}"
     )
@@ -92,13 +92,14 @@ def repaired(before: recorded.Recorded) -> list[str]:
         last = recorded.last_id(before.ids())
         lines.append(f"inv migrate-baseline --through {last} accepts the files as what ran")
     if before.present and not (before.restored or before.lost or of_head(before) or before.head_agrees()):
-        said = f"said {before.head.applied} applied" if before.heads == 1 else f"had {before.heads} rows"
+        said = f"counted {before.head.applied} applied migrations" if before.heads == 1 else f"had {before.heads} rows"
         lines.append(
-            f"the history was repaired: the summary (head) {said}; it says {len(before.records)} applied now, "
-            "as the rows do"
+            f"the history was repaired: the summary (head) {said}; it counts {len(before.records)} now, as the rows do"
         )
     if before.present and before.records and before.head.structure is None and before.heads != 1:
-        lines.append("the structure that the last migrate left is not known any more: it is taken as it is now")
+        lines.append(
+            "the structure that the last migrate left was lost: the present structure is recorded as the expected one"
+        )
     return lines
 
 
@@ -123,7 +124,7 @@ def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Findin
             "record-lost",
             id_.partition(".")[0],
             id_,
-            f"{said}, but attempts and head prove that it is applied",
+            f"{said}, but the tables attempts and head prove that it is applied",
             "`inv migrate` writes it again.",
             errors.DONE,
         )
@@ -134,7 +135,7 @@ def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Findin
             "record-lost",
             id_.partition(".")[0],
             id_,
-            f"{said}, but attempts or yoyo's log call it applied",
+            f"{said}, but the table attempts or yoyo's log has it as applied",
             typed,
         )
         for id_ in history.lost

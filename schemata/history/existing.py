@@ -45,7 +45,7 @@ class Existing:
     """What the schemas of a project hold that belongs to no extension, and the ledgers of other tools."""
 
     objects: tuple[Objects, ...] = ()
-    tools: tuple[ledgers.Found, ...] = ()
+    tools: tuple[ledgers.ExistingLedger, ...] = ()
 
 
 def needs_look(history: recorded.Recorded, pending: int) -> bool:
@@ -72,18 +72,18 @@ def finding(
     """
     if not existing.objects:
         return ()
-    why = "so the migrations would run from the first one, over what is there"
+    why = "so the migrations would run from the first one, and may destroy those objects"
     if history.rolled_back:
         why = (
             f"so the migrations would run from the first one. {history.rolled_back} were applied and rolled back: "
-            "what is there is what their rollbacks left, or is not theirs"
+            "the objects were left by their rollbacks, or are not theirs"
         )
     remedy = (
-        "If they are what the migrations make, record that: inv migrate-baseline --through ID, where ID is the last "
-        f"migration whose work is there (the last one here is {last}).\n"
-        "  If the migrations are to run over them all the same, which may destroy them: "
+        "If the migrations made these objects, record that: inv migrate-baseline --through ID, where ID is the last "
+        f"migration whose objects exist (the last one of this build is {last}).\n"
+        "  If the migrations are to run all the same, which may destroy the objects: "
         "inv migrate --on-existing-objects\n"
-        "  Else this may be the wrong database: compare the target."
+        "  Otherwise this may be the wrong database: compare the target above."
     )
     return (
         comparison.Finding(
@@ -91,7 +91,7 @@ def finding(
             "",
             "database",
             "the schemas hold objects, but no migration is recorded"
-            + (", and it was said to run the migrations over them" if accepted else f", {why}"),
+            + ("; --on-existing-objects was given, so the migrations run all the same" if accepted else f", {why}"),
             "" if accepted else remedy,
             errors.DONE if accepted else errors.NEEDS_PERSON,
             detail="\n".join(_lines(existing)),

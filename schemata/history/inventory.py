@@ -20,7 +20,7 @@ def look(ask: tables.Ask, schemas: Sequence[str], history_schema: str) -> existi
     return existing.Existing(objects, _ledgers(ask, history_schema) if objects else ())
 
 
-def _ledgers(ask: tables.Ask, history_schema: str) -> tuple[ledgers.Found, ...]:
+def _ledgers(ask: tables.Ask, history_schema: str) -> tuple[ledgers.ExistingLedger, ...]:
     names = _literals(sorted({ledger.table for ledger in ledgers.KNOWN}))
     query = _SERVER["tables_named"].format(names=names, history=queries.literal(history_schema))
     found = []
@@ -30,7 +30,7 @@ def _ledgers(ask: tables.Ask, history_schema: str) -> tuple[ledgers.Found, ...]:
             continue
         entries, last = _entries(ask, ledger, schema) if readable else (None, "")
         tool = ledgers.OURS if comment == layout.EXPECTED_COMMENT else ledger.tool
-        found.append(ledgers.Found(tool, schema, table, entries, last))
+        found.append(ledgers.ExistingLedger(tool, schema, table, entries, last))
     return tuple(found)
 
 

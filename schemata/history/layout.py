@@ -47,7 +47,7 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class ActualTable:
     """A table as the catalog describes it: kind, columns as (type, has a default), the primary key's columns."""
 
     kind: str
@@ -183,20 +183,20 @@ TABLES: Mapping[str, Table] = {
 OURS = ("head", "attempts")
 
 
-def repair(wrong: Sequence[Fault], create: str) -> list[str]:
+def repair(damage: Sequence[Fault], create: str) -> list[str]:
     """Return the statements that repair all of these, in their order.
 
     :param create: the SQL that makes the tables that are missing, which the values of some columns are read from.
     """
     return [
-        *(sql for fault in wrong for sql in fault.columns),
+        *(sql for fault in damage for sql in fault.columns),
         create,
-        *(sql for fault in wrong for sql in fault.values),
-        *(sql for fault in wrong for sql in fault.rules),
+        *(sql for fault in damage for sql in fault.values),
+        *(sql for fault in damage for sql in fault.rules),
     ]
 
 
-def faults(found: Mapping[str, Found], history: str, *, ours: bool) -> tuple[Fault, ...]:
+def faults(actual: Mapping[str, ActualTable], history: str, *, ours: bool) -> tuple[Fault, ...]:
     """Return what is wrong with the tables that are there, and with those that are not.
 
     :param history: the history's schema as a quoted identifier; :param ours: we made it, so that everything has to be
@@ -204,8 +204,8 @@ def faults(found: Mapping[str, Found], history: str, *, ours: bool) -> tuple[Fau
     """
     result: list[Fault] = []
     for name, table in TABLES.items():
-        if name in found:
-            result += _faults_of(name, table, found[name], history)
+        if name in actual:
+            result += _faults_of(name, table, actual[name], history)
         elif ours:
             values: tuple[str, ...] = ()
             if name == "_yoyo_log":
@@ -224,18 +224,18 @@ WHERE (direction = 'apply' AND state IN ('applied', 'baselined', 'resolved'))
     OR (direction = 'rollback' AND state = 'rolled back')"""
 
 
-def _faults_of(name: str, table: Table, found: Found, history: str) -> list[Fault]:
+def _faults_of(name: str, table: Table, actual: ActualTable, history: str) -> list[Fault]:
     where = f"{history}.{name}"
-    if found.kind not in ("r", "p"):
+    if actual.kind not in ("r", "p"):
         return [Fault(name, f"{where} is not a table", derivable=False)]
     result = []
     for column, wanted in table.columns.items():
-        fault = _fault_of(name, table, column, wanted, found, where, history)
+        fault = _fault_of(name, table, column, wanted, actual, where, history)
         if fault is not None:
             result.append(fault)
-    if found.key != (table.key,):
+    if actual.key != (table.key,):
         rules: tuple[str, ...] = (f"ALTER TABLE {where} ADD PRIMARY KEY ({table.key})",)
-        if found.key and table.key in found.columns:
+        if actual.key and table.key in actual.columns:
             result.append(Fault(name, f"the primary key of {where} is not ({table.key})", derivable=False))
         else:
             result.append(Fault(name, f"{where} has no primary key", rules=rules))
@@ -243,7 +243,7 @@ def _faults_of(name: str, table: Table, found: Found, history: str) -> list[Faul
 
 
 def _fault_of(
-    name: str, table: Table, column: str, wanted: Column, found: Found, where: str, history: str
+    name: str, table: Table, column: str, wanted: Column, existing: ActualTable, where: str, history: str
 ) -> Fault | None:
     values: tuple[str, ...] = ()
     if wanted.fill:
@@ -252,23 +252,23 @@ def _fault_of(
     rules: tuple[str, ...] = (f"ALTER TABLE {where} ALTER COLUMN {column} SET NOT NULL",) if wanted.required else ()
     if wanted.default and wanted.default != "IDENTITY":
         rules += (f"ALTER TABLE {where} ALTER COLUMN {column} SET DEFAULT {wanted.default}",)
-    if column not in found.columns:
+    if column not in existing.columns:
         return Fault(
             name,
             f"{where} has no column {column}",
-            derivable=not (wanted.essential and found.has_rows),
+            derivable=not (wanted.essential and existing.has_rows),
             columns=(f"ALTER TABLE {where} ADD COLUMN {column} {wanted.add}",),
             values=values,
             rules=rules,
         )
-    actual, has_default = found.columns[column]
+    actual, has_default = existing.columns[column]
     if not is_like(actual, wanted.type):
         if table.derived:
             change: tuple[str, ...] = (
                 f"ALTER TABLE {where} DROP COLUMN {column}",
                 f"ALTER TABLE {where} ADD COLUMN {column} {wanted.add}",
             )
-            if found.key == (table.key,) and column == table.key:
+            if existing.key == (table.key,) and column == table.key:
                 rules += (f"ALTER TABLE {where} ADD PRIMARY KEY ({column})",)  # it goes with its column
             can = True
         else:
@@ -317,13 +317,13 @@ def _length(type_: str) -> int:
     return int(size[1]) if size else 1 << 30
 
 
-def source(name: str, found: Mapping[str, Found], history: str) -> str:
+def source(name: str, existing: Mapping[str, ActualTable], history: str) -> str:
     """Return what a query reads a table from: the table, or a subquery that has all of its columns.
 
     A column that is missing or cannot be cast reads as NULL, a table that is missing as one without rows.
     """
     table = TABLES[name]
-    there = found.get(name)
+    there = existing.get(name)
     if there is None:
         empty = ", ".join(f"NULL::{wanted.type} AS {column}" for column, wanted in table.columns.items())
         return f"(SELECT {empty} WHERE false)"

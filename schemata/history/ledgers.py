@@ -20,7 +20,7 @@ class Ledger:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class ExistingLedger:
     """A ledger in a database. `entries` is None where this role may not read it, or where it is locked."""
 
     tool: str
@@ -32,7 +32,7 @@ class Found:
     def describe(self) -> str:
         """Return it in words.
 
-        >>> Found("Prisma", "public", "_prisma_migrations", 2, "20240101_init").describe()
+        >>> ExistingLedger("Prisma", "public", "_prisma_migrations", 2, "20240101_init").describe()
         'public._prisma_migrations of Prisma (2 entries, the last is 20240101_init)'
         """
         if self.entries is None:

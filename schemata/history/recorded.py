@@ -146,7 +146,7 @@ def _open_attempt(row: Sequence[Any]) -> OpenAttempt:
     )
 
 
-def _with_gone(found: Recorded, rows: Sequence[Sequence[Any]]) -> Recorded:
+def _with_gone(actual: Recorded, rows: Sequence[Sequence[Any]]) -> Recorded:
     """Return the history with what became of the migrations that have no row but were applied once.
 
     The attempts and yoyo's log tell it independently; the later of the two counts, since a plain yoyo that rolls back
@@ -165,22 +165,22 @@ def _with_gone(found: Recorded, rows: Sequence[Sequence[Any]]) -> Recorded:
             continue
         rolled_back += 1
         relocated += said_by_log and (state is None or by_attempts)
-    found = dataclasses.replace(found, rolled_back=rolled_back)
+    actual = dataclasses.replace(actual, rolled_back=rolled_back)
     if lost:
-        whole = sorted((*found.records, *lost), key=lambda record: (record.applied_at, record.attempt))
-        proved = dataclasses.replace(found, records=tuple(whole))
+        whole = sorted((*actual.records, *lost), key=lambda record: (record.applied_at, record.attempt))
+        proved = dataclasses.replace(actual, records=tuple(whole))
         ids = tuple(record.id for record in lost)
         if proved.head_agrees() and all(record.checksum and record.attempt for record in lost):
             return dataclasses.replace(proved, restored=ids)
-        return dataclasses.replace(found, lost=ids)
-    unexplained = found.head.applied - len(found.records) - relocated
-    if found.heads == 1 and unexplained > 0:
+        return dataclasses.replace(actual, lost=ids)
+    unexplained = actual.head.applied - len(actual.records) - relocated
+    if actual.heads == 1 and unexplained > 0:
         text = (
-            f"the summary (head) counts {found.head.applied} applied migrations, the rows {len(found.records)}: "
+            f"the summary (head) counts {actual.head.applied} applied migrations, the rows {len(actual.records)}: "
             f"{unexplained} are recorded nowhere else"
         )
-        return dataclasses.replace(found, faults=(layout.Fault("head", text, derivable=False, acceptable=True),))
-    return found
+        return dataclasses.replace(actual, faults=(layout.Fault("head", text, derivable=False, acceptable=True),))
+    return actual
 
 
 def last_id(ids: Iterable[str]) -> str:

@@ -67,7 +67,7 @@ class Status:
     def _verdict(self) -> document.Text:
         persons = [f for f in self.compared.findings if f.exit_code == errors.NEEDS_PERSON]
         if persons:
-            return document.Text(f"{len(persons)} finding(s) need a person.", "red")
+            return document.Text(f"{len(persons)} finding(s) need action by a person.", "red")
         if self.compared.pending:
             return document.Text(f"{len(self.compared.pending)} pending; apply with: inv migrate", "yellow")
         return document.Text(f"Up to date at {self.compared.database_revision or 'no revision'}.", "green")

@@ -110,12 +110,12 @@ class History:
         comment = ask(_SQL["comment"].format(schema=queries.literal(self.schema)))
         return bool(comment) and comment[0][0] == layout.EXPECTED_COMMENT
 
-    def _layout(self, ask: Ask) -> dict[str, layout.Found]:
+    def _layout(self, ask: Ask) -> dict[str, layout.ActualTable]:
         names = ", ".join(queries.literal(name) for name in layout.TABLES)
         text = ask(_SQL["layout"].format(schema=queries.literal(self.schema), names=names))[0][0]
         document = json.loads(str(text))
         found = {
-            name: layout.Found(kind, {column: (row[0], row[1]) for column, row in columns.items()}, tuple(key))
+            name: layout.ActualTable(kind, {column: (row[0], row[1]) for column, row in columns.items()}, tuple(key))
             for name, (kind, columns, key) in document.items()
         }
         for name, table in found.items():
@@ -124,9 +124,9 @@ class History:
                 found[name] = dataclasses.replace(table, has_rows=rows[0][0] == "true")
         return found
 
-    def _read(self, found: Mapping[str, layout.Found]) -> str:
+    def _read(self, actual: Mapping[str, layout.ActualTable]) -> str:
         history = queries.identifier(self.schema)
-        return _SQL["read"].format(**{word: layout.source(name, found, history) for word, name in _SOURCES.items()})
+        return _SQL["read"].format(**{word: layout.source(name, actual, history) for word, name in _SOURCES.items()})
 
     def applied_sql(self, ask: Ask, ids: Sequence[str]) -> dict[str, str]:
         """Return the text that ran, by id; an id whose text was too large to be kept is missing."""
@@ -344,9 +344,9 @@ class History:
             last_id=recorded.last_id(history.ids()) or None,
         )
 
-    def repair_tables(self, wrong: Sequence[layout.Fault]) -> list[str]:
+    def repair_tables(self, faults: Sequence[layout.Fault]) -> list[str]:
         """Return the statements that make the tables what they have to be; each fault must be derivable or accepted."""
-        return layout.repair(wrong, self.create())
+        return layout.repair(faults, self.create())
 
     def restore(self, record: recorded.Record) -> str:
         """Return the SQL that writes the row again of a migration that attempts and head prove to be applied."""

@@ -94,8 +94,8 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Message:
     facts = {"manifest": str(path), "digest": value, "migrations": len(sources)}
     if check:
         if found == text:
-            return results.Message(f"{path} says what the {len(sources)} files say.", facts=facts)
-        what = "is not there" if found is None else "is not what the files say"
+            return results.Message(f"{path} matches the {len(sources)} migration files.", facts=facts)
+        what = "does not exist" if found is None else "does not match the migration files"
         return results.Message(
             f"{path} {what}.\nWrite it: inv seal", ok=False, exit_code=errors.NEEDS_PERSON, facts=facts
         )

@@ -67,7 +67,10 @@ def _read_schema(folder: str, schema: str) -> list[migration.Migration]:
         path = f"{folder}{os.sep}{name}"
         if name.endswith(".py") and name != "__init__.py":
             raise migration.InvalidMigration(
-                path, 0, "Python migrations are not run: only SQL is", "Write it as SQL, or move the file elsewhere."
+                path,
+                0,
+                "a migration in Python is not run: only files of SQL are",
+                "Write it as SQL, or move the file elsewhere.",
             )
         if not name.endswith(".sql") or name.startswith(".") or name in rollbacks:
             continue
@@ -80,7 +83,7 @@ def _read_schema(folder: str, schema: str) -> list[migration.Migration]:
         raise migration.InvalidMigration(
             f"{folder}{os.sep}{orphan}",
             0,
-            "the migration that it rolls back is not there",
+            "this rollback file has no migration file of the same name",
             f"Bring {orphan.removesuffix(ROLLBACK)}.sql back from version control, or rename this one.",
         )
     return found
@@ -96,7 +99,7 @@ def _read_one(path: str, stem: str, schema: str, rollback_path: str) -> migratio
     directives = migration.parse_directives(text, path)
     if rollback_path and directives.irreversible:
         raise migration.InvalidMigration(
-            path, 0, "it says `-- irreversible:` and has a rollback beside it", "Remove one of the two."
+            path, 0, "it has the line `-- irreversible:` and also a rollback file", "Remove one of the two."
         )
     return migration.Migration(
         id=stem,

@@ -10,7 +10,9 @@ from schemata.migrations import migration
 def check_schema(settings: config.Config, schema: str) -> None:
     """Refuse a schema that is not one of the project's; the empty text means all."""
     if schema and schema not in settings.schemas:
-        raise errors.ConfigError(f"there is no schema {schema} here", f"Known: {', '.join(settings.schemas)}.")
+        raise errors.ConfigError(
+            f"there is no schema {schema} in [tool.schemata]", f"Known: {', '.join(settings.schemas)}."
+        )
 
 
 def find(sources: Sequence[migration.Migration], migration_id: str) -> migration.Migration:

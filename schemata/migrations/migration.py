@@ -111,9 +111,7 @@ def parse_id(stem: str, path: str = "") -> tuple[str, str, str]:
     if not is_timestamp(timestamp):
         raise InvalidMigration(path or stem, 0, f"{timestamp!r} is not a time YYYYMMDDHHMMSS", hint)
     if not _SLUG.fullmatch(slug):
-        raise InvalidMigration(
-            path or stem, 0, f"the slug {slug!r} has something else than letters, digits, _ and -", hint
-        )
+        raise InvalidMigration(path or stem, 0, f"the slug {slug!r} may have letters, digits, _ and - only", hint)
     if len(stem) > 200:
         raise InvalidMigration(path or stem, 0, "the name is longer than 200 characters", hint)
     return match["schema"], timestamp, slug
@@ -150,14 +148,14 @@ def parse_directives(sql: str, path: str) -> Directives:
         word = match["word"] if match else ""
         if match and word in DIRECTIVES:
             if word in found:
-                raise InvalidMigration(path, number, f"`-- {word}:` stands twice", "Keep one of them.")
+                raise InvalidMigration(path, number, f"`-- {word}:` is written twice", "Keep one of them.")
             found[word] = _checked(word, match["value"].strip(), path, number)
         elif match and (near := _nearest(word)):
             raise InvalidMigration(
                 path,
                 number,
                 f"`-- {word}:` is not a directive",
-                f"Did you mean `-- {near}:`? If it is prose, put another word before the colon.",
+                f"Did you mean `-- {near}:`? If it is a comment only, put another word before the colon.",
             )
         elif not title:
             title = stripped.lstrip("-").strip()
@@ -183,7 +181,7 @@ def _lines(sql: str) -> Iterator[str]:
 
 def _checked(word: str, value: str, path: str, line: int) -> str:
     if not value:
-        raise InvalidMigration(path, line, f"`-- {word}:` says nothing", _VALUE_HINTS[word])
+        raise InvalidMigration(path, line, f"`-- {word}:` has no value", _VALUE_HINTS[word])
     if word == "transactional" and value not in ("true", "false"):
         raise InvalidMigration(path, line, f"`-- transactional: {value}` is neither true nor false", "")
     if word == "phase" and value not in PHASES:
@@ -198,8 +196,8 @@ def _checked(word: str, value: str, path: str, line: int) -> str:
 _VALUE_HINTS = {
     "depends": "Name the ids it needs, separated by spaces, or remove the line.",
     "transactional": "Write true or false.",
-    "irreversible": "Say why it cannot be rolled back.",
-    "breaking": "Say what breaks for a running application.",
+    "irreversible": "Write the reason why it cannot be rolled back.",
+    "breaking": "Write what breaks for a running application.",
     "phase": "Write expand or contract.",
 }
 
@@ -225,7 +223,7 @@ def _refuse_late(sql: str, start: int, path: str) -> None:
                 raise InvalidMigration(
                     path,
                     sql.count("\n", 0, match.start()) + 1,
-                    f"`-- {word}:` stands after the leading comment, where it has no effect",
+                    f"`-- {word}:` comes after the leading comment, where it has no effect",
                     "Move it into the `--` lines at the top of the file, before any /* */ or SQL.",
                 )
 
@@ -284,7 +282,9 @@ def order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
         needs = set(item.directives.depends)
         for need in sorted(needs):
             if need not in by_id:
-                raise InvalidMigration(item.path, 0, f"it depends on {need}, which no file here is", _like(need, by_id))
+                raise InvalidMigration(
+                    item.path, 0, f"it depends on {need}, but there is no such migration file", _like(need, by_id)
+                )
             followers.setdefault(need, []).append(item.id)
         waiting[item.id] = len(needs)
     ready = [(by_id[id_].timestamp, id_) for id_, count in waiting.items() if count == 0]

@@ -35,8 +35,8 @@ def check(items: Iterable[migration.Migration]) -> None:
             raise migration.InvalidMigration(
                 item.path,
                 0,
-                "it has no SQL yet, and would be recorded as applied",
-                "Write it, or remove the file until you do.",
+                "it has no SQL, so it would be recorded as applied without doing anything",
+                "Write the SQL, or remove the file until then.",
             )
         psql.check(item.path, item.sql)
         if item.transactional and not lexer.is_plain(item.sql):
@@ -101,6 +101,6 @@ def check_script(
             )
         if item.kind == "discard" and not transactional:
             raise migration.InvalidMigration(
-                path, item.line, "DISCARD would let the deploy lock go", "Use RESET for the setting that you mean."
+                path, item.line, "DISCARD would release the deploy lock", "Use RESET for the setting that you mean."
             )
     return statements

@@ -8,7 +8,7 @@ from schemata.sql import statement
 _ADVICE = {
     "set": "Write the value itself in every place of :name, :'name' and :\"name\"",
     "i": "Put the other file's content here, or make it a migration of its own",
-    "c": "Which database is meant is said by --url or DATABASE_URL, never by the file: remove the line",
+    "c": "--url or DATABASE_URL chooses the database, never the file: remove the line",
     "copy": "Write `COPY ... FROM stdin` with the rows below it, or INSERT",
     "gexec": "Write a DO block that runs each text with EXECUTE",
     "if": "Write a DO block with IF",

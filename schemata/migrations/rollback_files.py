@@ -29,7 +29,7 @@ def check(item: migration.Migration) -> tuple[statement.Statement, ...]:
         raise migration.InvalidMigration(
             item.rollback_path,
             0,
-            "the rollback has no statement: it would only forget the record",
+            "the rollback has no statement: it would remove the record and leave the objects",
             "Write the SQL that undoes the migration, or `-- irreversible: reason` in the migration instead.",
         )
     return precheck.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional)

@@ -147,7 +147,9 @@ def judge(plan: Any, page: Page, keyset: bool, parents: Mapping[str, str] | None
     if served and others:
         problems.append(f"index {page.index} serves only some partitions; others use {', '.join(others)}")
     if (page.filter or keyset) and not all("Index Cond" in node for node in served):
-        problems.append(f"index {page.index} is walked from end to end: its columns limit nothing (no Index Cond)")
+        problems.append(
+            f"index {page.index} is read from end to end: no condition of the query uses its columns (no Index Cond)"
+        )
     for node in nodes:
         kind = node["Node Type"]
         if kind in ("Sort", "Incremental Sort"):
@@ -157,12 +159,12 @@ def judge(plan: Any, page: Page, keyset: bool, parents: Mapping[str, str] | None
     for node in served:
         # Mixed directions always leave a condition over; its first part limits the scan.
         if "Filter" in node and not (keyset and page.mixed):
-            problems.append(f"rows are read and thrown away by {node['Filter']}: the index lacks a column")
+            problems.append(f"rows are read and then discarded by {node['Filter']}: the index lacks a column")
     if not problems and any(node.get("Disabled") or node["Total Cost"] >= _DISABLE_COST for node in nodes):
-        problems.append("only a plan that is switched off exists for it")
+        problems.append("PostgreSQL has no plan for it without a sort or a scan of the table")
     if not served:
         if not others:
-            instead = "no index gives these rows in this order"
+            instead = "no index has these rows in this order"
         elif problems:
             instead = f"the planner takes {', '.join(others)}"
         else:

@@ -36,12 +36,12 @@ class Reason:
 _KINDS = {
     "refused": (
         False,
-        "nothing accepts connections there",
+        "no server accepts connections at that host and port",
         "Start the server (`inv dev-up`), or correct the host and port in DATABASE_URL.",
     ),
     "closed": (
         False,
-        "the other side closed the connection before it answered",
+        "the connection was closed before the server answered",
         "A container's port can be open before its server is: look at the server's log.",
     ),
     "dns": (
@@ -67,7 +67,7 @@ _KINDS = {
     ),
     "no_session": (
         False,
-        "the connection was accepted, but nothing is answered: behind a pooler, all of its connections are in use",
+        "the connection was accepted, but no answer came: behind a pooler, all of its connections are in use",
         "Wait for one, raise the pooler's pool size, or give a direct URL. Without a pooler the server hangs: read "
         "its log.",
     ),
@@ -122,7 +122,7 @@ _KINDS = {
     "tls": (
         False,
         "no TLS session could be agreed",
-        "Compare sslmode and the TLS versions with the server's settings; its log has the other half.",
+        "Compare sslmode and the TLS versions with the server's settings; its log has the server's reason.",
     ),
     "settings": (
         True,
@@ -132,7 +132,7 @@ _KINDS = {
     ),
     "not_postgresql": (
         False,
-        "what answers there is not PostgreSQL",
+        "the program that answers at that host and port is not PostgreSQL",
         "Correct the port in DATABASE_URL.",
     ),
     "standby": (
@@ -142,10 +142,10 @@ _KINDS = {
     ),
     "temporary_server": (
         False,
-        "it is the temporary server of an image's first start, which will stop again",
+        "this is the temporary server of a container image's first start, which will stop again",
         "Wait, or connect through TCP, where it does not listen.",
     ),
-    "other": (False, "the connection failed", "The server's log may say more."),
+    "other": (False, "the connection failed", "Read the server's log."),
 }
 
 # SQLSTATE: kind. 57P03 and 28000 are told apart further by their text.

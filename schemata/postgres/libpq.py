@@ -258,7 +258,9 @@ class Connection:
         except TimeIsUp:
             self.abandon()
             if self.handle is None:
-                raise ConnectionLost(f"no answer within {timeout:g} s, nor to its cancelling") from None
+                raise ConnectionLost(
+                    f"no answer within {timeout:g} s, and the request to cancel it got none either"
+                ) from None
             raise QueryFailed("57014", f"no answer within {timeout:g} s: the statement was cancelled") from None
         except BaseException:
             self.abandon()

@@ -31,7 +31,7 @@ def _not_found(case: remedy.Case) -> str:
     path = ", ".join(case.search_path)
     if same:
         written = " or ".join(remedy.name(*place) for place in same)
-        return f"It is there as {written}: write it so. (Without a schema it is looked for in {path} only.)"
+        return f"It exists as {written}: write that name. (A name without a schema is looked for in {path} only.)"
     if places:
         written = " or ".join(remedy.name(*place) for place in places)
         return (

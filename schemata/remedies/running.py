@@ -95,7 +95,7 @@ def _outside_transaction(case: remedy.Case) -> str:
 
 def _pending_events(case: remedy.Case) -> str:
     return remedy.paste(
-        "A deferred constraint or trigger still has rows of this transaction to look at. Have it look before the "
+        "A deferred constraint or trigger still has rows of this transaction to check. Let it check them before the "
         "statement, or put the statement into a migration of its own:",
         "SET CONSTRAINTS ALL IMMEDIATE;",
     )
@@ -136,13 +136,13 @@ ROWS = (
         "55006",
         _database_in_use,
         message='database "(?P<of>.+)" is being (?:accessed|used)',
-        first="When nobody uses it",
+        first="When it is not in use",
     ),
     remedy.Remedy(
         "object-in-use",
         "55006",
         "Something else uses it: see the message above, and wait for that to end.",
-        first="When nobody uses it",
+        first="When it is not in use",
     ),
     remedy.Remedy(
         "statement-timeout",
@@ -175,7 +175,7 @@ ROWS = (
         "serialization",
         "40001",
         "Another transaction changed the same rows, and this role's transactions are serializable or repeatable read: "
-        "the same again may pass.",
+        "run again: the same statement may succeed.",
         first="Run again",
     ),
     remedy.Remedy(

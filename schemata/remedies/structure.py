@@ -89,29 +89,29 @@ def _dependents(case: remedy.Case) -> str:
     more = f"\nAnd see to: {'; '.join(rest)}" if rest else ""
     return (
         remedy.paste(
-            "Drop what depends on it first, in this file, so that everybody sees what goes (and make again below it "
-            "what has to stay). CASCADE would drop the same without a word:",
+            "Drop what depends on it first, in this file, which then shows what is dropped (and create again below it "
+            "what has to stay). CASCADE would drop the same objects without naming them:",
             *dict.fromkeys(reversed(drops)),
         )
         + more
     )
 
 
-def _drop_of(found: re.Match[str]) -> str:
-    kind, what, on = found["kind"], found["what"], found["on"]
+def _drop_of(match: re.Match[str]) -> str:
+    kind, what, on = match["kind"], match["what"], match["on"]
     if kind in _DROPPED and not on:
         return f"DROP {kind.upper()} {what};"
     if kind in ("function", "procedure", "aggregate") and not on:
         return f"DROP {kind.upper()} {what};"
     if kind == "constraint" and on:
-        return f"ALTER {(found['of'] or 'table').upper()} {on} DROP CONSTRAINT {what};"
+        return f"ALTER {(match['of'] or 'table').upper()} {on} DROP CONSTRAINT {what};"
     if kind in ("trigger", "policy", "rule") and on and what != "_RETURN":
         return f"DROP {kind.upper()} {what} ON {on};"
     if kind == "rule" and on:
-        return f"DROP {found['of'].upper()} {on};"
+        return f"DROP {match['of'].upper()} {on};"
     if kind == "column" and on:
         return f"ALTER TABLE {on} DROP COLUMN {what};  -- its values are lost"
-    column = re.fullmatch(r"default value for column (\S+) of table (\S+) depends on .*", found[0])
+    column = re.fullmatch(r"default value for column (\S+) of table (\S+) depends on .*", match[0])
     return f"ALTER TABLE {column[2]} ALTER COLUMN {column[1]} DROP DEFAULT;" if column else ""
 
 

@@ -39,8 +39,9 @@ class ForeignProject(errors.Error):
     def __init__(self, name: str, folder: str) -> None:
         self.project, self.folder = name, folder
         super().__init__(
-            f"the Compose project {name} was started from {folder}, so its data are not this folder's to delete",
-            "Do it there; or here with --yes; or set COMPOSE_PROJECT_NAME to a name of your own.",
+            f"the Compose project {name} was started from {folder}, so its data belong to that folder and are "
+            f"not deleted from here",
+            "Run the command there; or here with --yes; or set COMPOSE_PROJECT_NAME to a name of your own.",
         )
 
 
@@ -94,20 +95,20 @@ def _start(
     )
 
 
-def _state(item: config.Service, found: "list[containers.Container]", old: dict[str, str]) -> outcome.State:
-    if not found:
-        return outcome.State(item.name, outcome.STOPPED, detail="Compose started no container of it")
-    was_running = all(old.get(container.id) == container.started for container in found)
-    ports = [port for container in found for port in list(container.ports.values())[:1]]
+def _state(item: config.Service, replicas: "list[containers.Container]", old: dict[str, str]) -> outcome.State:
+    if not replicas:
+        return outcome.State(item.name, outcome.STOPPED, detail="Compose started no container of this service")
+    was_running = all(old.get(container.id) == container.started for container in replicas)
+    ports = [port for container in replicas for port in list(container.ports.values())[:1]]
     url = f"http://127.0.0.1:{ports[0]}" if ports else ""
-    known = [container.ready_after for container in found if container.ready_after is not None]
+    known = [container.ready_after for container in replicas if container.ready_after is not None]
     state = outcome.State(
         item.name,
-        outcome.READY if all(container.is_well for container in found) else outcome.UNREADY,
+        outcome.READY if all(container.is_well for container in replicas) else outcome.UNREADY,
         url,
         ready_after=max(known) if known and not was_running else None,
         was_running=was_running,
-        detail=f"{len(found)} replicas" if len(found) > 1 else "",
+        detail=f"{len(replicas)} replicas" if len(replicas) > 1 else "",
     )
     if not (item.ready and url):
         return state
@@ -132,7 +133,7 @@ def _not_healthy(
     states = "\n".join(f"  {container.name}: {container.condition}" for container in rows)
     if not unwell:
         return command_line.ComposeFailed(
-            "up", output.strip().splitlines()[-1] if output.strip() else "it said nothing"
+            "up", output.strip().splitlines()[-1] if output.strip() else "it wrote nothing"
         )
     worst = unwell[0]
     lines = tuple(_hidden(line, composition.password) for line in engine.log(worst.id, _LOG_LINES))

@@ -26,7 +26,7 @@ _FOLLOW_PAUSE = 0.2  # seconds between two looks at a log
 def logs(settings: config.Config, service: str = "", *, follow: bool = False, lines: int = 50) -> None:
     """Print the end of the log of a service, or of the server; with `follow` go on until Ctrl-C."""
     if lines < 0:
-        raise errors.ConfigError(f"--lines {lines} is negative", "Say how many lines to begin with.")
+        raise errors.ConfigError(f"--lines {lines} is negative", "Give the number of lines to begin with.")
     if settings.server.kind == "docker":
         for text in docker.logs(settings, service, follow=follow, lines=lines):
             print(text.rstrip("\n"), flush=True)

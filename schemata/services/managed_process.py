@@ -260,7 +260,7 @@ def _read(state_dir: Path, name: str) -> Running | None:
         return None
     except PermissionError as error:
         raise errors.NotAvailable(
-            f"{error.filename} cannot be read, so nobody knows whether {name} runs",
+            f"{error.filename} cannot be read, so it is not known whether {name} runs",
             "Run the command as the user who started it, or give the file to yourself.",
         ) from error
     return found if found.start_time and found.pid > 0 else None

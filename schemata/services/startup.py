@@ -130,10 +130,10 @@ def _look(one: Start) -> tuple[bool, str, str]:
         answer = health.ask(url_of(one.item) + one.item.ready, _PROBE_SECONDS)
         return answer.ok, answer.revision, answer.reason
     if "schemata.boot" in processes.words_of(one.running.pid):
-        return False, "", "the entrypoint is still at work"
+        return False, "", "the entrypoint is still running"
     if one.itself_since is None:
         one.itself_since = time.monotonic()
-    return time.monotonic() - one.itself_since > _SETTLE_SECONDS, "", "it has just begun"
+    return time.monotonic() - one.itself_since > _SETTLE_SECONDS, "", "it has just started"
 
 
 def _end(child: processes.Child | None) -> str:

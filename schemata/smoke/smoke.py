@@ -82,7 +82,7 @@ def _checks(
     promised = expected_objects.expect((item.schema, item.id, item.sql) for item in applied)
     tables, indexes = catalog.relations(connection.query, settings.schemas)
     for (schema, name), origin in promised.tables.items():
-        problem = "" if (schema, name) in tables else f"does not exist, although {origin} makes it"
+        problem = "" if (schema, name) in tables else f"does not exist, although {origin} creates it"
         yield Check("table", f"{schema}.{name}", problem, time.monotonic() - began)
     for (schema, name), (table, origin) in promised.indexes.items():
         yield Check("index", f"{schema}.{name}", _index_problem(indexes, schema, name, table, origin), 0.0)
@@ -98,9 +98,9 @@ def _index_problem(
     found = indexes.get((schema, name))
     if found is None:
         on = ".".join(table) if isinstance(table, tuple) else str(table)
-        return f"does not exist on {on}, although {origin} makes it"
+        return f"does not exist on {on}, although {origin} creates it"
     if isinstance(table, tuple) and found[0] != table[-1]:
-        return f"is an index on {schema}.{found[0]}, but {origin} makes it on {'.'.join(table)}"
+        return f"is an index on {schema}.{found[0]}, but {origin} creates it on {'.'.join(table)}"
     return "" if found[1] else f"is INVALID: REINDEX INDEX CONCURRENTLY {schema}.{name};"
 
 

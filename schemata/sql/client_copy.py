@@ -19,7 +19,8 @@ def problem(item: statement.Statement) -> tuple[str, str]:
     if copy.filename or copy.is_program:
         return "", ""
     if not copy.is_from:
-        return "nobody here takes the rows that it sends", "Remove it; `inv psql` can copy rows out."
+        why = "it sends rows to the client, and a migration has no place for them"
+        return why, "Remove it; `inv psql` can copy rows out."
     if _is_binary(copy.options):
         return (
             "its rows are in binary form, which a file of text (UTF-8) cannot hold",

@@ -75,7 +75,7 @@ def expect(files: Iterable[tuple[str, str, str]]) -> ExpectedObjects:
         except statement.SyntaxProblem as problem:
             raise errors.MigrationError(
                 f"{id}, line {problem.line}, column {problem.column}: {problem.message}.\n"
-                "What the migrations promise cannot be told without it.",
+                "Without this file the objects to expect cannot be listed.",
                 "Correct the file; if it was edited after it was applied, `inv migrate-status` shows how.",
             ) from problem
         fold = _Fold(catalog, schema, id)

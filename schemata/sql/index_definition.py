@@ -13,7 +13,7 @@ else:
     pg = lazy.Module("postgast.pg_query_pb2")
 
 
-def same_index(found: str, wanted: str) -> bool:
+def same_index(actual: str, wanted: str) -> bool:
     """Tell whether two CREATE INDEX statements build the same index, as far as their text shows it.
 
     Compared are uniqueness, method, columns with their directions, and whether there is a condition and how many
@@ -24,7 +24,7 @@ def same_index(found: str, wanted: str) -> bool:
     >>> same_index("CREATE INDEX i ON a.t USING btree (x)", "CREATE INDEX i ON a.t (y)")
     False
     """
-    return _index_facts(found) == _index_facts(wanted)
+    return _index_facts(actual) == _index_facts(wanted)
 
 
 def _index_facts(sql: str) -> tuple[object, ...]:

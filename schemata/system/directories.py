@@ -115,7 +115,7 @@ def _swap(fresh: Path, folder: Path) -> None:
             continue
         finally:
             shutil.rmtree(fresh.with_suffix(".old.tmp"), ignore_errors=True)
-    raise OSError(errno.EBUSY, "somebody else keeps on replacing it", str(folder))
+    raise OSError(errno.EBUSY, "another process keeps replacing it", str(folder))
 
 
 def _exchange(one: Path, other: Path) -> bool:

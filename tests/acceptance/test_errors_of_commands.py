@@ -69,13 +69,19 @@ def test_unknown_names_on_the_command_line_get_a_suggestion(project: Project, sc
     project.write(ONE, "SELECT 1;\n")
     schemata.refused("migrate", "--to", "app.20250101000001.on", code=2, says=("there is no migration", f"mean {ONE}?"))
     schemata.refused("migrate", "--to", "zzz", code=2, says=("there is no migration zzz", "migrate-status"))
-    schemata.refused("migrate", "--schema", "web", code=2, says=("there is no schema web here", "Known: app."))
-    schemata.refused("migrate-status", "--schema", "web", code=2, says=("there is no schema web here", "Known: app."))
+    schemata.refused(
+        "migrate", "--schema", "web", code=2, says=("there is no schema web in [tool.schemata]", "Known: app.")
+    )
+    schemata.refused(
+        "migrate-status", "--schema", "web", code=2, says=("there is no schema web in [tool.schemata]", "Known: app.")
+    )
     schemata.refused(
         "rollback", "--to", "app.20250101000001.on", code=2, says=("there is no migration", f"mean {ONE}?")
     )
     schemata.refused("migrate-baseline", "--through", "zzz", code=2, says=("there is no migration zzz",))
-    schemata.refused("migrate-baseline", code=2, says=("which migrations", f"inv migrate-baseline --through {ONE}"))
+    schemata.refused(
+        "migrate-baseline", code=2, says=("no migration is named", f"inv migrate-baseline --through {ONE}")
+    )
     schemata.refused("migrate-restamp", "--migration", "zzz", code=2, says=("there is no migration zzz",))
 
 
@@ -120,7 +126,7 @@ def test_a_server_that_is_not_there_is_told_apart(
             "--url",
             url,
             code=3,
-            says=("u:***@", "nothing accepts connections", "2 tries", "inv dev-up"),
+            says=("u:***@", "no server accepts connections", "2 tries", "inv dev-up"),
             **QUICK,
         )
         assert "(try 1 of 2" in text
@@ -192,7 +198,10 @@ def test_no_permission_to_create_schemas_is_told(
         "--url",
         url,
         code=1,
-        says=("the schemas and the history could not be made: permission denied", "GRANT CREATE ON DATABASE"),
+        says=(
+            "the schemas and the history could not be created: permission denied",
+            "GRANT CREATE ON DATABASE",
+        ),
     )
     with psycopg.connect(project.url) as connection:
         found = connection.execute("SELECT to_regnamespace('app'), to_regnamespace('schemata')").fetchone()

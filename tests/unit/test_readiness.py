@@ -26,7 +26,11 @@ def build(accepts: str = "") -> builds.Build:
         (("d0", "true", None, *REST), "", "no migration is recorded"),
         (("d0", "true", OLD, *REST), "", f"the database is at {OLD}; this build needs {BUILT}"),
         (("d0", "true", OLD, *REST), "..20259999999999", f"the database is at {OLD}; this build needs {BUILT}"),
-        (("d2", "true", NEW, *REST), "", f"the database is at {NEW}, after this build's {BUILT}, which accepts none"),
+        (
+            ("d2", "true", NEW, *REST),
+            "",
+            f"the database is at {NEW}, after this build's {BUILT}, which accepts no other",
+        ),
         (("d2", "true", NEW, *REST), "20250102000002..20250103000003", ""),
         (("d2", "true", NEW, *REST), "..20250103000003", ""),
         (("d2", "true", NEW, *REST), "20250102000002..20250102999999", "which accepts 20250102000002..20250102999999"),

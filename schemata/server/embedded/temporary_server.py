@@ -17,7 +17,7 @@ _ROOM_BYTES = 512 * 1024 * 1024
 
 @contextlib.contextmanager
 def temporary(
-    found: binaries.Binaries, unsafe: bool, database: str, settings: dict[str, str], store: Path | None
+    programs: binaries.Binaries, unsafe: bool, database: str, settings: dict[str, str], store: Path | None
 ) -> Iterator[server_state.Server]:
     """Give a server that is deleted afterwards. See embedded.temporary."""
     base = Path("/dev/shm")
@@ -27,7 +27,7 @@ def temporary(
     state_dir = Path(tempfile.mkdtemp(prefix=f"schemata-test-{os.getpid()}-", dir=base))
     state_dir.chmod(0o755)  # a root caller's server runs as another user, who must be able to enter
     try:
-        order = lifecycle.Order(state_dir, database, found, settings, None, unsafe, None, store, 60.0, passing=True)
+        order = lifecycle.Order(state_dir, database, programs, settings, None, unsafe, None, store, 60.0, passing=True)
         yield lifecycle.start(order)
     finally:
         _discard(state_dir)

@@ -138,7 +138,7 @@ def test_the_same_structure_gives_the_same_files(
     folder = two.root / "client" / "app_client"
     first, inode = _files(folder), folder.stat().st_ino
     ended = schemata("generate")
-    assert "already what the database gives" in ended.stdout
+    assert "matches the database already" in ended.stdout
     assert folder.stat().st_ino == inode
     two.url = make_database()
     assert schemata("migrate").returncode == 0
@@ -172,7 +172,7 @@ def test_check_tells_what_is_stale(two: Project, schemata: CommandLine) -> None:
     before = _files(folder)
     ended = schemata("generate", "--check")
     assert ended.returncode == 1
-    assert "schema other is not what the client was generated from" in ended.stdout
+    assert "schema other is no longer what the client was generated from" in ended.stdout
     assert _files(folder) == before
     assert schemata("generate").returncode == 0
     assert "note: Mapped[Optional[str]]" in (folder / "other.py").read_text()
@@ -307,12 +307,12 @@ def _a_file(package: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (_by_hand, "there is no STAMP of ours in it"),
-        (_by_hand_with_a_stamp, "__init__.py in it was not generated"),
-        (_generated_and_more, "queries.py in it was not generated"),
-        (_generated_and_a_folder, "sub in it was not generated"),
-        (_generated_and_a_link, "app.py in it was not generated"),
-        (_without_a_stamp, "there is no STAMP of ours in it"),
+        (_by_hand, "it has no STAMP written by"),
+        (_by_hand_with_a_stamp, "its __init__.py was not written by `inv generate`"),
+        (_generated_and_more, "its queries.py was not written by `inv generate`"),
+        (_generated_and_a_folder, "its sub was not written by `inv generate`"),
+        (_generated_and_a_link, "its app.py was not written by `inv generate`"),
+        (_without_a_stamp, "it has no STAMP written by"),
         (_a_link, "it is not a folder"),
         (_a_file, "it is not a folder"),
     ],
@@ -404,7 +404,7 @@ def test_a_start_generates_what_its_service_needs(service: Project, tmp_path: Pa
     spare = tmp_path / "spare"
     place, said = _path(service, "svc", SCHEMATA_CLIENT_DIR=str(spare))
     assert place == str(spare)
-    assert "schema app is not what the client was generated from" in said
+    assert "schema app is no longer what the client was generated from" in said
     assert "class Two(Base)" in (spare / "app_client" / "app.py").read_text()
     assert _files(own / "app_client") == before
     place, said = _path(service, "svc", SCHEMATA_CLIENT_DIR=str(spare))

@@ -67,7 +67,7 @@ def _generated(project: Project, schemata: CommandLine) -> Path:
     """Generate, expect that every row was tried, and return the package's folder."""
     ended = schemata("generate")
     assert ended.returncode == 0, ended.stderr
-    assert "It can be imported" not in ended.stdout
+    assert "The client can be imported" not in ended.stdout
     return project.root / "client" / "app_client"
 
 
@@ -425,5 +425,5 @@ def test_where_no_row_can_be_written_that_is_said(
     _execute(made, statement.format(database=made.url.rsplit("/", 1)[1]))
     ended = schemata("generate", "--url", url)
     assert ended.returncode == 0, ended.stderr
-    assert f"no row was written and read through it: {why}" in " ".join(ended.stdout.split())
+    assert f"no row was written and read with it as a test: {why}" in " ".join(ended.stdout.split())
     assert (made.root / "client" / "app_client" / "app.py").exists()

@@ -188,7 +188,7 @@ def test_what_cannot_heal_itself_is_resolved_by_a_person(project: Project, schem
     project.write(TWO, batch)
     schemata.refused("migrate", code=1, says=(f"{TWO} failed at", f"{TWO}.sql:4:1", "22012: division by zero"))
     says = (
-        f"{TWO} was interrupted, and this kind cannot be repaired without a person",
+        f"{TWO} was interrupted, and what is left of it must be judged by a person",
         "statement 1 (line 3) done",
         "statement 2 (line 4) indeterminate",
         "statement 3 (line 5) not run",
@@ -220,7 +220,11 @@ def test_a_baseline_records_what_another_tool_made(
     project.write(ONE, "CREATE TABLE app.one ();\n", "DROP TABLE app.one;\n")
     project.write(TWO, "CREATE TABLE app.two ();\n", "DROP TABLE app.two;\n")
     schemata.refused(
-        "migrate-baseline", "--through", ONE, code=1, says=("has no table in app", "what is not there", "inv migrate")
+        "migrate-baseline",
+        "--through",
+        ONE,
+        code=1,
+        says=("has no table in app", "whose objects do not exist", "inv migrate"),
     )
     with psycopg.connect(project.url) as connection:
         assert connection.execute("SELECT to_regnamespace('schemata')").fetchone() == (None,)

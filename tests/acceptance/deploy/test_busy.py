@@ -161,6 +161,6 @@ def test_a_connection_that_is_cut_is_told(one: Project, command: list[str]) -> N
         _, err = deployer.communicate(timeout=60)
     assert deployer.returncode == 3, err
     assert "the connection to the server was lost" in err
-    assert f"The history says: 1 applied, the last is {ONE}.\n" in err
+    assert f"The history records: 1 applied, the last is {ONE}.\n" in err
     assert "Run again" in err
     assert "Traceback" not in err

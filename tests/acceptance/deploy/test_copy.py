@@ -86,7 +86,7 @@ def test_forms(project: Project, copy: str, expected: list[tuple[int, str | None
         ("COPY app.t FROM STDIN; SELECT 1;\n1\ta\n\\.\n", 3, ("no rows follow it",)),
         ("COPY app.t FROM stdin WITH (FORMAT binary);\nx\n\\.\n", 3, ("binary form", "text or the csv format")),
         ("COPY BINARY app.t FROM stdin;\nx\n\\.\n", 3, ("binary form",)),
-        ("SELECT 1;\nCOPY app.t TO STDOUT;\n", 4, ("nobody here takes the rows", "inv psql")),
+        ("SELECT 1;\nCOPY app.t TO STDOUT;\n", 4, ("it sends rows to the client", "inv psql")),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_anything_runs(

@@ -111,7 +111,7 @@ def test_an_error_far_inside_is_located(project: Project) -> None:
     [
         ("COMMIT;\n", "the engine opens and commits the transaction itself"),
         ("CREATE INDEX CONCURRENTLY t_at ON app.t (at);\n", "cannot run inside a transaction"),
-        ("COPY app.t TO STDOUT;\n", "nobody here takes the rows"),
+        ("COPY app.t TO STDOUT;\n", "it sends rows to the client"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_its_line(project: Project, last: str, words: str) -> None:

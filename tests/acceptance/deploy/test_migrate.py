@@ -297,7 +297,7 @@ def test_a_failure_in_the_middle_keeps_what_came_before(project: Project, schema
     schemata.refused(
         "migrate",
         code=1,
-        says=(f"{ids[failing]} failed at", f"n{failing}.sql:2:13", f"{failing} applied before it stay so"),
+        says=(f"{ids[failing]} failed at", f"n{failing}.sql:2:13", f"stay as they are ({failing} applied in this run)"),
     )
     assert _applied(project.url) == ids[:failing]
     with psycopg.connect(project.url) as connection:

@@ -457,7 +457,10 @@ CASES = (
         "relation-not-found",
         "42P01",
         "SELECT * FROM orders;",
-        ("It is there as shop.orders: write it so. (Without a schema it is looked for in app, pg_catalog only.)",),
+        (
+            "It exists as shop.orders: write that name. (A name without a schema is looked for in app, "
+            "pg_catalog only.)",
+        ),
         "CREATE SCHEMA shop; CREATE TABLE shop.orders ();",
     ),
     Case(
@@ -479,7 +482,7 @@ CASES = (
         "function-not-found",
         "42883",
         "SELECT soon(1);",
-        ("It is there as public.soon: write it so.",),
+        ("It exists as public.soon: write that name.",),
         "CREATE FUNCTION public.soon(int) RETURNS int LANGUAGE sql AS 'SELECT 1';",
     ),
     Case(
@@ -502,7 +505,7 @@ CASES = (
         "type-not-found",
         "42704",
         "CREATE TABLE app.t (a mood);",
-        ("It is there as public.mood: write it so.",),
+        ("It exists as public.mood: write that name.",),
         "CREATE TYPE public.mood AS ENUM ('ok');",
     ),
     Case(
@@ -751,7 +754,7 @@ CASES = (
     ),
     Case("out-of-memory", "53200", raised("53200", "out of memory"), ("lower work_mem",)),
     Case("disk-full", "53100", raised("53100", "could not extend file"), ("disk is full",)),
-    Case("serialization", "40001", raised("40001", "could not serialize access"), ("the same again may pass",)),
+    Case("serialization", "40001", raised("40001", "could not serialize access"), ("the same statement may succeed",)),
     Case("copy-on-line", "22P04", "COPY app.t FROM PROGRAM 'echo 1';", ("rows end at a line",), T),
 )
 
@@ -1084,7 +1087,10 @@ def test_a_row_that_fails_does_not_hide_the_failure(
     project.write(ONE, "-- One.\nSELECT * FROM app.orders;\n")
     told = schemata.json("migrate", code=1)
     assert "PostgreSQL 42P01" in told["error"]
-    assert told["hint"] == "Nothing of it is left; 0 applied before it stay so. Fix the file, then: inv migrate"
+    assert told["hint"] == (
+        "Nothing of it is left; the migrations before it stay as they are (0 applied in this run). Fix the file, "
+        "then: inv migrate"
+    )
 
 
 def test_the_role_that_the_file_took_is_the_one_that_lacks_the_right(project: Project, schemata: CommandLine) -> None:

@@ -88,7 +88,7 @@ def test_without_a_person_to_ask_it_needs_yes(three: Project, dump: Callable[[st
     [
         ("-- irreversible: mails were sent\n", None, ("cannot be rolled back: mails were sent", "Nothing was rolled")),
         ("", None, ("cannot be rolled back: there is no rollback file beside it", "inv migrate-new")),
-        ("", "-- Undo: nothing.\n", (".rollback.sql", "the rollback has no statement", "forget the record")),
+        ("", "-- Undo: nothing.\n", (".rollback.sql", "the rollback has no statement", "remove the record")),
         ("", "COMMIT;\n", (".rollback.sql:1: `COMMIT`", "the engine opens and commits")),
     ],
 )
@@ -170,7 +170,9 @@ def test_a_failing_rollback_leaves_its_migration_applied(
             "DROP TABLE app.two",
             "2BP01",
             "Detail: view needs_two depends on table two",
-            "Nothing of it is left; 1 rolled back before it stay so. Fix the file, then: inv rollback",
+            "Nothing of it is left; the migrations before it stay as they are (1 rolled back in this run). Fix "
+            "the file, "
+            "then: inv rollback",
         ),
     )
     assert _recorded(three.url) == [ONE, TWO]

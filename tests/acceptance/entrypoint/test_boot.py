@@ -139,7 +139,7 @@ def test_signals_reach_the_command_as_if_it_had_been_started_alone(pending: Proj
         (["--wiat-only"], 2, ("there is no option --wiat-only", "usage: python -m schemata.boot")),
         (["--until"], 2, ("--until needs a value",)),
         (["--url="], 2, ("--url is empty",)),
-        (["a", "b"], 2, ("one service at a time: a, then b",)),
+        (["a", "b"], 2, ("only one SERVICE can be started, but two are named: a and b",)),
         (["--"], 2, ("there is no command after --",)),
         (["--until", "app.20250101000001.onn"], 2, ("there is no migration app.20250101000001.onn", f"mean {ONE}?")),
     ],
@@ -171,7 +171,7 @@ def test_a_slip_in_the_services_name(pending: Project, schemata: CommandLine, se
         refused = pending.boot("finacne-svc", "--", "echo", "started", **url)
         assert (refused.returncode, refused.stdout) == (2, ""), refused.stderr
         assert "NoSuchService: there is no service 'finacne-svc'" in refused.stderr
-        assert "Did you mean finance-svc? A start of something else needs no name" in refused.stderr
+        assert "Did you mean finance-svc? To start a program that is not a service" in refused.stderr
         assert "Traceback" not in refused.stderr
     assert _tables(pending.url) == set()
     assert pending.boot("migrate").returncode == 0
@@ -248,7 +248,7 @@ def test_sigterm_while_it_waits_ends_it_with_143(pending: Project, flags: list[s
         url = f"postgresql://u@127.0.0.1:{closed.getsockname()[1]}/d"
         waiting = _start(pending, *flags, "--url", url)
         assert waiting.stderr is not None
-        assert "nothing accepts connections" in waiting.stderr.readline()
+        assert "no server accepts connections" in waiting.stderr.readline()
         waiting.send_signal(signal.SIGTERM)
         _, err = waiting.communicate(timeout=60)
     assert waiting.returncode == 143
@@ -263,7 +263,7 @@ def test_it_waits_for_a_server_that_comes_later(pending: Project) -> None:
     url = pending.url.replace(f":{port}/", f":{connector.getsockname()[1]}/")
     waiting = _start(pending, "--url", url, SCHEMATA_WAIT_DELAY="50ms")
     assert waiting.stderr is not None
-    assert "nothing accepts connections" in waiting.stderr.readline()
+    assert "no server accepts connections" in waiting.stderr.readline()
     connector.listen()
     stop = threading.Event()
     proxy = threading.Thread(target=_forward, args=(connector, (host, int(port)), stop), daemon=True)
@@ -323,7 +323,7 @@ def test_a_sealed_build_that_was_changed_is_refused(pending: Project, schemata: 
     pending.write(ONE, "-- One.\nCREATE TABLE app.other ();\n")
     ended = pending.boot("--", "echo", "started")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "manifest does not say what the migration files say" in ended.stderr
+    assert "manifest does not match the migration files" in ended.stderr
     assert "schemata seal" in ended.stderr
     assert _tables(pending.url) == set()
 

@@ -130,7 +130,10 @@ def test_what_yoyo_applied_and_did_not_mark_is_not_applied_again(by_yoyo: Projec
     two = "app.20250101000002.two"
     with psycopg.connect(by_yoyo.url) as connection:
         connection.execute("DELETE FROM schemata._yoyo_migration WHERE migration_id = %s", [two])
-    says = (f"{two}: has no row in _yoyo_migration, but attempts or yoyo's log call it applied", "migrate-resolve")
+    says = (
+        f"{two}: has no row in _yoyo_migration, but the table attempts or yoyo's log has it as applied",
+        "migrate-resolve",
+    )
     schemata.refused("migrate", code=1, says=says)
     boot = by_yoyo.boot("--", "echo", "started")
     assert (boot.returncode, boot.stdout) == (1, "")

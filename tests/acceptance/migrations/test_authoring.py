@@ -34,7 +34,7 @@ def test_a_new_migration_with_a_wrong_name_writes_nothing(project: Project, sche
         (["--name", "a/b"], ("'a/b' is not a name for a migration",)),
         (["--name", "../x"], ("'../x' is not a name for a migration",)),
         (["--name", "a" * 101], ("is not a name for a migration", "at most 100 letters")),
-        (["--name", "x", "--schema", "web"], ("there is no schema web here", "Known: app.")),
+        (["--name", "x", "--schema", "web"], ("there is no schema web in [tool.schemata]", "Known: app.")),
         ([], ("a migration needs a schema and a name", "inv migrate-new --schema app --name create_something")),
     )
     for flags, parts in says:
@@ -57,7 +57,7 @@ def test_a_seal_says_what_the_files_say(project: Project, schemata: CommandLine)
     manifest = project.root / "migrations" / "manifest"
     ended = schemata("seal", "--check")
     assert (ended.returncode, manifest.exists()) == (1, False)
-    assert f"{manifest} is not there.\nWrite it: inv seal" in ended.stdout
+    assert f"{manifest} does not exist.\nWrite it: inv seal" in ended.stdout
     assert schemata("seal").returncode == 0
     sealed = manifest.read_bytes()
     assert ONE in sealed.decode()
@@ -70,7 +70,7 @@ def test_a_seal_says_what_the_files_say(project: Project, schemata: CommandLine)
     project.write(ONE, "-- One.\nCREATE TABLE app.one (id int);\n")
     ended = schemata("seal", "--check")
     assert ended.returncode == 1
-    assert "is not what the files say" in ended.stdout
+    assert "does not match the migration files" in ended.stdout
     project.write(ONE, "-- One.\nCREATE TABLE app.one ();\n")
     project.configure("[tool.schemata.wait]\nattempts = 3\n")
     assert schemata("seal", "--check").returncode == 1, "a boot reads the retry policy from the manifest"

@@ -55,7 +55,7 @@ CASES = {
     "DISCARD in a non-transactional file": Case(
         f"{ONE}.sql",
         "-- One.\n-- transactional: false\nDISCARD ALL;\n",
-        (f"{ONE}.sql:3: ", "DISCARD would let the deploy lock go", "RESET"),
+        (f"{ONE}.sql:3: ", "DISCARD would release the deploy lock", "RESET"),
     ),
     "syntax error in a non-transactional file": Case(
         f"{ONE}.sql",
@@ -92,7 +92,7 @@ CASES = {
         for text, advice in (
             ("set limit 10", "Write the value itself in every place of :name"),
             ("i more.sql", "Put the other file's content here, or make it a migration of its own."),
-            ("connect other", "Which database is meant is said by --url or DATABASE_URL"),
+            ("connect other", "--url or DATABASE_URL chooses the database"),
             ("copy t FROM 'rows.csv'", "Write `COPY ... FROM stdin`"),
             ("if :wanted", "Write a DO block with IF."),
             ("timing", "Remove the line."),
@@ -107,10 +107,12 @@ CASES = {
     "directive twice": Case(
         f"{ONE}.sql",
         "-- One.\n-- transactional: false\n-- transactional: true\nSELECT 1;\n",
-        (f"{ONE}.sql:3: `-- transactional:` stands twice", "Keep one"),
+        (f"{ONE}.sql:3: `-- transactional:` is written twice", "Keep one"),
     ),
     "directive without a value": Case(
-        f"{ONE}.sql", "-- One.\n-- breaking:\nSELECT 1;\n", (f"{ONE}.sql:2: `-- breaking:` says nothing", "Say what")
+        f"{ONE}.sql",
+        "-- One.\n-- breaking:\nSELECT 1;\n",
+        (f"{ONE}.sql:2: `-- breaking:` has no value", "Write what breaks"),
     ),
     "directive with a wrong value": Case(
         f"{ONE}.sql",
@@ -125,17 +127,22 @@ CASES = {
     "directive after SQL": Case(
         f"{ONE}.sql",
         "-- One.\nSELECT 1;\n-- transactional: false\n",
-        (f"{ONE}.sql:3: `-- transactional:` stands after the leading comment", "Move it into the `--` lines"),
+        (f"{ONE}.sql:3: `-- transactional:` comes after the leading comment", "Move it into the `--` lines"),
     ),
     "directive after a block comment": Case(
         f"{ONE}.sql",
         "/* One. */\n-- depends: app.20250101000000.zero\nSELECT 1;\n",
-        (f"{ONE}.sql:2: `-- depends:` stands after the leading comment", "before any /* */"),
+        (f"{ONE}.sql:2: `-- depends:` comes after the leading comment", "before any /* */"),
     ),
     "unknown dependency": Case(
         f"{TWO}.sql",
         "-- Two.\n-- depends: app.20250101000009.zero\nSELECT 1;\n",
-        (f"{TWO}.sql", "depends on app.20250101000009.zero, which no file here is", "Did you mean", "000.zero?"),
+        (
+            f"{TWO}.sql",
+            "depends on app.20250101000009.zero, but there is no such migration file",
+            "Did you mean",
+            "000.zero?",
+        ),
     ),
     "too few parts in the name": Case(
         "app.one.sql", "SELECT 1;\n", ("app.one.sql: the file name does not have three parts", "`inv migrate-new`")
@@ -146,7 +153,7 @@ CASES = {
         ("one.sql: '20251399000000' is not a time YYYYMMDDHHMMSS", "Name it"),
     ),
     "odd letter in the name": Case(
-        "app.20250101000001.on e.sql", "SELECT 1;\n", ("'on e' has something else than letters, digits, _ and -",)
+        "app.20250101000001.on e.sql", "SELECT 1;\n", ("'on e' may have letters, digits, _ and - only",)
     ),
     "another schema in the name": Case(
         "web.20250101000001.one.sql", "SELECT 1;\n", ("says schema web, its folder app", "Rename it or move it.")
@@ -154,12 +161,15 @@ CASES = {
     "orphaned rollback": Case(
         f"{ONE}.rollback.sql",
         "SELECT 1;\n",
-        (f"{ONE}.rollback.sql: the migration that it rolls back is not there", "version control, or rename this one"),
+        (
+            f"{ONE}.rollback.sql: this rollback file has no migration file of the same name",
+            "version control, or rename this one",
+        ),
     ),
     "irreversible with a rollback": Case(
         "app.20250101000000.zero.sql",
         "-- Zero.\n-- irreversible: gone is gone\nSELECT 1;\n",
-        ("zero.sql: it says `-- irreversible:` and has a rollback beside it", "Remove one of the two."),
+        ("zero.sql: it has the line `-- irreversible:` and also a rollback file", "Remove one of the two."),
     ),
     "not UTF-8": Case(
         f"{ONE}.sql",
@@ -168,7 +178,9 @@ CASES = {
     ),
     "NUL": Case(f"{ONE}.sql", b"-- One.\nSELECT 1;\n\0", (f"{ONE}.sql:3: it has a NUL character",)),
     "Python": Case(
-        f"{ONE}.py", "steps = []\n", (f"{ONE}.py: Python migrations are not run: only SQL is", "Write it as SQL")
+        f"{ONE}.py",
+        "steps = []\n",
+        (f"{ONE}.py: a migration in Python is not run: only files of SQL are", "Write it as SQL"),
     ),
     "outside the folders": Case(
         f"../{ONE}.sql", "SELECT 1;\n", (f"{ONE}.sql: it lies outside the schemas' folders", "Move it to")
@@ -263,7 +275,11 @@ def test_a_failure_tells_its_place_and_leaves_nothing(
     before = dump(project.url)
     project.write(TWO, case.sql)
     project.write("app.20250101000003.three", "-- Three.\nCREATE TABLE app.three ();\n")
-    says = (*case.says, "Nothing of it is left; 0 applied before it stay so. Fix the ", "file, then: inv migrate")
+    says = (
+        *case.says,
+        "Nothing of it is left; the migrations before it stay as they are (0 applied in this run). Fix the ",
+        "file, then: inv migrate",
+    )
     schemata.refused("migrate", code=1, says=says)
     assert dump(project.url) == before
     told = schemata.json("migrate-status", code=0)

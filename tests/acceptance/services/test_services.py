@@ -633,7 +633,7 @@ def test_the_choice_of_the_server_is_said_and_the_flag_wins(services: Services) 
     assert "Server: external (SCHEMATA_SERVER_KIND)" in services.up("--no-services", SCHEMATA_SERVER_KIND="external")
     flags = {"SCHEMATA_SERVER_KIND": "embedded"}
     text = services.up("--no-services", "--server", "external", **flags)
-    assert "Server: external (--server; for every command: export SCHEMATA_SERVER_KIND=external)" in text
+    assert "Server: external (--server; to choose it for every command: export SCHEMATA_SERVER_KIND=external)" in text
     for command in ("dev-down", "logs"):
         told = services.project.inv(command, "--server", "embedded").stderr
         assert "Server: embedded (--server; " in told

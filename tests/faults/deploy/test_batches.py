@@ -12,7 +12,7 @@ from tests.faults import deployers, oracle
 from tests.patience import until
 
 _ID = "app.20250101000001.backfill"
-_RERUN = f"{_ID} was interrupted, and this kind cannot be repaired without a person"
+_RERUN = f"{_ID} was interrupted, and what is left of it must be judged by a person"
 _RESOLVE = (
     f"inv migrate-resolve {_ID} --applied ",
     f"inv migrate-resolve {_ID} --rolled-back ",

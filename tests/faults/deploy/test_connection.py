@@ -35,7 +35,7 @@ def _recorded(observer: psycopg.Connection) -> list[str]:
 
 def _said_of_history(observer: psycopg.Connection) -> str:
     applied = _recorded(observer)
-    return f"The history says: {len(applied)} applied, the last is {applied[-1]}"
+    return f"The history records: {len(applied)} applied, the last is {applied[-1]}"
 
 
 @pytest.mark.parametrize("id_", _IDS[1:3], ids=["transactional", "non-transactional"])

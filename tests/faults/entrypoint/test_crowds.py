@@ -118,7 +118,7 @@ def test_a_boot_says_that_a_pool_is_used_up(pending: Project, tmp_path_factory: 
             other.execute("SELECT 1")
             boot = pending.run_later("-m", "schemata.boot", DATABASE_URL=url)
             said = deployers.hears(boot, "waiting for")
-            assert "the connection was accepted, but nothing is answered: behind a pooler" in said
+            assert "the connection was accepted, but no answer came: behind a pooler" in said
         code, said = deployers.ended(boot)
         assert code == 0, said
     _each_once(pending)

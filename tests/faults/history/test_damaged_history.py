@@ -165,15 +165,15 @@ REFUSED = {
     ),
     "_yoyo_migration and head dropped": (
         "DROP TABLE schemata._yoyo_migration, schemata.head",
-        f"{IDS[0]}: has no row in _yoyo_migration, but attempts or yoyo's log call it applied",
+        f"{IDS[0]}: has no row in _yoyo_migration, but the table attempts or yoyo's log has it as applied",
     ),
     "a row and the head": (
         f"DELETE FROM schemata._yoyo_migration WHERE migration_id = '{IDS[1]}'; TRUNCATE schemata.head",
-        f"{IDS[1]}: has no row in _yoyo_migration, but attempts or yoyo's log call it applied",
+        f"{IDS[1]}: has no row in _yoyo_migration, but the table attempts or yoyo's log has it as applied",
     ),
     "only the log is left": (
         "DROP TABLE schemata._yoyo_migration, schemata.head, schemata.attempts",
-        f"{IDS[4]}: has no row in _yoyo_migration, but attempts or yoyo's log call it applied",
+        f"{IDS[4]}: has no row in _yoyo_migration, but the table attempts or yoyo's log has it as applied",
     ),
     "only the head is left": (
         "TRUNCATE schemata._yoyo_migration, schemata.attempts, schemata._yoyo_log",

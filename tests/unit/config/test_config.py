@@ -66,7 +66,7 @@ def test_a_setting(table: dict[str, Any], environment: dict[str, str], read: str
          "Did you mean lock_timeout?"),
         ("nothing like it", {"zzz": 1}, {}, "[tool.schemata] zzz", "Known: accepts, "),
         ("no schema", {"schemas": []}, {}, "[tool.schemata] schemas", "at least one schema"),
-        ("a schema twice", {"schemas": ["a", "a"]}, {}, "[tool.schemata] schemas", "'a' stands twice"),
+        ("a schema twice", {"schemas": ["a", "a"]}, {}, "[tool.schemata] schemas", "'a' is listed twice"),
         ("a schema that needs quotes", {"schemas": ["my app"]}, {}, "schemas[0]", "without quotes"),
         ("a schema too long", {"schemas": ["a" * 64]}, {}, "schemas[0]", "without quotes"),
         ("the history in a schema of the application", {"history_schema": "app"}, {}, "history_schema",
@@ -103,7 +103,7 @@ def test_a_setting(table: dict[str, Any], environment: dict[str, str], read: str
         ("a page with a strange order", {"pages": [PAGE | {"order": ["id sideways"]}]}, {}, "pages]] 1 order",
          "asc or desc"),
         ("a page without an order", {"pages": [PAGE | {"order": []}]}, {}, "pages]] 1 order", "at least one column"),
-        ("a page twice", {"pages": [PAGE, PAGE]}, {}, "pages]] 2 name", "stands twice"),
+        ("a page twice", {"pages": [PAGE, PAGE]}, {}, "pages]] 2 name", "is listed twice"),
         ("a client that hides the standard library", {"client": {"package": "json"}}, {}, "client] package",
          "'json' is a module that programs import already"),
         ("a client that hides us", {}, {"SCHEMATA_CLIENT_PACKAGE": "schemata"}, "SCHEMATA_CLIENT_PACKAGE",
@@ -112,7 +112,7 @@ def test_a_setting(table: dict[str, Any], environment: dict[str, str], read: str
          "not a name that Python can import"),
         ("a client with a keyword's name", {"client": {"package": "class"}}, {}, "client] package", "can import"),
         ("a client at an absolute place", {"client": {"folder": "/srv/client"}}, {}, "client] folder",
-         "leads out of the project"),
+         "is outside the project's folder"),
         ("a client beside the project", {"client": {"folder": "a/../../client"}}, {}, "client] folder",
          "SCHEMATA_CLIENT_DIR may be anywhere"),
         ("an unknown key of a page", {"pages": [PAGE | {"indx": "i"}]}, {}, "pages]] 1 indx", "Did you mean index?"),
@@ -163,5 +163,5 @@ def test_no_project_at_all(tmp_path: Path) -> None:
     with pytest.raises(errors.ConfigError, match=r"no pyproject\.toml") as caught:
         config.find_root(tmp_path / "nowhere")
     assert "[tool.schemata]\n" in caught.value.hint
-    with pytest.raises(errors.ConfigError, match="there is no "):
+    with pytest.raises(errors.ConfigError, match="does not exist"):
         config.load(tmp_path / "nowhere", {})

@@ -91,7 +91,7 @@ def test_many_lost_records_are_told_shortly() -> None:
 def test_a_whole_history_has_no_faults() -> None:
     """The tables as `create` makes them are those of the layout."""
     found = {
-        name: layout.Found(
+        name: layout.ActualTable(
             "r", {column: (wanted.type, bool(wanted.default)) for column, wanted in table.columns.items()}, (table.key,)
         )
         for name, table in layout.TABLES.items()

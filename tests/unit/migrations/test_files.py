@@ -63,15 +63,16 @@ def test_migrations_are_read_as_they_are(tmp_path: Path) -> None:
         ("a schema that is not listed", {"other/other.20250101000000.a.sql": ""}, "does not list the schema other"),
         ("a wrong name", {"app/0001_a.sql": ""}, "three parts"),
         ("another schema's name", {"app/other.20250101000000.a.sql": ""}, "its name says schema other"),
-        ("a rollback alone", {f"app/{A}.rollback.sql": ""}, "the migration that it rolls back is not there"),
-        ("Python", {f"app/{A}.py": ""}, "only SQL is"),
+        ("a rollback alone", {f"app/{A}.rollback.sql": ""}, "this rollback file has no migration file of the "
+        "same name"),
+        ("Python", {f"app/{A}.py": ""}, "only files of SQL are"),
         ("not UTF-8", {f"app/{A}.sql": b"-- a\n\xff"}, f"{A}.sql:2: byte 5 is not UTF-8"),
         ("a NUL", {f"app/{A}.sql": "-- a\n\n\0"}, f"{A}.sql:3: it has a NUL"),
         ("irreversible, with a rollback", {f"app/{A}.sql": "-- irreversible: x\n", f"app/{A}.rollback.sql": "x"},
-         "has a rollback beside it"),
+         "also a rollback file"),
         ("a mistake in a rollback", {f"app/{A}.sql": "", f"app/{A}.rollback.sql": "-- transactional: 1\n"},
          f"{A}.rollback.sql:1"),
-        ("an unknown dependency", {f"app/{A}.sql": f"-- depends: {B}\n"}, "which no file here is"),
+        ("an unknown dependency", {f"app/{A}.sql": f"-- depends: {B}\n"}, "but there is no such migration file"),
     ],
 )  # fmt: skip
 def test_what_would_be_skipped_elsewhere_is_refused(tmp_path: Path, tree: dict[str, str | bytes], words: str) -> None:

@@ -82,8 +82,8 @@ def test_directives(sql: str, expected: migration.Directives) -> None:
 @cases.named(
     ("sql", "line", "words"),
     [
-        ("twice", "-- depends: a\n-- depends: b\n", 2, "stands twice"),
-        ("nothing said", "-- T\n-- irreversible:\n", 2, "says nothing"),
+        ("twice", "-- depends: a\n-- depends: b\n", 2, "is written twice"),
+        ("nothing said", "-- T\n-- irreversible:\n", 2, "has no value"),
         ("neither true nor false", "-- transactional: no\n", 1, "neither true nor false"),
         ("an unknown phase", "-- phase: later\n", 1, "neither expand nor contract"),
         ("a comma", "-- depends: a, b\n", 1, "comma"),
@@ -129,7 +129,7 @@ def test_an_unknown_dependency_is_refused() -> None:
     with pytest.raises(migration.InvalidMigration, match=r"a\.20250103000000\.x\.sql: it depends on b\.2025\.y") as one:
         migration.order([made(A, "b.2025.y"), made(B)])
     assert B in one.value.hint
-    with pytest.raises(migration.InvalidMigration, match="which no file here is") as other:
+    with pytest.raises(migration.InvalidMigration, match="but there is no such migration file") as other:
         migration.order([made(A, "nothing")])
     assert "whole id" in other.value.hint
 

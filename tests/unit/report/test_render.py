@@ -115,7 +115,7 @@ def test_a_status_for_people() -> None:
     assert render.render(compared([A], [A]), PLAIN).endswith(f"Up to date at {A}.")
     assert render.render(compared([], []), PLAIN).endswith("Up to date at no revision.")
     missing = render.render(compared([A, B], [A, B, X]), PLAIN)
-    assert missing.endswith("1 finding(s) need a person.")
+    assert missing.endswith("1 finding(s) need action by a person.")
     assert f"missing: {X}: is applied" in missing
     assert max(len(line) for line in text.split("\n")) <= 100
 

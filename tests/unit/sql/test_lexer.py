@@ -106,7 +106,7 @@ def test_rows_of_copy(sql: str, rows: list[str]) -> None:
 def test_rows_are_no_directives() -> None:
     """What looks like a directive among rows is none, and a quote among them hides none behind them."""
     assert migration.parse_directives(f"-- Title.\n{COPY}", "x.sql").title == "Title."
-    with pytest.raises(migration.InvalidMigration, match=r"x\.sql:6: `-- depends:` stands after"):
+    with pytest.raises(migration.InvalidMigration, match=r"x\.sql:6: `-- depends:` comes after"):
         migration.parse_directives(f"-- Title.\n{COPY}-- depends: y\n", "x.sql")
 
 
