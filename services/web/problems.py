@@ -84,13 +84,13 @@ def of_mistake() -> Problem:
     return Problem(500, "This is a mistake of the service. Its log has it under the instance.")
 
 
-def of_validation(found: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Problem:
-    """Return what pydantic found in a request; `known` are the names that the body or the query may have.
+def of_validation(reported: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Problem:
+    """Return what is wrong with a request, as pydantic reports it; `known` are the names that the body or the query may have.
 
     A fault of the query is 400 with its parameter, one of the body 422 with a pointer.
     """
     faults = []
-    for error in found[:_FAULTS_AT_MOST]:
+    for error in reported[:_FAULTS_AT_MOST]:
         where, *path = error["loc"]
         names = [printable(str(step)) for step in path]
         if where == "query":
