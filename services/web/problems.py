@@ -85,7 +85,7 @@ def of_mistake() -> Problem:
 
 
 def of_validation(reported: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Problem:
-    """Return what is wrong with a request, as pydantic reports it; `known` are the names that the body or the query may have.
+    """Return what pydantic reports as wrong with a request; `known` are the names that body or query may have.
 
     A fault of the query is 400 with its parameter, one of the body 422 with a pointer.
     """

@@ -44,7 +44,23 @@ def test_it_holds_what_it_needs_and_no_more(system: System, app_image: str, clie
     )
     assert there == "None"
     found = _said(
-        client, app_image, "find", "/opt", "/app", "-name", "initdb", "-o", "-name", "postgres", "-o", "-name", "pip"
+        client,
+        app_image,
+        "find",
+        "/opt",
+        "/app",
+        "-type",
+        "f",
+        "-name",
+        "initdb",
+        "-o",
+        "-type",
+        "f",
+        "-name",
+        "postgres",
+        "-o",
+        "-name",
+        "pip",
     )
     assert found == ""
     where = _said(client, app_image, "python", "-c", "import platform_client; print(platform_client.__file__)")
