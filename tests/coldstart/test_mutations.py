@@ -79,7 +79,7 @@ def _run(tmp_path: Path, programs: binaries.Binaries, states: Sequence[str], edi
 # Anyone who asks for the deploy lock, or for the boot queue's before it, has it.
 _LOCKS = (
     Edit("schemata/deploy/lock.py", "pg_try_advisory_lock({lock_holder.KEY})", "true", times=2),
-    Edit("schemata/entrypoint/boot_queue.py", "pg_try_advisory_lock({QUEUE_KEY})", "true"),
+    Edit("schemata/entrypoint/boot_queue.py", "pg_try_advisory_lock({QUEUE_KEY})", "true", times=2),
 )
 
 
