@@ -54,7 +54,8 @@ def examine(reporter: progress.Reporter = progress.SILENT) -> results.Table:
         _program("uv", "optional: runs `uv run inv dev-up`"),
     ]
     bad = [row for row in rows if row[1] == "FAILED"]
-    notes = [f"{row[0]}: {row[3]}" for row in rows if row[3]]
+    # A table's cell is cut to the page: what failed is told in full below it.
+    notes = [f"{row[0]}: {row[2]}" for row in bad] + [f"{row[0]}: {row[3]}" for row in rows if row[3]]
     return results.Table(
         "",
         ("what", "state", "found"),

@@ -29,9 +29,14 @@ def worst(codes: "list[int]") -> int:
 
 
 class Error(Exception):
-    """Something a person can act on. `str(error)` is the whole text, hint included."""
+    """Something a person can act on. `str(error)` is the whole text, hint and target included.
+
+    `target` is the database that it is about, where a command works on one: a person who types what the
+    hint says must see which.
+    """
 
     exit_code = NEEDS_PERSON
+    target = ""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -39,7 +44,8 @@ class Error(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        target = f"Target: {self.target}" if self.target else ""
+        return "\n".join(filter(None, [self.message, self.hint, target]))
 
 
 class ConfigError(Error):

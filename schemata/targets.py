@@ -111,6 +111,19 @@ class NoAnswer(errors.NotAvailable):
 
 
 @contextlib.contextmanager
+def named(choice: Choice) -> Iterator[None]:
+    """Let an error of the block name the database, and the flag without which what to type is about another one."""
+    try:
+        yield
+    except errors.Error as error:
+        if not error.target:
+            error.target = f"{urls.redact(choice.url)} ({choice.chosen_by})"
+            if choice.chosen_by == "--url" and "inv " in f"{error.message} {error.hint}":
+                error.target += "; give the commands above the same --url"
+        raise
+
+
+@contextlib.contextmanager
 def connect(choice: Choice, *, tries: int = 1) -> Iterator[libpq.Connection]:
     """Log in for questions; read-only commands try once, a standby is good enough for them. For `tries` see login."""
     with answered(choice), login(choice, tries=tries) as connection:

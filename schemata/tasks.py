@@ -316,7 +316,7 @@ def rollback(
     return commands.rollback.rollback(
         config.load(),
         to=to,
-        steps=_count(steps, "--steps"),
+        steps=_count(steps, "--steps") if steps else None,
         dry_run=dry_run,
         yes=yes,
         production=production,

@@ -108,41 +108,48 @@ def generate(
         _probe(folder)  # seconds before it would be found
     found = _found(folder, check=check)
     choice = targets.choose(settings, url)
-    with targets.connect(choice, tries=targets.AGAIN) as connection:
-        accepted = _refuse_others(settings, connection)
-        if accepted:
-            reporter.info(accepted)
-        migrations = tables.History(settings.history_schema).read(connection.query).head.digest
-        structure = catalog.structure(connection.query, schemas)
-        major = connection.server_version // 10000
-        before = stamps.parse(found.get(stamps.FILE, ""))
-        facts = {"package": str(folder), "schemas": list(schemas)}
-        if check and before and _content(found) == before.content and before.major == major:
-            stale = stamps.stale(before, major, migrations, structure, list(schemas))
-            if stale:
-                return _stale(folder, [stale], facts)
+    with targets.named(choice):
+        with targets.connect(choice, tries=targets.AGAIN) as connection:
+            accepted = _refuse_others(settings, connection)
+            if accepted:
+                reporter.info(accepted)
+            migrations = tables.History(settings.history_schema).read(connection.query).head.digest
+            structure = catalog.structure(connection.query, schemas)
+            major = connection.server_version // 10000
+            before = stamps.parse(found.get(stamps.FILE, ""))
+            facts = {"package": str(folder), "schemas": list(schemas)}
+            if check and before and _content(found) == before.content and before.major == major:
+                stale = stamps.stale(before, major, migrations, structure, list(schemas))
+                if stale:
+                    return _stale(folder, [stale], facts)
+                return results.Message(f"{folder} matches the database.", facts=facts)
+            described = generator.read(connection.query, schemas)
+            made = generator.modules(described, schemas, package)
+            if catalog.structure(connection.query, schemas) != structure:
+                raise errors.Busy(
+                    "the structure changed while the client was generated",
+                    "Nothing was written. Run again.",
+                )
+        if check:
+            differ = _differences(found, made)
+            if differ:
+                return _stale(folder, differ, facts)
             return results.Message(f"{folder} matches the database.", facts=facts)
-        described = generator.read(connection.query, schemas)
-        made = generator.modules(described, schemas, package)
-        if catalog.structure(connection.query, schemas) != structure:
-            raise errors.Busy("the structure changed while the client was generated", "Nothing was written. Run again.")
-    if check:
-        differ = _differences(found, made)
-        if differ:
-            return _stale(folder, differ, facts)
-        return results.Message(f"{folder} matches the database.", facts=facts)
-    made[stamps.FILE] = stamps.Stamp(major, migrations, structure, _content(made)).text()
-    if found == made:
-        return results.Message(
-            f"{folder} matches the database already; nothing was written.", facts={**facts, "written": False}
+        made[stamps.FILE] = stamps.Stamp(major, migrations, structure, _content(made)).text()
+        if found == made:
+            return results.Message(
+                f"{folder} matches the database already; nothing was written.",
+                facts={**facts, "written": False},
+            )
+        untried = generator.verify(described, made, schemas, package, choice.url)
+        wanted = functools.partial(
+            stamps.stale, major=major, migrations=migrations, structure_=structure, names=[*schemas]
         )
-    untried = generator.verify(described, made, schemas, package, choice.url)
-    wanted = functools.partial(stamps.stale, major=major, migrations=migrations, structure_=structure, names=[*schemas])
-    _replace(folder, made, lambda stamp: into is not None and not wanted(stamp))
-    text = f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''})."
-    if untried:
-        text += f"\nThe client can be imported, but {untried}."
-    return results.Message(text, facts={**facts, "written": True, "rows_tried": not untried})
+        _replace(folder, made, lambda stamp: into is not None and not wanted(stamp))
+        text = f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''})."
+        if untried:
+            text += f"\nThe client can be imported, but {untried}."
+        return results.Message(text, facts={**facts, "written": True, "rows_tried": not untried})
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -59,6 +59,7 @@ def migrate(
         if connection is not None:
             held.push(lambda kind, *_: connection.close() if kind else None)
         choice = targets.choose(settings, url)
+        held.enter_context(targets.named(choice))
         opened = connection or held.enter_context(_login(settings, choice, may_create or choice.is_dev, reporter))
         run = _Run(plan, choice, opened, connection is not None, dict(parsed or {}), reporter)
         return run.show() if dry_run else run.apply(wait)

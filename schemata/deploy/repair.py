@@ -30,48 +30,49 @@ def baseline(
         )
     last = sources.index(lookup.find(sources, through))
     choice = targets.choose(settings, url)
-    with targets.connect(choice) as connection:
-        target = targets.describe(choice, connection)
-        if not inventory.look(connection.query, settings.schemas, settings.history_schema).objects:
-            raise errors.MigrationError(
-                f"{target.describe()} has no table in {', '.join(settings.schemas)}, nor any other object: a baseline "
-                "would record migrations whose objects do not exist",
-                "Apply the migrations instead: inv migrate",
-            )
-    done: list[results.Applied] = []
-    with _locked(settings, choice, reporter) as deploy:
-        found = deploy.prepare(settings.locks.wait, accepted=True)
-        head = found.head
-        known = {record.id: record for record in found.records}
-        parts = []
-        for item in sources[: last + 1]:
-            if item.id in known and known[item.id].checksum:
-                continue
-            if item.id in known:
-                parts.append(deploy.history.adopt(item, deploy.session.client))
-                done.append(results.Applied(item.id, item.schema, 0, 0, 0.0))
-                continue
-            after = tables.head_after_apply(head, item)
-            parts.append(
-                deploy.history.record_apply(
-                    item,
-                    head,
-                    after,
-                    deploy.session.client,
-                    fingerprint=statement.fingerprint(item.sql),
-                    statement_count=0,
-                    state="baselined",
-                    comment="baseline",
+    with targets.named(choice):
+        with targets.connect(choice) as connection:
+            target = targets.describe(choice, connection)
+            if not inventory.look(connection.query, settings.schemas, settings.history_schema).objects:
+                raise errors.MigrationError(
+                    f"{target.describe()} has no table in {', '.join(settings.schemas)}, nor any other object: a "
+                    "baseline would record migrations whose objects do not exist",
+                    "Apply the migrations instead: inv migrate",
                 )
-            )
-            head = after
-            done.append(results.Applied(item.id, item.schema, 0, 0, 0.0))
-        if parts:
-            with transactional.rolled_back(deploy.session):
-                deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
-            deploy.prepare(settings.locks.wait, accepted=True)
-            deploy.note_structure()
-    return results.Migrated(target, "baselined", done=tuple(done), revision=head.last_id)
+        done: list[results.Applied] = []
+        with _locked(settings, choice, reporter) as deploy:
+            found = deploy.prepare(settings.locks.wait, accepted=True)
+            head = found.head
+            known = {record.id: record for record in found.records}
+            parts = []
+            for item in sources[: last + 1]:
+                if item.id in known and known[item.id].checksum:
+                    continue
+                if item.id in known:
+                    parts.append(deploy.history.adopt(item, deploy.session.client))
+                    done.append(results.Applied(item.id, item.schema, 0, 0, 0.0))
+                    continue
+                after = tables.head_after_apply(head, item)
+                parts.append(
+                    deploy.history.record_apply(
+                        item,
+                        head,
+                        after,
+                        deploy.session.client,
+                        fingerprint=statement.fingerprint(item.sql),
+                        statement_count=0,
+                        state="baselined",
+                        comment="baseline",
+                    )
+                )
+                head = after
+                done.append(results.Applied(item.id, item.schema, 0, 0, 0.0))
+            if parts:
+                with transactional.rolled_back(deploy.session):
+                    deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
+                deploy.prepare(settings.locks.wait, accepted=True)
+                deploy.note_structure()
+        return results.Migrated(target, "baselined", done=tuple(done), revision=head.last_id)
 
 
 def resolve(
@@ -96,26 +97,27 @@ def resolve(
         )
     sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     choice = targets.choose(settings, url)
-    with targets.connect(choice) as connection:
-        target = targets.describe(choice, connection)
-    with _locked(settings, choice, reporter) as deploy:
-        found = deploy.prepare(settings.locks.wait, accepted=True)
-        attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
-        if migration_id in found.lost:
-            _write_lost(deploy, found, lookup.find(sources, migration_id), applied=applied)
-        elif attempt is None:
-            state = "is applied" if migration_id in found.ids() else "was not interrupted"
-            raise errors.MigrationError(
-                f"{migration_id} {state}: there is nothing to resolve in {target.describe()}",
-                "`inv migrate-status` shows what is interrupted.",
-            )
-        else:
-            _write(deploy, found, attempt, sources, applied=applied)
-    word = "applied" if applied else "rolled back"
-    return report_results.Message(
-        f"{migration_id} is recorded as {word} in {target.describe()}.\nGo on with: inv migrate-status",
-        facts={"id": migration_id, "state": word},
-    )
+    with targets.named(choice):
+        with targets.connect(choice) as connection:
+            target = targets.describe(choice, connection)
+        with _locked(settings, choice, reporter) as deploy:
+            found = deploy.prepare(settings.locks.wait, accepted=True)
+            attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
+            if migration_id in found.lost:
+                _write_lost(deploy, found, lookup.find(sources, migration_id), applied=applied)
+            elif attempt is None:
+                state = "is applied" if migration_id in found.ids() else "was not interrupted"
+                raise errors.MigrationError(
+                    f"{migration_id} {state}: there is nothing to resolve in {target.describe()}",
+                    "`inv migrate-status` shows what is interrupted.",
+                )
+            else:
+                _write(deploy, found, attempt, sources, applied=applied)
+        word = "applied" if applied else "rolled back"
+        return report_results.Message(
+            f"{migration_id} is recorded as {word} in {target.describe()}.\nGo on with: inv migrate-status",
+            facts={"id": migration_id, "state": word},
+        )
 
 
 @contextlib.contextmanager

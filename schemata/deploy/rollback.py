@@ -32,7 +32,7 @@ def rollback(
     settings: config.Config,
     *,
     to: str = "",
-    steps: int = 0,
+    steps: int | None = None,
     dry_run: bool = False,
     yes: bool = False,
     production: str = "",
@@ -47,53 +47,56 @@ def rollback(
     has no rollback, was edited since, or is needed by one that stays.
     """
     began = time.monotonic()
-    if to and steps:
+    if to and steps is not None:
         raise errors.ConfigError("--to and --steps exclude each other", "Give one of them.")
-    if steps < 0:
+    if steps is not None and steps < 1:
         raise errors.ConfigError(f"--steps {steps} is less than one", "Give the number of migrations to roll back.")
     sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     choice = targets.choose(settings, url)
-    with targets.connect(choice) as connection:
-        target = targets.describe(choice, connection)
-        found = tables.History(settings.history_schema).read(connection.query)
-        refused = damage.refusals(found, accepted=False)
-        if refused:
-            # What lost its record may be what was applied last.
-            raise damage.HistoryDamaged(settings.history_schema, refused, damage.remedy(found, settings.history_schema))
-        chosen = select(sources, found, to, steps)
-        _refuse_changed(settings, sources, chosen, connection)
-        planned = tuple(_preview(item, connection) for item in chosen)
-        if dry_run or not chosen:
-            return results.Migrated(
-                target, "rolled back", planned=planned, dry_run=dry_run, revision=found.head.last_id
-            )
-        confirm = targets.guard(choice, target, connection, yes=yes, word=production)
-    if confirm:
-        targets.ask(_shown(target, planned), "Roll back?", "See what it would do with --dry-run, then add --yes.")
-    done: list[results.Applied] = []
-    revision = found.head.last_id
-    try:
-        # The connection that asked is closed: a person may take long to answer.
-        connection = targets.login(choice, tries=targets.AGAIN)
-        with connection, deployment.opened(settings, choice, reporter, connection) as deploy:
-            wait = settings.locks.wait if lock_wait is None else lock_wait
-            deploy.lock(wait)
-            again = deploy.prepare(wait)
-            if [item.id for item in select(sources, again, to, steps)] != [item.id for item in chosen]:
-                raise errors.Busy(
-                    "another process changed the history after the list was made; nothing was rolled back", "Run again."
+    with targets.named(choice):
+        with targets.connect(choice) as connection:
+            target = targets.describe(choice, connection)
+            found = tables.History(settings.history_schema).read(connection.query)
+            refused = damage.refusals(found, accepted=False)
+            if refused:
+                # What lost its record may be what was applied last.
+                name = settings.history_schema
+                raise damage.HistoryDamaged(name, refused, damage.remedy(found, name))
+            chosen = select(sources, found, to, steps)
+            _refuse_changed(settings, sources, chosen, connection)
+            planned = tuple(_preview(item, connection) for item in chosen)
+            if dry_run or not chosen:
+                return results.Migrated(
+                    target, "rolled back", planned=planned, dry_run=dry_run, revision=found.head.last_id
                 )
-            revision = _undo_all(deploy, again, chosen, done)
-    except sessions.ConnectionLost as error:
-        settled = migrate.settled(settings, choice, chosen, done, rollback=True)
-        raise migrate.ConnectionEnded(str(error), settled) from error
-    return results.Migrated(
-        target, "rolled back", done=tuple(done), revision=revision, seconds=round(time.monotonic() - began, 3)
-    )
+            confirm = targets.guard(choice, target, connection, yes=yes, word=production)
+        if confirm:
+            targets.ask(_shown(target, planned), "Roll back?", "See what it would do with --dry-run, then add --yes.")
+        done: list[results.Applied] = []
+        revision = found.head.last_id
+        try:
+            # The connection that asked is closed: a person may take long to answer.
+            connection = targets.login(choice, tries=targets.AGAIN)
+            with connection, deployment.opened(settings, choice, reporter, connection) as deploy:
+                wait = settings.locks.wait if lock_wait is None else lock_wait
+                deploy.lock(wait)
+                again = deploy.prepare(wait)
+                if [item.id for item in select(sources, again, to, steps)] != [item.id for item in chosen]:
+                    raise errors.Busy(
+                        "another process changed the history after the list was made; nothing was rolled back",
+                        "Run again.",
+                    )
+                revision = _undo_all(deploy, again, chosen, done)
+        except sessions.ConnectionLost as error:
+            settled = migrate.settled(settings, choice, chosen, done, rollback=True)
+            raise migrate.ConnectionEnded(str(error), settled) from error
+        return results.Migrated(
+            target, "rolled back", done=tuple(done), revision=revision, seconds=round(time.monotonic() - began, 3)
+        )
 
 
 def select(
-    sources: Sequence[migration.Migration], actual: recorded.Recorded, to: str, steps: int
+    sources: Sequence[migration.Migration], actual: recorded.Recorded, to: str, steps: int | None
 ) -> tuple[migration.Migration, ...]:
     """Return what is to be undone, the last applied first; refuse what cannot be."""
     by_id = {item.id: item for item in sources}
@@ -107,7 +110,7 @@ def select(
         ids = applied[applied.index(to) + 1 :]
     else:
         ids = applied[-(steps or 1) :]
-        if steps > len(applied):
+        if steps is not None and steps > len(applied):
             raise errors.ConfigError(
                 f"--steps {steps}: only {len(applied)} migrations are applied", "Give a smaller number."
             )

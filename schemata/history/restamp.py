@@ -19,27 +19,28 @@ def restamp(settings: config.Config, migration_id: str = "", *, url: str = "") -
     """
     sources = files.read(settings.migrations, settings.schemas)
     choice = targets.choose(settings, url)
-    with targets.connect(choice) as connection:
-        target = targets.describe(choice, connection)
-        compared = status.compare(settings, sources, connection.query, full=False)
-    late = [finding.subject for finding in compared.of("out-of-order")]
-    if migration_id:
-        item = lookup.find(sources, migration_id)
-        if item not in compared.pending:
-            raise errors.MigrationError(
-                f"{item.id} is applied in {target.describe()}, so its name must stay",
-                "Write a new migration instead: inv migrate-new",
-            )
-        late = [item.id]
-    names = _with_followers(sources, late, {item.id for item in compared.pending})
-    new_ids = _new_ids(sources, names)
-    _rename(sources, new_ids)
-    return results.Table(
-        "Restamped" if new_ids else "Nothing is out of order.",
-        ("was", "is"),
-        tuple(new_ids.items()),
-        notes=("Commit the renamed files together.",) if new_ids else (),
-    )
+    with targets.named(choice):
+        with targets.connect(choice) as connection:
+            target = targets.describe(choice, connection)
+            compared = status.compare(settings, sources, connection.query, full=False)
+        late = [finding.subject for finding in compared.of("out-of-order")]
+        if migration_id:
+            item = lookup.find(sources, migration_id)
+            if item not in compared.pending:
+                raise errors.MigrationError(
+                    f"{item.id} is applied in {target.describe()}, so its name must stay",
+                    "Write a new migration instead: inv migrate-new",
+                )
+            late = [item.id]
+        names = _with_followers(sources, late, {item.id for item in compared.pending})
+        new_ids = _new_ids(sources, names)
+        _rename(sources, new_ids)
+        return results.Table(
+            "Restamped" if new_ids else "Nothing is out of order.",
+            ("was", "is"),
+            tuple(new_ids.items()),
+            notes=("Commit the renamed files together.",) if new_ids else (),
+        )
 
 
 def _with_followers(sources: Sequence[migration.Migration], late: Sequence[str], pending: set[str]) -> list[str]:

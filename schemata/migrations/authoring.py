@@ -85,6 +85,7 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Message:
     sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     precheck.check(sources)
     for item in sources:
+        precheck.check_syntax(item)
         rollback_files.check(item)
     # The file's settings, without this environment's: a build is sealed for every place where it will start.
     text = files.manifest(sources, checkout.boot_settings(config.load(settings.root, {})), _parsed(sources))

@@ -46,6 +46,21 @@ def check(items: Iterable[migration.Migration]) -> None:
             check_script(item.path, item.sql, transactional=item.transactional)
 
 
+def check_syntax(item: migration.Migration) -> None:
+    """Refuse a file that PostgreSQL's grammar rejects. A large one is left to the server, which parses it anyway."""
+    if len(item.sql) > lexer.LARGE:
+        return
+    try:
+        statement.split(item.sql)
+    except statement.SyntaxProblem as problem:
+        raise migration.InvalidMigration(
+            f"{item.path}:{problem.line}:{problem.column}",
+            0,
+            problem.message,
+            psql.advice(item.sql, problem) or "Correct the file: every server would refuse it.",
+        ) from problem
+
+
 def check_script(
     path: str, sql: str, *, transactional: bool, statements: tuple[statement.Statement, ...] | None = None
 ) -> tuple[statement.Statement, ...]:
@@ -78,7 +93,8 @@ def check_script(
                 path,
                 item.line,
                 f"`{statement.excerpt(sql, item, 60)}` cannot run inside a transaction",
-                "Put it into a migration of its own with `-- transactional: false` in the leading comment.",
+                "Put `-- transactional: false` on a line of the file's leading comment; where other statements of it "
+                "need a transaction, put this one into a migration of its own.",
             )
         why, remedy = client_copy.problem(item)
         if why:

@@ -252,6 +252,13 @@ ROWS = (
         first="When the server has it",
     ),
     remedy.Remedy(
+        "server-file-missing",
+        "58P01",
+        "COPY reads a file on the server's machine, and there is none of this name. Put the rows into the migration:\n"
+        "    COPY ... FROM stdin;\nthen a line for each row, and `\\.` on a line after the last.",
+        message='could not open file "(?P<of>.+)" for reading',
+    ),
+    remedy.Remedy(
         "extension-version-missing",
         "22023",
         _not_available,

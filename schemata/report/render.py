@@ -89,7 +89,8 @@ def as_json(result: document.Result) -> str:
 
 def error_as_json(error: errors.Error) -> str:
     """Return the JSON document of an error."""
-    return json.dumps({"ok": False, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}, indent=2)
+    facts = {"ok": False, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    return json.dumps({**facts, "target": error.target} if error.target else facts, indent=2)
 
 
 def render(result: document.Result, paint: Paint, width: int = 0) -> str:

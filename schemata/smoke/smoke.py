@@ -34,38 +34,39 @@ def smoke(settings: config.Config, *, url: str = "", junit: str = "") -> results
     """
     sources = files.read(settings.migrations, settings.schemas)
     choice = targets.choose(settings, url)
-    with targets.connect(choice) as connection:
-        target = targets.describe(choice, connection)
-        checks = list(_checks(settings, sources, connection))
-    if junit:
-        _write_junit(Path(junit), checks)
-    failed = [check for check in checks if check.problem]
-    groups: dict[str, list[Check]] = {}
-    for check in checks:
-        groups.setdefault(check.group, []).append(check)
-    rows: list[tuple[object, ...]] = [
-        (
-            group,
-            len(items),
-            len([item for item in items if item.problem]),
-            "FAILED" if any(i.problem for i in items) else "ok",
+    with targets.named(choice):
+        with targets.connect(choice) as connection:
+            target = targets.describe(choice, connection)
+            checks = list(_checks(settings, sources, connection))
+        if junit:
+            _write_junit(Path(junit), checks)
+        failed = [check for check in checks if check.problem]
+        groups: dict[str, list[Check]] = {}
+        for check in checks:
+            groups.setdefault(check.group, []).append(check)
+        rows: list[tuple[object, ...]] = [
+            (
+                group,
+                len(items),
+                len([item for item in items if item.problem]),
+                "FAILED" if any(i.problem for i in items) else "ok",
+            )
+            for group, items in groups.items()
+        ]
+        notes = [f"{check.group} {check.name}: {check.problem}" for check in failed]
+        verdict = f"{len(failed)} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
+        return results.Table(
+            f"Target: {target.describe()}\n",
+            ("check", "asked", "failed", "result"),
+            tuple(rows),
+            notes=("", *notes, verdict),
+            ok=not failed,
+            exit_code=errors.NEEDS_PERSON if failed else errors.DONE,
+            facts={
+                "target": dataclasses.asdict(target),
+                "checks": [{**dataclasses.asdict(check), "ok": not check.problem} for check in checks],
+            },
         )
-        for group, items in groups.items()
-    ]
-    notes = [f"{check.group} {check.name}: {check.problem}" for check in failed]
-    verdict = f"{len(failed)} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
-    return results.Table(
-        f"Target: {target.describe()}\n",
-        ("check", "asked", "failed", "result"),
-        tuple(rows),
-        notes=("", *notes, verdict),
-        ok=not failed,
-        exit_code=errors.NEEDS_PERSON if failed else errors.DONE,
-        facts={
-            "target": dataclasses.asdict(target),
-            "checks": [{**dataclasses.asdict(check), "ok": not check.problem} for check in checks],
-        },
-    )
 
 
 def _checks(

@@ -8,18 +8,21 @@ _STARTS = re.compile(r"(?:[eEbBxXnN]|[uU]&)?'")
 _BETWEEN = re.compile(r"[ \t\n\r\f\v]*[\n\r][ \t\n\r\f\v]*'")
 
 
-def whole(tokens: Iterable[str]) -> list[str]:
+def whole(tokens: Iterable[tuple[str, bool]]) -> list[str]:
     """Return tokens with each literal in one piece, also where a comment between its pieces made them two tokens.
 
-    >>> whole(["E'a'", "'b'", ",", "'c'"])
-    ["E'ab'", ',', "'c'"]
+    Each token comes with whether a line break stands before it: without one, two literals are a syntax error.
+
+    >>> whole([("E'a'", False), ("'b'", True), (",", False), ("'c'", False), ("'d'", False)])
+    ["E'ab'", ',', "'c'", "'d'"]
     """
     found: list[str] = []
-    for token in map(joined, tokens):
-        if token[0] == "'" and found and found[-1][-1] == "'" and _STARTS.match(found[-1]):
-            found[-1] = found[-1][:-1] + token[1:]
+    for token, is_on_new_line in tokens:
+        text = joined(token)
+        if is_on_new_line and text[0] == "'" and found and found[-1][-1] == "'" and _STARTS.match(found[-1]):
+            found[-1] = found[-1][:-1] + text[1:]
         else:
-            found.append(token)
+            found.append(text)
     return found
 
 

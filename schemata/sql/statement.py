@@ -210,10 +210,9 @@ def fingerprint(sql: str) -> str:
         return lexer.outline(sql).digest
     text = sql.removeprefix(parser.BOM).replace("\r\n", "\n")
     try:
-        words = _words(text)
+        words = literals.whole(_words(text))
     except parser.Refused:
         return hashlib.sha256(text.encode()).hexdigest()
-    words = literals.whole(words)
     while words and words[-1] == ";":
         words.pop()
     # The server folds only A-Z, whatever the encoding: É and é are two names.
@@ -221,14 +220,17 @@ def fingerprint(sql: str) -> str:
     return hashlib.sha256("\0".join(folded).encode()).hexdigest()
 
 
-def _words(text: str) -> list[str]:
-    words = []
+def _words(text: str) -> Iterator[tuple[str, bool]]:
+    """Give each token, and whether a line break stands between it and the one before."""
     for piece in lexer.pieces(text):
-        words += parser.words(text[piece.start : piece.stop])
+        data = text[piece.start : piece.stop].encode()
+        last = 0
+        for start, end in parser.tokens(text[piece.start : piece.stop]):
+            yield data[start:end].decode(), b"\n" in data[last:start] or b"\r" in data[last:start]
+            last = end
         if piece.data is not None:
             # The quotes keep the case of the rows from being folded.
-            words.append(f"''{text[slice(*piece.data)]}")
-    return words
+            yield f"''{text[slice(*piece.data)]}", False
 
 
 def same_meaning(one: str, other: str) -> bool:

@@ -187,7 +187,8 @@ def scopes_of(text: str) -> tuple[str, ...]:
 
 def name_of(text: str) -> str:
     """Return the name of a key. Raises ConfigError for what is none."""
-    if not text.strip() or len(text) > 100 or not text.isprintable():
+    # A flag that stands where the name should is no name: `inv api-key-new --help` asks for help.
+    if not text.strip() or text.startswith("-") or len(text) > 100 or not text.isprintable():
         raise errors.ConfigError(f"{text!r} is not a name for a key", "Name it for who uses it, such as reporting.")
     return text.strip()
 

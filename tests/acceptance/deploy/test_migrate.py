@@ -10,6 +10,7 @@ import pytest
 
 from schemata import config
 from schemata.deploy import migrate
+from schemata.postgres import urls
 from tests.acceptance.conftest import CommandLine
 from tests.conftest import Project
 
@@ -308,3 +309,19 @@ def test_a_failure_in_the_middle_keeps_what_came_before(project: Project, schema
     project.write(ids[failing], f"CREATE TABLE app.n{failing} ();\n")
     assert schemata("migrate").returncode == 0
     assert _applied(project.url) == ids
+
+
+def test_an_error_names_its_target_and_the_flag_that_its_commands_need(
+    project: Project, schemata: CommandLine, make_database: Callable[..., str]
+) -> None:
+    """What a refusal says to type would otherwise be typed against another database."""
+    other = make_database()
+    project.write(ONE, "-- One.\nSELEKT 1;\n")
+    ended = schemata("migrate", "--url", other)
+    assert ended.returncode == 1
+    last = ended.stderr.strip().splitlines()[-1]
+    assert re.fullmatch(r"Target: \S+ \(--url\); give the commands above the same --url", last), last
+    assert urls.redact(other) in last
+    document = json.loads(schemata("migrate", "--url", other, "--json").stdout)
+    assert document["target"] in last
+    assert schemata("migrate").stderr.strip().splitlines()[-1].endswith("(DATABASE_URL)")

@@ -681,6 +681,7 @@ CASES = (
         ("close the cursor",),
         T,
     ),
+    Case("server-file-missing", "58P01", f"{T} COPY app.t FROM '/nowhere/rows.csv';", ("FROM stdin",)),
     Case("object-in-use", "55006", f"{CONCURRENT}DROP DATABASE {{database}};", ("Something else uses it",)),
     Case(
         "statement-timeout",

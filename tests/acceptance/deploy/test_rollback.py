@@ -142,6 +142,7 @@ def test_a_wrong_count_or_target_is_refused(three: Project, schemata: CommandLin
     three.write("app.20250101000004.four", "SELECT 1;\n")
     says: tuple[tuple[list[str], int, tuple[str, ...]], ...] = (
         (["--steps", "4"], 2, ("--steps 4: only 3 migrations are applied",)),
+        (["--steps", "0"], 2, ("--steps 0 is less than one",)),
         (["--steps", "-1"], 2, ("--steps -1 is less than one",)),
         (["--steps", "1", "--to", ONE], 2, ("--to and --steps exclude each other",)),
         (["--to", "app.20250101000004.four"], 1, ("app.20250101000004.four is not applied",)),

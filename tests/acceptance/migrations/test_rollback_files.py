@@ -80,3 +80,10 @@ def test_a_rollback_that_is_right_is_sealed(project: Project, schemata: CommandL
     project.write(TWO, "-- Two.\nSELECT 1;\n", "-- transactional: false\nDROP INDEX CONCURRENTLY IF EXISTS app.i;\n")
     project.write("app.20250101000003.three", "-- Three.\nSELECT 1;\n", None)
     assert schemata("seal").returncode == 0
+
+
+@pytest.mark.parametrize("sql", ["CREATE TABEL app.one ();", "CREATE TABLE app.one (i int", "SELECT 'open;"])
+def test_a_migration_that_no_server_takes_is_not_sealed(project: Project, schemata: CommandLine, sql: str) -> None:
+    """A build whose migration cannot be parsed is refused when it is sealed, with its line, as a rollback file is."""
+    project.write(ONE, f"-- One.\n{sql}\n", "DROP TABLE app.one;\n")
+    schemata.refused("seal", code=1, says=(f"{ONE}.sql:", "Correct the file"))

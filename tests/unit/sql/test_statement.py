@@ -139,6 +139,12 @@ def test_a_literal_over_lines_is_one_literal(one: str, other: str) -> None:
     assert statement.fingerprint(one) == statement.fingerprint(other)
 
 
+def test_two_literals_on_one_line_are_not_one() -> None:
+    """Without a line break between them the server refuses two literals, so that edit is not formatting."""
+    assert statement.fingerprint("SELECT 'a'\n 'b'") != statement.fingerprint("SELECT 'a' 'b'")
+    assert statement.fingerprint("SELECT 'a' -- why\n 'b'") == statement.fingerprint("SELECT 'ab'")
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
