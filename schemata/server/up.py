@@ -109,7 +109,7 @@ def up(
             reporter=reporter,
         )
     table = _table(settings, done, seconds, states, is_client_new=_client_stamp(settings) != client)
-    if no_services:  # only the database is up
+    if no_services or not settings.after_up:  # only the database is up, or nothing follows
         return table
     own = done.choice.is_dev
     return after_up.run(settings, table, done.choice.url, done.build, own_server=own, reporter=reporter)
