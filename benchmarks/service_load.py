@@ -116,7 +116,7 @@ def served(place: Position, rounds: int, sizes: list[int]) -> list[tables.Sectio
         f"GET {_TARGET} of {sizes[0]:,} rows over {_CONNECTIONS} connections, each of which sends the next request "
         "when it has the answer; one process each, eight connections to the database. The minimal endpoint sends the "
         "same SQL on the same framework and server and checks no key, logs and signs nothing. A ratio is the median "
-        f"of those of {_TURNS * rounds} turns of {_SECONDS} s. Processor is the process's time for a request; memory is "
+        f"of those of {_TURNS * rounds} turns of {_SECONDS} s. Processor is its time for a request; memory is "
         "resident, after the load; the start is from the command to the first answer of /health."
     )
     columns = (f"{_CONNECTIONS} connections", "requests/s", "median", "p99", "processor", "memory", "start")
