@@ -13,7 +13,11 @@ from schemata.postgres import queries
 from schemata.system import processes
 
 _QUERIES = queries.load("client", str(Path(__file__).with_name("queries")))
-_RUNTIME = Path(__file__).with_name("runtime.py")
+#: What is copied into each client, by the module that it is there.
+_COPIED = {
+    typed_columns.RUNTIME: Path(__file__).with_name("runtime.py"),
+    typed_columns.LOADERS: Path(__file__).with_name("loaders.py"),
+}
 #: Longer than its own bounds on the server allow: only a process that hangs takes this long.
 _PATIENCE = 600.0
 
@@ -78,9 +82,11 @@ def read(ask: tables.Ask, schemas: Sequence[str]) -> typed_catalog.Catalog:
 def modules(catalog: typed_catalog.Catalog, schemas: Sequence[str], package: str) -> dict[str, str]:
     """Return the text of each file of the package, by name: equal for equal structures."""
     names = typed_modules.module_names(schemas)
-    # Its docstring is for those who work on the engine.
-    runtime = _RUNTIME.read_text(encoding="utf-8").split('"""', 2)[2].lstrip("\n")
-    return typed_modules.files(catalog, names, package, runtime)
+    # Their docstrings are for those who work on the engine.
+    texts = {name: path.read_text(encoding="utf-8").split('"""', 2)[2].lstrip("\n") for name, path in _COPIED.items()}
+    here = f"from {package} import {typed_columns.LOADERS} as loaders"
+    copied = {name: text.replace("from schemata.client import loaders", here) for name, text in texts.items()}
+    return typed_modules.files(catalog, names, package, copied)
 
 
 def verify(

@@ -1,7 +1,7 @@
 """Column types of a generated client: `inv generate` copies this file into the client as `_sqltypes.py`.
 
-It stands by itself (SQLAlchemy and psycopg, nothing of the engine), because a service has the client and not
-always the engine. Two things are its purpose:
+With loaders.py, which is copied with it as `_loaders.py`, it stands by itself (SQLAlchemy and psycopg, nothing of
+the engine), because a service has the client and not always the engine. Two things are its purpose:
 
 - Types that SQLAlchemy does not know, or not wholly: enums, composites, arrays and ranges of everything, extension
   types. Each is sent as PostgreSQL's text with a cast to its qualified name, so it works under any search_path.
@@ -19,12 +19,14 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 import sqlalchemy
-from psycopg import abc, adapt, pq
+from psycopg import pq
 from psycopg.types import range as psycopg_range
-from sqlalchemy import event, types
+from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 from sqlalchemy.engine import interfaces
+
+from schemata.client import loaders
 
 T = TypeVar("T")
 #: What columns of the types inet and cidr hold.
@@ -32,7 +34,6 @@ Inet = ipaddress.IPv4Address | ipaddress.IPv6Address | ipaddress.IPv4Interface |
 Cidr = ipaddress.IPv4Network | ipaddress.IPv6Network
 Kind = types.TypeEngine[Any] | type[types.TypeEngine[Any]]
 _TEXT = pq.Format.TEXT
-_REFUSED = (psycopg.DataError, psycopg.NotSupportedError, NotImplementedError, ValueError, OverflowError)
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call,unused-ignore]
 _MODIFIER = re.compile(r"\s*\([^)]*\)")
 _PIECE = r'"((?:[^"\\]|\\.|"")*)"'
@@ -40,82 +41,11 @@ _ESCAPE = re.compile(r'\\(.)|"(")', re.DOTALL)
 _RANGE = re.compile(rf'\s*([\[(])(?:{_PIECE}|([^",\[\]()]*)),(?:{_PIECE}|([^",\[\]()]*))([\])])', re.DOTALL)
 _FIELD = re.compile(rf'(?:{_PIECE}|([^,()"]*))([,)])', re.DOTALL)
 _PAIR = re.compile(rf"{_PIECE}=>(?:{_PIECE}|NULL)", re.DOTALL)
-_INTERVAL = re.compile(r"([+-]?\d+) (year|mon|day)s?")
 _NATIVE_RANGES: dict[str, type[types.TypeEngine[Any]]] = {
     f"{name.lower()}{kind}": getattr(postgresql, f"{name}{kind.upper()}")
     for name in ("INT4", "INT8", "NUM", "DATE", "TS", "TSTZ")
     for kind in ("range", "multirange")
 }
-
-
-def _loader(name: str) -> type[abc.Loader]:
-    """Return psycopg's loader of a type, that gives the server's text where Python has no value."""
-    oid = psycopg.adapters.types[name].oid
-    found = psycopg.adapters.get_loader(oid, _TEXT)
-    assert found is not None
-    inner: type[abc.Loader] = found
-
-    class Loader(adapt.Loader):
-        def __init__(self, oid: int, context: abc.AdaptContext | None = None) -> None:
-            super().__init__(oid, context)
-            self._load = inner(oid, context).load
-
-        def load(self, data: abc.Buffer) -> Any:
-            try:
-                return self._load(data)
-            except _REFUSED:
-                return bytes(data).decode()
-
-    class IntervalLoader(Loader):
-        def load(self, data: abc.Buffer) -> Any:
-            text = bytes(data).decode()
-            # psycopg would make 30 days of a month, and nothing at all of infinity.
-            value = text if "mon" in text or "year" in text or "inf" in text else super().load(data)
-            return _iso_interval(value) if isinstance(value, str) else value
-
-    return IntervalLoader if name == "interval" else Loader
-
-
-def _iso_interval(text: str) -> str:
-    if "infinity" in text or text.startswith(("P", "@")):  # as it is, or in another IntervalStyle
-        return text
-    found = {unit: int(number) for number, unit in _INTERVAL.findall(text)}
-    date = "".join(f"{found[unit]}{unit[0].upper()}" for unit in ("year", "mon", "day") if unit in found)
-    time = re.search(r"([+-]?)(\d+):(\d+):(\d+(?:\.\d+)?)", text)
-    if time is None:
-        return f"P{date}"
-    sign, *parts = time.groups()
-    clock = "".join(
-        f"{sign.replace('+', '')}{part.lstrip('0') if part[:2] != '0.' else part}{unit}"
-        for part, unit in zip(parts, "HMS", strict=True)
-        if float(part)
-    )
-    return f"P{date}T{clock}" if clock else f"P{date}"
-
-
-_LOADERS = {name: _loader(name) for name in ("date", "time", "timetz", "timestamp", "timestamptz", "interval")}
-_ADAPTERS = adapt.AdaptersMap(psycopg.adapters)
-for _name, _class in _LOADERS.items():
-    _ADAPTERS.register_loader(_name, _class)
-_TRANSFORMER = adapt.Transformer(_ADAPTERS)
-
-
-@event.listens_for(sqlalchemy.Engine, "connect")
-def _carry_every_value(connection: Any, record: Any) -> None:
-    """Let each new connection of SQLAlchemy's give the text of what psycopg would refuse to load."""
-    adapters = getattr(record.driver_connection, "adapters", None)
-    if isinstance(adapters, adapt.AdaptersMap):
-        for name, loader in _LOADERS.items():
-            adapters.register_loader(name, loader)
-
-
-def _plain(value: Any) -> str:
-    """Return PostgreSQL's text of a Python value that psycopg knows."""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return "\\x" + bytes(value).hex()
-    return bytes(_TRANSFORMER.get_dumper(value, adapt.PyFormat.TEXT).dump(value) or b"").decode()
 
 
 def _instance(kind: Kind) -> types.TypeEngine[Any]:
@@ -128,10 +58,10 @@ def _codec(kind: types.TypeEngine[Any]) -> tuple[Callable[[str], Any], Callable[
         return kind.load, kind.dump
     name = _MODIFIER.sub("", kind.compile(dialect=_DIALECT)).lower()
     info = psycopg.adapters.types.get(name)
-    dump = json.dumps if isinstance(kind, types.JSON) else _plain
+    dump = json.dumps if isinstance(kind, types.JSON) else loaders.plain
     if info is None or isinstance(kind, types.String):
         return str, dump
-    loader = _TRANSFORMER.get_loader(info.oid, _TEXT)
+    loader = loaders.TRANSFORMER.get_loader(info.oid, _TEXT)
     return lambda text: loader.load(text.encode()), dump
 
 
@@ -152,7 +82,7 @@ class _Text(Generic[T]):
 
     def dump(self, value: T) -> str:
         """Return PostgreSQL's text of a value."""
-        return _plain(value)
+        return loaders.plain(value)
 
     def read(self, value: Any) -> Any:
         """Return the value of what the driver gave."""

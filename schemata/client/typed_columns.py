@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from schemata.client import typed_catalog, typed_scope
 
-#: The module of the generated package that holds the types of runtime.py, and the one with the project's own.
+#: The modules of the generated package that hold runtime.py and loaders.py, and the one with the project's own types.
 RUNTIME = "_sqltypes"
+LOADERS = "_loaders"
 TYPES = "_types"
 _PG = "sqlalchemy.dialects.postgresql"
 _SA = "sqlalchemy"
