@@ -23,8 +23,10 @@ from psycopg import pq
 from psycopg.types import range as psycopg_range
 from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 from sqlalchemy.engine import interfaces
+from sqlalchemy.sql import operators
 
 from schemata.client import loaders
 
@@ -168,6 +170,7 @@ class Hstore(Named[T]):
     cache_ok = True
     hashable = False
     comparator_factory = postgresql.HSTORE.Comparator  # type: ignore[assignment,unused-ignore]
+    text_type = types.Text()  # of `column['key']`
 
     def coerce_compared_value(self, op: Any, value: Any) -> Any:
         """Take a key for a text, and keys for a list of them."""
@@ -217,21 +220,45 @@ class Composite(Named[T]):
         return f"({','.join(texts)})"
 
 
+class _Elements(postgresql.ARRAY.Comparator[Any]):
+    """What an array can be asked: an element is of the array's item, of a list of lists it is a list."""
+
+    def _setup_getitem(self, index: Any) -> Any:
+        operator, right, kind = super()._setup_getitem(index)
+        array: Any = self.type
+        if not isinstance(index, slice) and isinstance(array, Array):
+            kind = array.element
+        return operator, right, kind
+
+
 class Array(_Text[T], types.TypeDecorator[T]):
     """An array of any type; `name` is the element's type where it is not the one that `item` says (a domain)."""
 
     cache_ok = True
     impl = postgresql.ARRAY
     hashable = False
+    comparator_factory = _Elements  # type: ignore[assignment,unused-ignore]
 
-    def __init__(self, item: Kind, name: str = "", delimiter: str = ",") -> None:
+    def __init__(self, item: Kind, name: str = "", delimiter: str = ",", depth: int = 1) -> None:
         super().__init__(Named(name) if name else item)
+        self.depth = depth
         self.item = item = _instance(item)
         self.name = name
         self.delimiter = delimiter
         self._load, self._dump = _codec(item)
         self._read = item.read if isinstance(item, (Named, Array, RangeOf)) else lambda value: value
         self._nested = not isinstance(item, (types.JSON, Numbers))
+
+    @property
+    def element(self) -> types.TypeEngine[Any]:
+        """Return the type of `column[1]`."""
+        return Array(self.item, self.name, self.delimiter, self.depth - 1) if self.depth > 1 else self.item
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+        """Take a subscript for a number, and what is no list for an element."""
+        if op is operators.getitem:
+            return types.Integer()
+        return self if value is None or type(value) is str or isinstance(value, (list, tuple)) else self.item
 
     def column_expression(self, column: Any) -> Any:
         """Ask the server for a number."""
@@ -273,6 +300,30 @@ class Array(_Text[T], types.TypeDecorator[T]):
         if value and self._nested and any(isinstance(one, list) for one in value):
             return [self.read(one) for one in value]
         return [None if one is None else self._read(one) for one in value]
+
+
+class _Arrays(postgresql.ARRAY[Any]):
+    """An array that SQLAlchemy made, of `func.array_agg(column)` or `array([column])`.
+
+    The driver does not know the arrays of a database's own types, so it gives text: of an enum, a domain, a composite.
+    """
+
+    render_bind_cast = True
+
+    def column_expression(self, column: Any) -> Any:
+        """Ask the server for numbers, of money."""
+        item = self.item_type.item if isinstance(self.item_type, Array) else self.item_type
+        return sqlalchemy.cast(column, postgresql.ARRAY(sqlalchemy.Numeric)) if isinstance(item, Money) else column
+
+    def result_processor(self, dialect: interfaces.Dialect, coltype: object) -> Any:
+        """Make a list of values of what arrives."""
+        process = super().result_processor(dialect, coltype)
+        item: Kind = types.Text() if isinstance(self.item_type, (_Text, types.NullType)) else self.item_type
+        return lambda value: process(Array(item).load(value) if isinstance(value, str) else value)
+
+
+# For each engine with this driver, made before or after; arrays that the driver knows stay as they are.
+psycopg_dialect.PGDialect_psycopg.colspecs[types.ARRAY] = _Arrays
 
 
 class RangeOf(_Text[T], types.TypeDecorator[T]):

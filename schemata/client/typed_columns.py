@@ -141,6 +141,7 @@ class Describer:
         extra += ", delimiter=';'" if _is(plain, "box") else ""
         listed = self._scope.builtin("list")
         depth = max(dimensions, 1)
+        extra += f", depth={depth}" if depth > 1 else ""
         return Shape(f"{self.runtime('Array')}({item.sql}{extra})", f"{listed}[" * depth + item.python + "]" * depth)
 
     def _range(self, kind: typed_catalog.Type) -> Shape:
