@@ -116,13 +116,14 @@ def generate(
         structure = catalog.structure(connection.query, schemas)
         major = connection.server_version // 10000
         before = stamps.parse(found.get(stamps.FILE, ""))
-        facts = {"package": str(folder), "schemas": list(schemas)}
+        facts: dict[str, object] = {"package": str(folder), "schemas": list(schemas)}
         if check and before and _content(found) == before.content and before.major == major:
             stale = stamps.stale(before, major, migrations, structure, list(schemas))
             if stale:
                 return _stale(folder, [stale], facts)
             return results.Message(f"{folder} matches the database.", facts=facts)
         described = generator.read(connection.query, schemas)
+        unseen = generator.unseen(connection.query, described)
         made = generator.modules(described, schemas, package)
         if catalog.structure(connection.query, schemas) != structure:
             raise errors.Busy("the structure changed while the client was generated", "Nothing was written. Run again.")
@@ -131,10 +132,12 @@ def generate(
         if differ:
             return _stale(folder, differ, facts)
         return results.Message(f"{folder} matches the database.", facts=facts)
+    facts["unseen_extensions"] = [dataclasses.asdict(one) for one in unseen]
+    notes = "".join(f"\n{one.text()}" for one in unseen)
     made[stamps.FILE] = stamps.Stamp(major, migrations, structure, _content(made)).text()
     if found == made:
         return results.Message(
-            f"{folder} matches the database already; nothing was written.", facts={**facts, "written": False}
+            f"{folder} matches the database already; nothing was written.{notes}", facts={**facts, "written": False}
         )
     untried = generator.verify(described, made, schemas, package, choice.url)
     wanted = functools.partial(stamps.stale, major=major, migrations=migrations, structure_=structure, names=[*schemas])
@@ -142,7 +145,7 @@ def generate(
     text = f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''})."
     if untried:
         text += f"\nThe client can be imported, but {untried}."
-    return results.Message(text, facts={**facts, "written": True, "rows_tried": not untried})
+    return results.Message(text + notes, facts={**facts, "written": True, "rows_tried": not untried})
 
 
 def main(arguments: Sequence[str]) -> int:
