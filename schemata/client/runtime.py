@@ -220,11 +220,11 @@ class Composite(Named[T]):
         return f"({','.join(texts)})"
 
 
-class _Elements(postgresql.ARRAY.Comparator[Any]):
+class _Elements(postgresql.ARRAY.Comparator):  # type: ignore[type-arg,unused-ignore]  # generic since 2.1
     """What an array can be asked: an element is of the array's item, of a list of lists it is a list."""
 
     def _setup_getitem(self, index: Any) -> Any:
-        operator, right, kind = super()._setup_getitem(index)
+        operator, right, kind = super()._setup_getitem(index)  # type: ignore[no-untyped-call,unused-ignore]
         array: Any = self.type
         if not isinstance(index, slice) and isinstance(array, Array):
             kind = array.element
@@ -302,7 +302,7 @@ class Array(_Text[T], types.TypeDecorator[T]):
         return [None if one is None else self._read(one) for one in value]
 
 
-class _Arrays(postgresql.ARRAY[Any]):
+class _Arrays(postgresql.ARRAY):  # type: ignore[type-arg,unused-ignore]  # generic since 2.1
     """An array that SQLAlchemy made, of `func.array_agg(column)` or `array([column])`.
 
     The driver does not know the arrays of a database's own types, so it gives text: of an enum, a domain, a composite.
@@ -317,7 +317,7 @@ class _Arrays(postgresql.ARRAY[Any]):
 
     def result_processor(self, dialect: interfaces.Dialect, coltype: object) -> Any:
         """Make a list of values of what arrives."""
-        process = super().result_processor(dialect, coltype)
+        process = super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call,unused-ignore]
         item: Kind = types.Text() if isinstance(self.item_type, (_Text, types.NullType)) else self.item_type
         return lambda value: process(Array(item).load(value) if isinstance(value, str) else value)
 
