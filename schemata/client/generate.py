@@ -117,13 +117,14 @@ def generate(
             structure = catalog.structure(connection.query, schemas)
             major = connection.server_version // 10000
             before = stamps.parse(found.get(stamps.FILE, ""))
-            facts = {"package": str(folder), "schemas": list(schemas)}
+            facts: dict[str, object] = {"package": str(folder), "schemas": list(schemas)}
             if check and before and _content(found) == before.content and before.major == major:
                 stale = stamps.stale(before, major, migrations, structure, list(schemas))
                 if stale:
                     return _stale(folder, [stale], facts)
                 return results.Message(f"{folder} matches the database.", facts=facts)
             described = generator.read(connection.query, schemas)
+            unseen = generator.unseen(connection.query, described)
             made = generator.modules(described, schemas, package)
             if catalog.structure(connection.query, schemas) != structure:
                 raise errors.Busy(
@@ -135,10 +136,12 @@ def generate(
             if differ:
                 return _stale(folder, differ, facts)
             return results.Message(f"{folder} matches the database.", facts=facts)
+        facts["unseen_extensions"] = [dataclasses.asdict(one) for one in unseen]
+        notes = "".join(f"\n{one.text()}" for one in unseen)
         made[stamps.FILE] = stamps.Stamp(major, migrations, structure, _content(made)).text()
         if found == made:
             return results.Message(
-                f"{folder} matches the database already; nothing was written.",
+                f"{folder} matches the database already; nothing was written.{notes}",
                 facts={**facts, "written": False},
             )
         untried = generator.verify(described, made, schemas, package, choice.url)
@@ -149,7 +152,7 @@ def generate(
         text = f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''})."
         if untried:
             text += f"\nThe client can be imported, but {untried}."
-        return results.Message(text, facts={**facts, "written": True, "rows_tried": not untried})
+        return results.Message(text + notes, facts={**facts, "written": True, "rows_tried": not untried})
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """The typed client's text from a live database, and the proof that it works before anything is put in place."""
 
+import dataclasses
 import json
 import os
 import sys
@@ -13,7 +14,11 @@ from schemata.postgres import queries
 from schemata.system import processes
 
 _QUERIES = queries.load("client", str(Path(__file__).with_name("queries")))
-_RUNTIME = Path(__file__).with_name("runtime.py")
+#: What is copied into each client, by the module that it is there.
+_COPIED = {
+    typed_columns.RUNTIME: Path(__file__).with_name("runtime.py"),
+    typed_columns.LOADERS: Path(__file__).with_name("loaders.py"),
+}
 #: Longer than its own bounds on the server allow: only a process that hangs takes this long.
 _PATIENCE = 600.0
 
@@ -75,12 +80,49 @@ def read(ask: tables.Ask, schemas: Sequence[str]) -> typed_catalog.Catalog:
     return typed_catalog.parse(found)
 
 
+@dataclasses.dataclass(frozen=True)
+class Unseen:
+    """An extension whose operators the client's queries do not find, because they are said without a schema.
+
+    :param target: the schema that it can be moved to; None where it cannot be moved.
+    """
+
+    extension: str
+    schema: str
+    target: str | None
+
+    def text(self) -> str:
+        """Say what does not work, and what to do."""
+        name, schema = queries.identifier(self.extension), queries.identifier(self.schema)
+        path = f"set the search_path of the client's connections so that it has {schema} (ALTER ROLE or ALTER DATABASE)"
+        if self.target is not None:
+            move = f"ALTER EXTENSION {name} SET SCHEMA {queries.identifier(self.target)};"
+            path = f"move it in a migration ({move}) or {path}"
+        return (
+            f"The extension {self.extension} is in the schema {self.schema}, which the search_path of this connection "
+            "does not have: its operators are not found there, so the client's queries that compare its values fail, "
+            f"or compare them as text and find other rows. To change that, {path}."
+        )
+
+
+def unseen(ask: tables.Ask, catalog: typed_catalog.Catalog) -> list[Unseen]:
+    """Return the extensions of the columns' types that are outside of the connection's search_path."""
+    used = sorted({kind.extension for kind in catalog.types.values() if kind.extension})
+    if not used:
+        return []
+    listed = ", ".join(queries.literal(name) for name in used)
+    found = ask(_QUERIES["unseen"].format(extensions=listed))
+    return [Unseen(str(name), str(schema), target) for name, schema, target in found]
+
+
 def modules(catalog: typed_catalog.Catalog, schemas: Sequence[str], package: str) -> dict[str, str]:
     """Return the text of each file of the package, by name: equal for equal structures."""
     names = typed_modules.module_names(schemas)
-    # Its docstring is for those who work on the engine.
-    runtime = _RUNTIME.read_text(encoding="utf-8").split('"""', 2)[2].lstrip("\n")
-    return typed_modules.files(catalog, names, package, runtime)
+    # Their docstrings are for those who work on the engine.
+    texts = {name: path.read_text(encoding="utf-8").split('"""', 2)[2].lstrip("\n") for name, path in _COPIED.items()}
+    here = f"from {package} import {typed_columns.LOADERS} as loaders"
+    copied = {name: text.replace("from schemata.client import loaders", here) for name, text in texts.items()}
+    return typed_modules.files(catalog, names, package, copied)
 
 
 def verify(

@@ -1,7 +1,7 @@
 """Column types of a generated client: `inv generate` copies this file into the client as `_sqltypes.py`.
 
-It stands by itself (SQLAlchemy and psycopg, nothing of the engine), because a service has the client and not
-always the engine. Two things are its purpose:
+With loaders.py, which is copied with it as `_loaders.py`, it stands by itself (SQLAlchemy and psycopg, nothing of
+the engine), because a service has the client and not always the engine. Two things are its purpose:
 
 - Types that SQLAlchemy does not know, or not wholly: enums, composites, arrays and ranges of everything, extension
   types. Each is sent as PostgreSQL's text with a cast to its qualified name, so it works under any search_path.
@@ -19,12 +19,16 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 import sqlalchemy
-from psycopg import abc, adapt, pq
+from psycopg import pq
 from psycopg.types import range as psycopg_range
-from sqlalchemy import event, types
+from sqlalchemy import types
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 from sqlalchemy.engine import interfaces
+from sqlalchemy.sql import operators
+
+from schemata.client import loaders
 
 T = TypeVar("T")
 #: What columns of the types inet and cidr hold.
@@ -32,7 +36,6 @@ Inet = ipaddress.IPv4Address | ipaddress.IPv6Address | ipaddress.IPv4Interface |
 Cidr = ipaddress.IPv4Network | ipaddress.IPv6Network
 Kind = types.TypeEngine[Any] | type[types.TypeEngine[Any]]
 _TEXT = pq.Format.TEXT
-_REFUSED = (psycopg.DataError, psycopg.NotSupportedError, NotImplementedError, ValueError, OverflowError)
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call,unused-ignore]
 _MODIFIER = re.compile(r"\s*\([^)]*\)")
 _PIECE = r'"((?:[^"\\]|\\.|"")*)"'
@@ -40,82 +43,11 @@ _ESCAPE = re.compile(r'\\(.)|"(")', re.DOTALL)
 _RANGE = re.compile(rf'\s*([\[(])(?:{_PIECE}|([^",\[\]()]*)),(?:{_PIECE}|([^",\[\]()]*))([\])])', re.DOTALL)
 _FIELD = re.compile(rf'(?:{_PIECE}|([^,()"]*))([,)])', re.DOTALL)
 _PAIR = re.compile(rf"{_PIECE}=>(?:{_PIECE}|NULL)", re.DOTALL)
-_INTERVAL = re.compile(r"([+-]?\d+) (year|mon|day)s?")
 _NATIVE_RANGES: dict[str, type[types.TypeEngine[Any]]] = {
     f"{name.lower()}{kind}": getattr(postgresql, f"{name}{kind.upper()}")
     for name in ("INT4", "INT8", "NUM", "DATE", "TS", "TSTZ")
     for kind in ("range", "multirange")
 }
-
-
-def _loader(name: str) -> type[abc.Loader]:
-    """Return psycopg's loader of a type, that gives the server's text where Python has no value."""
-    oid = psycopg.adapters.types[name].oid
-    found = psycopg.adapters.get_loader(oid, _TEXT)
-    assert found is not None
-    inner: type[abc.Loader] = found
-
-    class Loader(adapt.Loader):
-        def __init__(self, oid: int, context: abc.AdaptContext | None = None) -> None:
-            super().__init__(oid, context)
-            self._load = inner(oid, context).load
-
-        def load(self, data: abc.Buffer) -> Any:
-            try:
-                return self._load(data)
-            except _REFUSED:
-                return bytes(data).decode()
-
-    class IntervalLoader(Loader):
-        def load(self, data: abc.Buffer) -> Any:
-            text = bytes(data).decode()
-            # psycopg would make 30 days of a month, and nothing at all of infinity.
-            value = text if "mon" in text or "year" in text or "inf" in text else super().load(data)
-            return _iso_interval(value) if isinstance(value, str) else value
-
-    return IntervalLoader if name == "interval" else Loader
-
-
-def _iso_interval(text: str) -> str:
-    if "infinity" in text or text.startswith(("P", "@")):  # as it is, or in another IntervalStyle
-        return text
-    found = {unit: int(number) for number, unit in _INTERVAL.findall(text)}
-    date = "".join(f"{found[unit]}{unit[0].upper()}" for unit in ("year", "mon", "day") if unit in found)
-    time = re.search(r"([+-]?)(\d+):(\d+):(\d+(?:\.\d+)?)", text)
-    if time is None:
-        return f"P{date}"
-    sign, *parts = time.groups()
-    clock = "".join(
-        f"{sign.replace('+', '')}{part.lstrip('0') if part[:2] != '0.' else part}{unit}"
-        for part, unit in zip(parts, "HMS", strict=True)
-        if float(part)
-    )
-    return f"P{date}T{clock}" if clock else f"P{date}"
-
-
-_LOADERS = {name: _loader(name) for name in ("date", "time", "timetz", "timestamp", "timestamptz", "interval")}
-_ADAPTERS = adapt.AdaptersMap(psycopg.adapters)
-for _name, _class in _LOADERS.items():
-    _ADAPTERS.register_loader(_name, _class)
-_TRANSFORMER = adapt.Transformer(_ADAPTERS)
-
-
-@event.listens_for(sqlalchemy.Engine, "connect")
-def _carry_every_value(connection: Any, record: Any) -> None:
-    """Let each new connection of SQLAlchemy's give the text of what psycopg would refuse to load."""
-    adapters = getattr(record.driver_connection, "adapters", None)
-    if isinstance(adapters, adapt.AdaptersMap):
-        for name, loader in _LOADERS.items():
-            adapters.register_loader(name, loader)
-
-
-def _plain(value: Any) -> str:
-    """Return PostgreSQL's text of a Python value that psycopg knows."""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return "\\x" + bytes(value).hex()
-    return bytes(_TRANSFORMER.get_dumper(value, adapt.PyFormat.TEXT).dump(value) or b"").decode()
 
 
 def _instance(kind: Kind) -> types.TypeEngine[Any]:
@@ -128,10 +60,10 @@ def _codec(kind: types.TypeEngine[Any]) -> tuple[Callable[[str], Any], Callable[
         return kind.load, kind.dump
     name = _MODIFIER.sub("", kind.compile(dialect=_DIALECT)).lower()
     info = psycopg.adapters.types.get(name)
-    dump = json.dumps if isinstance(kind, types.JSON) else _plain
+    dump = json.dumps if isinstance(kind, types.JSON) else loaders.plain
     if info is None or isinstance(kind, types.String):
         return str, dump
-    loader = _TRANSFORMER.get_loader(info.oid, _TEXT)
+    loader = loaders.TRANSFORMER.get_loader(info.oid, _TEXT)
     return lambda text: loader.load(text.encode()), dump
 
 
@@ -152,7 +84,7 @@ class _Text(Generic[T]):
 
     def dump(self, value: T) -> str:
         """Return PostgreSQL's text of a value."""
-        return _plain(value)
+        return loaders.plain(value)
 
     def read(self, value: Any) -> Any:
         """Return the value of what the driver gave."""
@@ -238,6 +170,7 @@ class Hstore(Named[T]):
     cache_ok = True
     hashable = False
     comparator_factory = postgresql.HSTORE.Comparator  # type: ignore[assignment,unused-ignore]
+    text_type = types.Text()  # of `column['key']`
 
     def coerce_compared_value(self, op: Any, value: Any) -> Any:
         """Take a key for a text, and keys for a list of them."""
@@ -287,21 +220,45 @@ class Composite(Named[T]):
         return f"({','.join(texts)})"
 
 
+class _Elements(postgresql.ARRAY.Comparator):  # type: ignore[type-arg,unused-ignore]  # generic since 2.1
+    """What an array can be asked: an element is of the array's item, of a list of lists it is a list."""
+
+    def _setup_getitem(self, index: Any) -> Any:
+        operator, right, kind = super()._setup_getitem(index)  # type: ignore[no-untyped-call,unused-ignore]
+        array: Any = self.type
+        if not isinstance(index, slice) and isinstance(array, Array):
+            kind = array.element
+        return operator, right, kind
+
+
 class Array(_Text[T], types.TypeDecorator[T]):
     """An array of any type; `name` is the element's type where it is not the one that `item` says (a domain)."""
 
     cache_ok = True
     impl = postgresql.ARRAY
     hashable = False
+    comparator_factory = _Elements  # type: ignore[assignment,unused-ignore]
 
-    def __init__(self, item: Kind, name: str = "", delimiter: str = ",") -> None:
+    def __init__(self, item: Kind, name: str = "", delimiter: str = ",", depth: int = 1) -> None:
         super().__init__(Named(name) if name else item)
+        self.depth = depth
         self.item = item = _instance(item)
         self.name = name
         self.delimiter = delimiter
         self._load, self._dump = _codec(item)
         self._read = item.read if isinstance(item, (Named, Array, RangeOf)) else lambda value: value
         self._nested = not isinstance(item, (types.JSON, Numbers))
+
+    @property
+    def element(self) -> types.TypeEngine[Any]:
+        """Return the type of `column[1]`."""
+        return Array(self.item, self.name, self.delimiter, self.depth - 1) if self.depth > 1 else self.item
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+        """Take a subscript for a number, and what is no list for an element."""
+        if op is operators.getitem:
+            return types.Integer()
+        return self if value is None or type(value) is str or isinstance(value, (list, tuple)) else self.item
 
     def column_expression(self, column: Any) -> Any:
         """Ask the server for a number."""
@@ -343,6 +300,30 @@ class Array(_Text[T], types.TypeDecorator[T]):
         if value and self._nested and any(isinstance(one, list) for one in value):
             return [self.read(one) for one in value]
         return [None if one is None else self._read(one) for one in value]
+
+
+class _Arrays(postgresql.ARRAY):  # type: ignore[type-arg,unused-ignore]  # generic since 2.1
+    """An array that SQLAlchemy made, of `func.array_agg(column)` or `array([column])`.
+
+    The driver does not know the arrays of a database's own types, so it gives text: of an enum, a domain, a composite.
+    """
+
+    render_bind_cast = True
+
+    def column_expression(self, column: Any) -> Any:
+        """Ask the server for numbers, of money."""
+        item = self.item_type.item if isinstance(self.item_type, Array) else self.item_type
+        return sqlalchemy.cast(column, postgresql.ARRAY(sqlalchemy.Numeric)) if isinstance(item, Money) else column
+
+    def result_processor(self, dialect: interfaces.Dialect, coltype: object) -> Any:
+        """Make a list of values of what arrives."""
+        process = super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call,unused-ignore]
+        item: Kind = types.Text() if isinstance(self.item_type, (_Text, types.NullType)) else self.item_type
+        return lambda value: process(Array(item).load(value) if isinstance(value, str) else value)
+
+
+# For each engine with this driver, made before or after; arrays that the driver knows stay as they are.
+psycopg_dialect.PGDialect_psycopg.colspecs[types.ARRAY] = _Arrays
 
 
 class RangeOf(_Text[T], types.TypeDecorator[T]):

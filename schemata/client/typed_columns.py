@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from schemata.client import typed_catalog, typed_scope
 
-#: The module of the generated package that holds the types of runtime.py, and the one with the project's own.
+#: The modules of the generated package that hold runtime.py and loaders.py, and the one with the project's own types.
 RUNTIME = "_sqltypes"
+LOADERS = "_loaders"
 TYPES = "_types"
 _PG = "sqlalchemy.dialects.postgresql"
 _SA = "sqlalchemy"
@@ -140,6 +141,7 @@ class Describer:
         extra += ", delimiter=';'" if _is(plain, "box") else ""
         listed = self._scope.builtin("list")
         depth = max(dimensions, 1)
+        extra += f", depth={depth}" if depth > 1 else ""
         return Shape(f"{self.runtime('Array')}({item.sql}{extra})", f"{listed}[" * depth + item.python + "]" * depth)
 
     def _range(self, kind: typed_catalog.Type) -> Shape:

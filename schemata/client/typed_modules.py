@@ -59,7 +59,11 @@ __all__ = [{listed}]
 """
 _COLON = re.compile(r"(?<![:\\]):(?=\w)")
 _ACTIONS = {"c": "CASCADE", "r": "RESTRICT", "n": "SET NULL", "d": "SET DEFAULT"}
-_TAKEN = ("_base", "metadata", "Base", typed_columns.RUNTIME, typed_columns.TYPES)
+_TAKEN = ("_base", "metadata", "Base", typed_columns.RUNTIME, typed_columns.LOADERS, typed_columns.TYPES)
+_COPIED = {
+    typed_columns.RUNTIME: "Types that SQLAlchemy does not have.",
+    typed_columns.LOADERS: "Values that Python does not have.",
+}
 
 
 def module_names(schemas: Sequence[str]) -> dict[str, str]:
@@ -74,15 +78,17 @@ def module_names(schemas: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def files(catalog: typed_catalog.Catalog, names: Mapping[str, str], package: str, runtime: str) -> dict[str, str]:
-    """Return the text of each file of the package by name; `runtime` is the text of runtime.py."""
+def files(
+    catalog: typed_catalog.Catalog, names: Mapping[str, str], package: str, copied: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the text of each file of the package by name; `copied` is that of runtime.py and loaders.py."""
     models = typed_models.plan(catalog, names)
     types = _Types(catalog, package)
     made = {f"{module}.py": _Module(catalog, types, package, schema, models).text() for schema, module in names.items()}
     if types.names:
         made[f"{typed_columns.TYPES}.py"] = types.text()
     made["_base.py"] = _header("What all models of this package share.") + _BASE.format(package=package)
-    made[f"{typed_columns.RUNTIME}.py"] = _header("Types that SQLAlchemy does not have.") + "\n" + runtime
+    made.update({f"{name}.py": _header(what) + "\n" + copied[name] for name, what in _COPIED.items()})
     modules = sorted(names.values())
     made["__init__.py"] = _header("Typed models of the database, one module a schema.") + _INIT.format(
         package=package,

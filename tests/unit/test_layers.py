@@ -97,7 +97,7 @@ PURE = {
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.
 HOMES = {
     # Where libpq is not found; and what is copied into each client, never imported by the engine.
-    "psycopg": {"schemata.postgres.query_client", "schemata.client.runtime"},
+    "psycopg": {"schemata.postgres.query_client", "schemata.client.runtime", "schemata.client.loaders"},
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
@@ -112,7 +112,7 @@ HOMES = {
         "schemata.server.embedded.data_directory", "schemata.system.directories",  # syncfs; renameat2
     },
     # Copied into each client, never imported by the engine; a process of its own.
-    "sqlalchemy": {"schemata.client.runtime", "schemata.client.row_check"},
+    "sqlalchemy": {"schemata.client.runtime", "schemata.client.loaders", "schemata.client.row_check"},
     "invoke": {"schemata.tasks", "schemata.cli"},
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report.render"},

@@ -78,3 +78,14 @@ SELECT json_build_object(
         LEFT JOIN attributes a ON a.attrelid = r.oid
         LEFT JOIN keys k ON k.conrelid = r.oid),
     'types', (SELECT found FROM types))::text
+
+-- name: unseen
+-- The extensions of these that lie in a schema that an unqualified name is not looked for in, with the first schema in
+-- which it is, where the extension may be moved there. Run it with the search_path that the session began with.
+SELECT x.extname, n.nspname, CASE WHEN x.extrelocatable THEN (SELECT p.name
+    FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS p(name, at)
+    WHERE p.name <> 'pg_catalog' ORDER BY p.name <> 'public', p.at LIMIT 1) END
+FROM pg_catalog.pg_extension x
+JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace
+WHERE x.extname IN ({extensions}) AND n.nspname <> ALL (pg_catalog.current_schemas(true))
+ORDER BY x.extname COLLATE "C"

@@ -203,7 +203,7 @@ def test_only_the_schemas_that_are_asked_for(two: Project, schemata: CommandLine
     two.configure(CLIENT + 'schemas = ["other"]\n')
     assert schemata("generate").returncode == 0
     assert sorted(_files(two.root / "client" / "app_client")) == [
-        "STAMP", "__init__.py", "_base.py", "_sqltypes.py", "_types.py", "other.py", "py.typed",
+        "STAMP", "__init__.py", "_base.py", "_loaders.py", "_sqltypes.py", "_types.py", "other.py", "py.typed",
     ]  # fmt: skip
     said = _python(two, "import sqlalchemy.orm as o; from app_client import metadata; o.configure_mappers();"
                         "print(sorted(metadata.tables))")  # fmt: skip

@@ -1,5 +1,6 @@
 """The typed client has every type that the server has: it can be imported, is typed, and carries rows both ways."""
 
+import json
 import os
 import re
 import subprocess
@@ -368,6 +369,42 @@ def test_a_domain_that_takes_no_guess_is_tried_all_the_same(made: Project, schem
     text = (_generated(made, schemata) / "app.py").read_text()
     assert "code: Mapped[str] = mapped_column(Text, nullable=False)" in text
     assert "codes: Mapped[Optional[list[str]]] = mapped_column(Array(Text, 'app.code'))" in text
+
+
+EQUAL = (
+    "with orm.Session(engine) as s:\n"
+    "    print(s.scalars(sa.select(app.Mails.id).where(app.Mails.mail == 'a@B.C')).all())\n"
+    "engine.dispose()\n"
+)
+
+
+@pytest.mark.parametrize("remedy", ["move", "path"])
+def test_an_extension_outside_of_the_search_path_is_told(made: Project, schemata: CommandLine, remedy: str) -> None:
+    """An extension that a migration made in its own schema is named each time, with the reason and what to type; what
+    is said there makes the client's comparisons right, and then nothing more is said."""
+    _execute(
+        made,
+        "SET search_path = app; CREATE EXTENSION citext; CREATE EXTENSION hstore SCHEMA public",
+        "CREATE TABLE app.mails (id int PRIMARY KEY, mail app.citext, more public.hstore, list app.citext[])",
+        "INSERT INTO app.mails VALUES (1, 'A@b.c')",
+    )
+    for first in ("Generated ", str(made.root)):
+        ended = schemata("generate")
+        told = " ".join(ended.stdout.split())
+        assert (ended.returncode, told.startswith(first)) == (0, True), told
+        assert "The extension citext is in the schema app, which the search_path of this connection" in told
+        assert '(ALTER EXTENSION "citext" SET SCHEMA "public";)' in told
+        assert "ALTER DATABASE" in told
+        assert "hstore" not in told
+    assert json.loads(schemata("generate", "--json").stdout)["unseen_extensions"] == [
+        {"extension": "citext", "schema": "app", "target": "public"}
+    ]
+    assert _python(made, EQUAL) == "[]\n"
+    name = made.url.rsplit("/", 1)[1]
+    moved, path = "ALTER EXTENSION citext SET SCHEMA public", f"ALTER DATABASE {name} SET search_path = public, app"
+    _execute(made, moved if remedy == "move" else path)
+    assert "citext" not in schemata("generate").stdout
+    assert _python(made, EQUAL) == "[1]\n"
 
 
 def test_the_trial_touches_nothing(made: Project, schemata: CommandLine) -> None:

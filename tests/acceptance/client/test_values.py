@@ -201,3 +201,127 @@ engine.dispose()
 """
     ended = made.run([sys.executable, "-c", code], PYTHONPATH=os.fspath(made.root / "client"))
     assert (ended.stdout, ended.stderr) == ("infinity\nDataError\n", "")
+
+
+#: What a query asks of a column (a type, a value of it, an expression of SQLAlchemy's), and what comes back.
+ASKED: list[tuple[str, str, str, str]] = [
+    ("int[]", "{3,4}", "c[1]", "3"),
+    ("text[]", "{a,b}", "c[2]", "'b'"),
+    ("app.state[]", "{old,new}", "c[1]", "<State.OLD: 'old'>"),
+    ("app.state[]", "{old,new}", "c[1:1]", "[<State.OLD: 'old'>]"),
+    ("app.positive[]", "{3,4}", "c[1]", "3"),
+    ("app.stated[]", "{old,new}", "c[1]", "<State.OLD: 'old'>"),
+    ("app.pair[]", '{"(1,old)"}', "c[1]", "Pair(a=1, b=<State.OLD: 'old'>)"),
+    ("int4range[]", '{"[1,3)"}', "c[1]", "Range(lower=1, upper=3, bounds='[)', empty=False)"),
+    ("timestamptz[]", "{infinity}", "c[1]", "'infinity'"),
+    ("jsonb[]", '{"[1]"}', "c[1]", "[1]"),
+    ("money[]", "{1.50}", "c[1]", "Decimal('1.50')"),
+    ("int[][]", "{{1,2},{3,4}}", "c[2][1]", "3"),
+    ("app.state[][]", "{{new,old}}", "c[1][2]", "<State.OLD: 'old'>"),
+    ("int[]", "{3,4}", "c[sa.bindparam('at', 2, sa.Integer)]", "4"),
+    ("int[]", "{3,4}", "c + [5]", "[3, 4, 5]"),
+    ("int[]", "{3,4}", "c[1] == 3", "True"),
+    ("app.state[]", "{old}", "c[1] == app.State.OLD", "True"),
+    ("app.state[]", "{old}", "c[1].in_([app.State.OLD])", "True"),
+    ("int[]", "{3,4}", "3 == sa.any_(c)", "True"),
+    ("app.state[]", "{old}", "sa.literal(app.State.OLD, c.type.item) == sa.any_(c)", "True"),
+    ("app.state[]", "{old}", "sa.literal(app.State.NEW, c.type.item) == sa.all_(c)", "False"),
+    ("app.state[]", "{old}", "c.overlap([app.State.OLD])", "True"),
+    ("app.hstore", "a=>x, b=>NULL", "c['a']", "'x'"),
+    ("app.hstore", "a=>x, b=>NULL", "c['b']", "None"),
+    ("app.hstore", "a=>x", "c['a'] == 'x'", "True"),
+    ("app.hstore", "a=>x", "c.has_key('a')", "True"),
+    ("app.hstore", "a=>x", "c.has_any(['a', 'z'])", "True"),
+    ("app.hstore", "a=>x", "c.contains({'a': 'x'})", "True"),
+    ("app.hstore", "a=>x", "c.defined('a')", "True"),
+    ("app.hstore", "a=>x", "c.keys()", "['a']"),
+    ("app.hstore", "a=>x", "c + {'b': None}", "{'a': 'x', 'b': None}"),
+    ("app.hstore[]", '{"a=>x"}', "c[1]['a']", "'x'"),
+    ("app.state", "old", "sa.func.array_agg(c)", "[<State.OLD: 'old'>]"),
+    ("app.state", "renamed", "sa.func.array_agg(c)", "['renamed']"),
+    ("app.state", "old", "sa.func.array_agg(c).label('x')", "[<State.OLD: 'old'>]"),
+    ("app.state", "old", "sa.select(sa.func.array_agg(c)).scalar_subquery()", "[<State.OLD: 'old'>]"),
+    ("app.state", "old", "sa.func.array_agg(pg.aggregate_order_by(c, c.desc()))", "[<State.OLD: 'old'>]"),
+    ("app.state", "old", "sa.func.array_agg(c)[1]", "<State.OLD: 'old'>"),
+    ("app.state", "old", "pg.array_agg(c)", "[<State.OLD: 'old'>]"),
+    ("app.state", "old", "pg.array([c, c])", "[<State.OLD: 'old'>, <State.OLD: 'old'>]"),
+    ("app.state", "old", "pg.array([pg.array([c])])", "[[<State.OLD: 'old'>]]"),
+    ("app.state", "old", "sa.func.array_agg(sa.func.nullif(c, c))", "[None]"),
+    ("app.state", "old", "sa.func.max(c)", "<State.OLD: 'old'>"),
+    ("app.state[]", "{old,NULL}", "sa.func.array_agg(c)", "[[<State.OLD: 'old'>, None]]"),
+    ("app.state[]", "{old}", "sa.cast(c, pg.ARRAY(sa.Text))", "['old']"),
+    ("app.state", "old", "sa.cast([app.State.OLD], sa.ARRAY(c.type))", "[<State.OLD: 'old'>]"),
+    ("app.citext", 'a,"b', "sa.func.array_agg(c)", "['a,\"b']"),
+    ("app.mail", "a@b", "sa.func.array_agg(c)", "['a@b']"),
+    ("app.positive", "3", "sa.func.array_agg(c)", "[3]"),
+    ("app.stated", "old", "sa.func.array_agg(c)", "[<State.OLD: 'old'>]"),
+    ("app.several", "{1,2}", "sa.func.array_agg(c)", "[[1, 2]]"),
+    ("app.pair", "(1,old)", "sa.func.array_agg(c)", "[Pair(a=1, b=<State.OLD: 'old'>)]"),
+    ("app.hstore", "a=>x", "sa.func.array_agg(c)", "[{'a': 'x'}]"),
+    ("app.states", "[new,old)", "sa.func.array_agg(c)",
+     "[Range(lower=<State.NEW: 'new'>, upper=<State.OLD: 'old'>, bounds='[)', empty=False)]"),
+    ("int4range", "[1,3)", "sa.func.array_agg(c)", "[Range(lower=1, upper=3, bounds='[)', empty=False)]"),
+    ("money", "1.50", "sa.func.array_agg(c)", "[Decimal('1.50')]"),
+    ("bit(3)", "101", "sa.func.array_agg(c)", "['101']"),
+    ("box", "(3,4),(1,2)", "sa.func.array_agg(c)", "['(3,4),(1,2)']"),
+    ("jsonb", "[1]", "sa.func.array_agg(c)", "[[1]]"),
+    ("bytea", "\\x61", "sa.func.array_agg(c)", "[b'a']"),
+    ("date", "infinity", "sa.func.array_agg(c)", "['infinity']"),
+    ("int", "3", "sa.func.array_agg(c)", "[3]"),
+    ("numeric(5,2)", "1.50", "sa.func.array_agg(c)", "[Decimal('1.50')]"),
+]  # fmt: skip
+ASKER = """
+import json, os, sys
+import sqlalchemy as sa, sqlalchemy.orm as orm
+from sqlalchemy.dialects import postgresql as pg
+early = sa.create_engine(os.environ['DATABASE_URL'].replace('postgresql:', 'postgresql+psycopg:'))
+from app_client import app
+late = sa.create_engine(early.url)
+told = []
+for at, asked in enumerate(json.loads(sys.argv[1])):
+    c = getattr(app, f'A{at}').c
+    answers = []
+    for engine in (early, late):
+        with engine.connect() as connection:
+            try:
+                query = sa.select(eval(asked))
+                str(query.compile(engine))
+                first = connection.execute(query).scalar_one()
+                inner = sa.select(eval(asked).label('z')).subquery()
+                answers += [repr(first), repr(connection.execute(sa.select(inner)).scalar_one())]
+            except Exception as error:
+                answers.append(f'{type(error).__name__}: {error}')
+    told.append(answers[0] if len(set(answers)) == 1 else answers)
+early.dispose()
+late.dispose()
+print(json.dumps(told))
+"""
+
+
+def test_what_queries_ask_of_a_column_has_its_types(made: Project, schemata: CommandLine) -> None:
+    """Subscripts, operators and aggregates of arrays, hstore and a database's own types give the values of the column's
+    type: at the top and in a subquery, on an engine that was made before the client was imported and on a later one."""
+    with psycopg.connect(made.url, autocommit=True) as connection:
+        connection.execute("SET lc_monetary = 'C'")
+        for statement in (
+            "CREATE EXTENSION citext SCHEMA app", "CREATE EXTENSION hstore SCHEMA app",
+            "CREATE DOMAIN app.mail AS text", "CREATE DOMAIN app.positive AS int", "CREATE DOMAIN app.several AS int[]",
+            "CREATE DOMAIN app.stated AS app.state", "CREATE TYPE app.pair AS (a int, b app.state)",
+            "CREATE TYPE app.states AS RANGE (subtype = app.state)",
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, app', current_database()); END $$",
+        ):  # fmt: skip
+            connection.execute(statement.encode())
+        for at, (name, _, _, _) in enumerate(ASKED):
+            connection.execute(f"CREATE TABLE app.a{at} (id int PRIMARY KEY, c {name})".encode())
+        assert schemata("generate").returncode == 0
+        connection.execute("ALTER TYPE app.state ADD VALUE 'renamed'")
+        for at, (name, text, _, _) in enumerate(ASKED):
+            connection.execute(f"INSERT INTO app.a{at} SELECT 1, %s::text::{name}".encode(), [text])
+    ended = made.run(
+        [sys.executable, "-W", "error", "-c", ASKER, json.dumps([asked for _, _, asked, _ in ASKED])],
+        PYTHONPATH=os.fspath(made.root / "client"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    given = zip(ASKED, json.loads(ended.stdout), strict=True)
+    wrong = [(*asked, answer) for asked, answer in given if answer != asked[-1]]
+    assert not wrong, "\n".join(map(str, wrong))

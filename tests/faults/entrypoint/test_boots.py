@@ -235,7 +235,7 @@ def test_replicas_generate_into_one_volume_at_once(pending: Project, tmp_path: P
     assert [code for code, _ in ended] == [0] * 4, ended
     assert [path.name for path in shared.iterdir()] == ["app_client"]
     names = {path.name for path in (shared / "app_client").iterdir()}
-    assert names == {"__init__.py", "_base.py", "_sqltypes.py", "app.py", "py.typed", "STAMP"}
+    assert names == {"__init__.py", "_base.py", "_loaders.py", "_sqltypes.py", "app.py", "py.typed", "STAMP"}
 
 
 def test_the_umask_keeps_nobody_out(pending: Project, tmp_path: Path) -> None:
