@@ -53,7 +53,8 @@ class Deploy:
         """Make the schemas and the history where they are missing, repair what can be derived; return the history.
 
         Needs the lock. Raises HistoryDamaged, with nothing changed, where the history lacks what nothing else tells,
-        unless that is `accepted`: a person is about to say what is applied.
+        unless that is `accepted`: a person is about to say what is applied. The summary then stays as it is where it
+        is lost or counts what is recorded nowhere else: it is the last that tells of it.
         """
 
         def prepare() -> recorded.Recorded:
@@ -81,7 +82,8 @@ class Deploy:
                 if parts:
                     self.session.script("; ".join(parts))
                     found = self._readable(accepted)
-                if not found.head_agrees():
+                kept = accepted and (found.summary_lost() or found.unexplained())
+                if not found.head_agrees() and not kept:
                     self.session.script(self.history.repair_head(found))
                     found = self._readable(accepted)
                 if not found.is_whole() and not accepted:
@@ -91,7 +93,7 @@ class Deploy:
             if self.session.pooled and transactional.taken(failure):
                 raise lock.Taken from failure
             raise self._not_prepared(failure, before) from failure
-        for line in damage.repaired(before):
+        for line in damage.repaired(before, accepted=accepted):
             self.reporter.info(line)
         return found
 

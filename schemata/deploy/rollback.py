@@ -60,6 +60,9 @@ def rollback(
         if refused:
             # What lost its record may be what was applied last.
             raise damage.HistoryDamaged(settings.history_schema, refused, damage.remedy(found, settings.history_schema))
+        if doubts := damage.doubts(sources, found):
+            # To go on would make a summary that calls them pending.
+            raise plans.DeployRefused(doubts)
         chosen = select(sources, found, to, steps)
         _refuse_changed(settings, sources, chosen, connection)
         planned = tuple(_preview(item, connection) for item in chosen)
