@@ -20,8 +20,8 @@ def baseline(
 
     For a database that another tool brought to that state. What is recorded already stays as it is; a record
     of another tool gets the checksum of the file. What a damaged history lost does not matter here: a person says
-    what is applied. Refuses a database without a single object of its own, and to call less
-    applied than the summary of the history counts.
+    what is applied. Refuses a database without a single object of its own, and to call less applied
+    than the summary of the history counts.
     """
     sources = files.read(settings.migrations, settings.schemas)
     if not through:
@@ -39,12 +39,14 @@ def baseline(
                 "would record migrations whose objects do not exist",
                 "Apply the migrations instead: inv migrate",
             )
+
+    def check(found: recorded.Recorded) -> None:
+        if refused := damage.unsettled(found, sources[: last + 1], settings.history_schema):
+            raise refused
+
     done: list[results.Applied] = []
     with _locked(settings, choice, reporter) as deploy:
-        found = deploy.prepare(settings.locks.wait, accepted=True)
-        refused = damage.unsettled(found, sources[: last + 1], settings.history_schema)
-        if refused:
-            raise refused
+        found = deploy.prepare(settings.locks.wait, accepted=True, check=check)
         head = found.sum()
         known = {record.id: record for record in found.records}
         parts = []
@@ -109,9 +111,15 @@ def resolve(
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
     with _locked(settings, choice, reporter) as deploy:
-        found = deploy.prepare(settings.locks.wait, accepted=True)
-        attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
         item = next((item for item in sources if item.id == migration_id), None)
+
+        def check(found: recorded.Recorded) -> None:
+            # Of one it can be told only where no other is missing; else the summary stays, and tells of the others.
+            if item and applied and found.unexplained() and found.contradicts({item.id: item.checksum}):
+                raise damage.not_missing(found, [item], settings.history_schema)
+
+        found = deploy.prepare(settings.locks.wait, accepted=True, check=check)
+        attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
         unknown = attempt is None and migration_id not in found.ids()
         doubtful = {one.id for one in evidence.doubtful(sources, found)}
         if migration_id in found.lost:
@@ -161,13 +169,7 @@ def _write_lost(
     *,
     applied: bool,
 ) -> None:
-    """Write the row of a migration that lost it, or record that nothing of it is there.
-
-    Refuses to call one applied that the digest of the summary says is not what is missing.
-    """
-    refused = damage.unsettled(actual, [item], deploy.history.schema) if applied else None
-    if refused and actual.contradicts({item.id: item.checksum}):
-        raise refused
+    """Write the row of a migration that lost it, or record that nothing of it is there."""
     who = deploy.session.client
     sql = deploy.history.forget(item.id, who)
     if applied:

@@ -113,12 +113,19 @@ def repaired(before: recorded.Recorded, *, accepted: bool = False) -> list[str]:
     return lines
 
 
-def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Finding, ...]:
-    """Return what a status says of it."""
+def findings(
+    history: recorded.Recorded, schema: str, files: Sequence[migration.Migration] = ()
+) -> tuple[comparison.Finding, ...]:
+    """Return what a status says of it, with the files too of which nobody knows whether they are applied."""
     result = []
+    unknown = doubts(files, history)
     typed = remedy(history, schema)
     # What can be repaired is repaired by a migrate, and nothing is by one that is refused.
-    once = "" if not refusals(history, accepted=False) else " once the findings that need a person are settled"
+    once = (
+        ""
+        if not (unknown or refusals(history, accepted=False))
+        else " once the findings that need a person are settled"
+    )
     for fault in history.faults:
         result.append(
             comparison.Finding(
@@ -152,7 +159,7 @@ def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Findin
         )
         for id_ in history.lost
     ]
-    return tuple(result)
+    return (*result, *unknown)
 
 
 def doubts(files: Sequence[migration.Migration], history: recorded.Recorded) -> tuple[comparison.Finding, ...]:
@@ -178,16 +185,21 @@ def unsettled(history: recorded.Recorded, items: Sequence[migration.Migration], 
     """
     if not history.unexplained():
         return None
-    also = {item.id: item.checksum for item in items}
-    text = history.unexplained(also)
-    if not text and history.contradicts(also):
-        text = (
-            f"{history.unexplained()}; the digest of the summary says that "
-            f"{', '.join(id_ for id_ in also if id_ not in history.ids()) or 'what is named'} is not what is missing, "
-            "or that its file was edited since"
-        )
-    if not text:
-        return None
+    if text := history.unexplained({item.id for item in items}):
+        return _kept(history, text, schema)
+    if history.contradicts({item.id: item.checksum for item in items}):
+        return not_missing(history, items, schema)
+    return None
+
+
+def not_missing(history: recorded.Recorded, items: Sequence[migration.Migration], schema: str) -> "HistoryDamaged":
+    """Return the refusal of a person's word that the digest of the summary contradicts."""
+    named = ", ".join(item.id for item in items if item.id not in history.ids())
+    text = f"its digest says that {named or 'what is named'} is not what is missing, or that its file was edited since"
+    return _kept(history, f"{history.unexplained()}; {text}", schema)
+
+
+def _kept(history: recorded.Recorded, text: str, schema: str) -> "HistoryDamaged":
     return HistoryDamaged(
         schema,
         [text],

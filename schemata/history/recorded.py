@@ -129,11 +129,11 @@ class Recorded:
         """Tell whether the digest of the summing row says that these are not what is missing in the rows.
 
         :param also: checksums by id, as many as are missing; it cannot tell where another number is given, or where
-            a row has lost its own checksum.
+            a row has lost its own checksum, or the summary its digest.
         """
         known = [(record.id, record.checksum) for record in self.records]
         added = [(id_, checksum) for id_, checksum in also.items() if id_ not in self.ids()]
-        if self.uncounted or not all(checksum for _, checksum in known):
+        if self.uncounted or self.head.digest == checksums.EMPTY or not all(checksum for _, checksum in known):
             return False
         return len(known) + len(added) == self.head.applied and checksums.of([*known, *added]) != self.head.digest
 

@@ -267,6 +267,7 @@ def _forget(*numbers: int) -> str:
         ((4, 5), "", IDS[3]),
         ((2, 5), "", IDS[1]),
         ((5,), "UPDATE schemata.head SET applied = 4", IDS[3]),
+        ((5,), "ALTER TABLE schemata.head DROP digest", IDS[3]),
     ],
 )
 def test_the_last_that_tells_of_a_migration_is_not_removed(
@@ -333,7 +334,8 @@ def test_the_digest_tells_that_another_one_is_missing(damaged: Damaged) -> None:
 HEAD_LOST = {
     "emptied": "DELETE FROM schemata.head",
     "dropped": "DROP TABLE schemata.head",
-    "without its digest": "ALTER TABLE schemata.head DROP digest",
+    "of two rows": "ALTER TABLE schemata.head DROP CONSTRAINT head_is_one_row, DROP CONSTRAINT head_pkey;"
+    " INSERT INTO schemata.head (one, digest, applied) VALUES (false, 'x', 3)",
 }
 
 
