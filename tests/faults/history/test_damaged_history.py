@@ -461,6 +461,9 @@ def _damages(chance: random.Random) -> Iterator[str]:
             f"UPDATE schemata.head SET applied = {chance.randrange(9)}",
             f"UPDATE schemata.head SET digest = '{chance.getrandbits(256):064x}'",
             f"DELETE FROM schemata._yoyo_migration WHERE migration_id = '{migration_id}'",
+            # Of the last one nothing would tell at all where the summary is lost too.
+            _forget(early := chance.randrange(1, len(IDS))),
+            f"{_forget(early)}; TRUNCATE schemata.head",
         ]
     )
 
@@ -497,6 +500,7 @@ def _survives(damaged: Damaged, what: str) -> None:
     # What a status lets pass without a person a migrate does, and the other way round.
     assert ({code for code, exit_code in found if exit_code} <= {"pending"}) == (refused is None), (what, found)
     if refused is not None:
+        _refusal(lambda: migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=True), what)
         assert damaged.runs() == list(IDS), what
         _follow(damaged, refused)
         damaged.migrate()
