@@ -40,8 +40,8 @@ def baseline(
                 "Apply the migrations instead: inv migrate",
             )
 
-    def check(found: recorded.Recorded) -> None:
-        if refused := damage.unsettled(found, sources[: last + 1], settings.history_schema):
+    def check(actual: recorded.Recorded) -> None:
+        if refused := damage.unsettled(actual, sources[: last + 1], settings.history_schema):
             raise refused
 
     done: list[results.Applied] = []
@@ -113,10 +113,10 @@ def resolve(
     with _locked(settings, choice, reporter) as deploy:
         item = next((item for item in sources if item.id == migration_id), None)
 
-        def check(found: recorded.Recorded) -> None:
+        def check(actual: recorded.Recorded) -> None:
             # Of one it can be told only where no other is missing; else the summary stays, and tells of the others.
-            if item and applied and found.unexplained() and found.contradicts({item.id: item.checksum}):
-                raise damage.not_missing(found, [item], settings.history_schema)
+            if item and applied and actual.unexplained() and actual.contradicts({item.id: item.checksum}):
+                raise damage.not_missing(actual, [item], settings.history_schema)
 
         found = deploy.prepare(settings.locks.wait, accepted=True, check=check)
         attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
