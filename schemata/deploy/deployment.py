@@ -49,15 +49,23 @@ class Deploy:
             lock.acquire_prisma(self.session, wait, self.reporter.info)
         return True
 
-    def prepare(self, wait: float, *, accepted: bool = False) -> recorded.Recorded:
+    def prepare(
+        self,
+        wait: float,
+        *,
+        accepted: bool = False,
+        check: Callable[[recorded.Recorded], None] = lambda _: None,
+    ) -> recorded.Recorded:
         """Make the schemas and the history where they are missing, repair what can be derived; return the history.
 
         Needs the lock. Raises HistoryDamaged, with nothing changed, where the history lacks what nothing else tells,
-        unless that is `accepted`: a person is about to say what is applied.
+        unless that is `accepted`: a person is about to say what is applied. The summary then stays as it is where it
+        is lost or counts what is recorded nowhere else: it is the last that tells of it. `check` raises, before
+        anything is changed, what speaks against the history as it is found.
         """
 
         def prepare() -> recorded.Recorded:
-            return self._prepare(accepted)
+            return self._prepare(accepted, check)
 
         found = lock.pooled(prepare, self.session, wait, self.reporter.info) if self.session.pooled else prepare()
         if found.yoyo_lock_pid:
@@ -66,7 +74,7 @@ class Deploy:
         self.session.prepare(self.history.prepare_record())
         return found
 
-    def _prepare(self, accepted: bool) -> recorded.Recorded:
+    def _prepare(self, accepted: bool, check: Callable[[recorded.Recorded], None]) -> recorded.Recorded:
         guard = transactional.POOLED_LOCK if self.session.pooled else "SELECT 1"
         before = recorded.ABSENT
         try:
@@ -75,13 +83,15 @@ class Deploy:
                 missing = catalog.missing_schemas(self.session.rows, self.settings.schemas)
                 parts = [f'CREATE SCHEMA IF NOT EXISTS "{name}"' for name in missing]
                 before = found = self._readable(accepted)
+                check(found)
                 if not found.present or found.faults:
                     parts += self.history.repair_tables(found.faults)
                 parts += [self.history.restore(record) for record in found.records if record.id in found.restored]
                 if parts:
                     self.session.script("; ".join(parts))
                     found = self._readable(accepted)
-                if not found.head_agrees():
+                kept = accepted and (found.summary_lost() or found.unexplained())
+                if not found.head_agrees() and not kept:
                     self.session.script(self.history.repair_head(found))
                     found = self._readable(accepted)
                 if not found.is_whole() and not accepted:
@@ -91,7 +101,7 @@ class Deploy:
             if self.session.pooled and transactional.taken(failure):
                 raise lock.Taken from failure
             raise self._not_prepared(failure, before) from failure
-        for line in damage.repaired(before):
+        for line in damage.repaired(before, accepted=accepted):
             self.reporter.info(line)
         return found
 

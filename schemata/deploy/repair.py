@@ -1,12 +1,12 @@
 """The record itself: what a person knows better than the engine."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from schemata import config, errors, targets
 from schemata.deploy import deployment, migrate, results, transactional
-from schemata.history import inventory, recorded, tables
-from schemata.migrations import files, lookup, migration
+from schemata.history import damage, evidence, inventory, recorded, tables
+from schemata.migrations import checksums, files, lookup, migration
 from schemata.postgres import sessions
 from schemata.report import progress
 from schemata.report import results as report_results
@@ -20,7 +20,8 @@ def baseline(
 
     For a database that another tool brought to that state. What is recorded already stays as it is; a record
     of another tool gets the checksum of the file. What a damaged history lost does not matter here: a person says
-    what is applied. Refuses a database without a single object of its own.
+    what is applied. Refuses a database without a single object of its own, and to call less applied
+    than the summary of the history counts.
     """
     sources = files.read(settings.migrations, settings.schemas)
     if not through:
@@ -39,10 +40,15 @@ def baseline(
                     "baseline would record migrations whose objects do not exist",
                     "Apply the migrations instead: inv migrate",
                 )
+
+        def check(actual: recorded.Recorded) -> None:
+            if refused := damage.unsettled(actual, sources[: last + 1], settings.history_schema):
+                raise refused
+
         done: list[results.Applied] = []
         with _locked(settings, choice, reporter) as deploy:
-            found = deploy.prepare(settings.locks.wait, accepted=True)
-            head = found.head
+            found = deploy.prepare(settings.locks.wait, accepted=True, check=check)
+            head = found.sum()
             known = {record.id: record for record in found.records}
             parts = []
             for item in sources[: last + 1]:
@@ -67,6 +73,12 @@ def baseline(
                 )
                 head = after
                 done.append(results.Applied(item.id, item.schema, 0, 0, 0.0))
+            if not found.head_agrees():
+                # In the one transaction: between two, nothing would tell any more what is recorded nowhere else.
+                left = {item.id for item in evidence.doubtful(sources, found)} - {item.id for item in done}
+                parts = [deploy.history.repair_head(found), *parts]
+                if left:
+                    parts.append(deploy.history.set_head(recorded.Head()))
             if parts:
                 with transactional.rolled_back(deploy.session):
                     deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
@@ -101,10 +113,21 @@ def resolve(
         with targets.connect(choice) as connection:
             target = targets.describe(choice, connection)
         with _locked(settings, choice, reporter) as deploy:
-            found = deploy.prepare(settings.locks.wait, accepted=True)
+            item = next((item for item in sources if item.id == migration_id), None)
+
+            def check(actual: recorded.Recorded) -> None:
+                # Of one it can be told only where no other is missing; else the summary stays, and tells of the others.
+                if item and applied and actual.unexplained() and actual.contradicts({item.id: item.checksum}):
+                    raise damage.not_missing(actual, [item], settings.history_schema)
+
+            found = deploy.prepare(settings.locks.wait, accepted=True, check=check)
             attempt = next((item for item in found.open_attempts if item.id == migration_id), None)
+            unknown = attempt is None and migration_id not in found.ids()
+            doubtful = {one.id for one in evidence.doubtful(sources, found)}
             if migration_id in found.lost:
-                _write_lost(deploy, found, lookup.find(sources, migration_id), applied=applied)
+                _write_lost(deploy, found, lookup.find(sources, migration_id), sources, applied=applied)
+            elif item and unknown and (migration_id in doubtful or found.unexplained()):
+                _write_lost(deploy, found, item, sources, applied=applied)
             elif attempt is None:
                 state = "is applied" if migration_id in found.ids() else "was not interrupted"
                 raise errors.MigrationError(
@@ -141,17 +164,21 @@ def _locked(
 
 
 def _write_lost(
-    deploy: deployment.Deploy, actual: recorded.Recorded, item: migration.Migration, *, applied: bool
+    deploy: deployment.Deploy,
+    actual: recorded.Recorded,
+    item: migration.Migration,
+    sources: Sequence[migration.Migration],
+    *,
+    applied: bool,
 ) -> None:
     """Write the row of a migration that lost it, or record that nothing of it is there."""
     who = deploy.session.client
     sql = deploy.history.forget(item.id, who)
     if applied:
-        after = tables.head_after_apply(actual.head, item)
         sql = deploy.history.record_apply(
             item,
-            actual.head,
-            after,
+            actual.sum(),
+            tables.head_after_apply(actual.sum(), item),
             who,
             fingerprint=statement.fingerprint(item.sql),
             statement_count=0,
@@ -159,8 +186,45 @@ def _write_lost(
             comment="resolved as applied",
         )
     with transactional.rolled_back(deploy.session):
-        deploy.session.script(f"BEGIN; {sql}; COMMIT")
+        # The summary counted it, so that one that is written again leaves it as it is.
+        deploy.session.script(_around(deploy, actual, sources, item, [sql], 0 if applied else -1))
     deploy.note_structure()
+
+
+def _around(
+    deploy: deployment.Deploy,
+    actual: recorded.Recorded,
+    sources: Sequence[migration.Migration],
+    item: migration.Migration,
+    parts: Sequence[str],
+    change: int,
+) -> str:
+    """Return the transaction of a resolve; in it the summary is kept as evidence of what is still unknown.
+
+    :param change: what becomes of the number of migrations that such a summary counts.
+    """
+    whole = list(parts)
+    if not actual.head_agrees():
+        whole = [deploy.history.repair_head(actual), *parts]
+        if actual.unexplained():
+            whole.append(deploy.history.set_head(_moved(actual, item, change)))
+        elif {one.id for one in evidence.doubtful(sources, actual)} - {item.id}:
+            whole.append(deploy.history.set_head(recorded.Head()))
+    return "BEGIN; " + ";\n".join(whole) + "; COMMIT"
+
+
+def _moved(actual: recorded.Recorded, item: migration.Migration, change: int) -> recorded.Head:
+    """Return the summary, which is not the sum of the rows, with one migration more or less."""
+    head = actual.head
+    if not change:
+        return head
+    if change > 0:
+        return tables.head_after_apply(head, item)
+    last = head.last_id
+    if last == item.id:
+        last = recorded.last_id({*actual.ids(), *actual.lost} - {item.id})
+    digest = checksums.remove(head.digest, item.id, item.checksum)
+    return recorded.Head(digest, max(head.applied - 1, 0), last)
 
 
 def _write(
@@ -172,8 +236,9 @@ def _write(
     applied: bool,
 ) -> None:
     is_recorded = attempt.id in actual.ids()
-    close = deploy.history.resolve_rolled_back(attempt.id)
-    parts = [close]
+    head = actual.sum()
+    parts = [deploy.history.resolve_rolled_back(attempt.id)]
+    sql = f"BEGIN; {parts[0]}; COMMIT"  # the summary, even one that is wrong, is none of its business
     if applied != is_recorded:
         # The record disagrees with what the person found, so it moves.
         item = lookup.find(sources, attempt.id)
@@ -182,8 +247,8 @@ def _write(
             parts.append(
                 deploy.history.record_apply(
                     item,
-                    actual.head,
-                    tables.head_after_apply(actual.head, item),
+                    head,
+                    tables.head_after_apply(head, item),
                     who,
                     fingerprint=statement.fingerprint(item.sql),
                     statement_count=0,
@@ -192,11 +257,12 @@ def _write(
                 )
             )
         else:
-            after = tables.head_after_rollback(actual, actual.head, item, [item.id])
-            parts.append(deploy.history.record_rollback(item, actual.head, after, who))
+            after = tables.head_after_rollback(actual, head, item, [item.id])
+            parts.append(deploy.history.record_rollback(item, head, after, who))
+        sql = _around(deploy, actual, sources, item, parts, 1 if applied else -1)
     try:
         with transactional.rolled_back(deploy.session):
-            deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
+            deploy.session.script(sql)
     except sessions.StatementFailed as failure:
         raise errors.MigrationError(
             f"{attempt.id} could not be resolved: {failure.message}", "Run it again."

@@ -62,6 +62,9 @@ def rollback(
                 # What lost its record may be what was applied last.
                 name = settings.history_schema
                 raise damage.HistoryDamaged(name, refused, damage.remedy(found, name))
+            if doubts := damage.doubts(sources, found):
+                # To go on would make a summary that calls them pending.
+                raise plans.DeployRefused(doubts)
             chosen = select(sources, found, to, steps)
             _refuse_changed(settings, sources, chosen, connection)
             planned = tuple(_preview(item, connection) for item in chosen)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from schemata import errors
-from schemata.history import difference, recorded
+from schemata.history import difference, evidence, recorded
 from schemata.migrations import migration
 from schemata.migrations import revision as revisions
 from schemata.postgres import lock_holder
@@ -96,7 +96,9 @@ def compare(
     open_attempts = {item.id: item for item in history.open_attempts if _is_open(item, records)}
     findings += _interrupted(open_attempts, seen.holders)
     # Of what lost its record nobody knows whether it is pending: a finding says so.
-    pending = tuple(item for item in files if item.id not in records and item.id not in history.lost)
+    doubtful = {item.id for item in evidence.doubtful(files, history)}
+    unknown = doubtful.union(history.lost)
+    pending = tuple(item for item in files if item.id not in records and item.id not in unknown)
     newer = [finding.subject for finding in findings if finding.code == "ahead"]
     findings += _pending(files, records, pending, out_of_order, recorded.last_id(newer))
     findings += _indexes(seen, open_attempts)
@@ -117,18 +119,8 @@ def compare(
             )
         )
     if history.present and not history.head_agrees() and all(fault.table != "head" for fault in history.faults):
-        findings.append(
-            Finding(
-                "head",
-                "",
-                "head",
-                f"the history's summary (head) counts {history.head.applied} applied migrations, its rows "
-                f"{len(history.records)}"
-                + ("" if history.heads == 1 else f"; it has {history.heads} rows instead of one"),
-                "Something else wrote to the history; `inv migrate` corrects the summary.",
-                errors.DONE,
-            )
-        )
+        text, remedy = evidence.of_summary(history, refused=bool(doubtful))
+        findings.append(Finding("head", "", "head", text, remedy, errors.DONE))
     findings += seen.others
     return Comparison(
         rows=_rows(files, records, open_attempts, findings),

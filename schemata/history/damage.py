@@ -7,7 +7,8 @@ decides, because a wrong guess would run a migration twice or never.
 from collections.abc import Collection, Sequence
 
 from schemata import errors
-from schemata.history import comparison, layout, recorded
+from schemata.history import comparison, evidence, layout, recorded
+from schemata.migrations import migration, revision
 
 _SHOWN = 10
 
@@ -62,18 +63,26 @@ def refusals(history: recorded.Recorded, *, accepted: bool) -> list[str]:
 
 def remedy(history: recorded.Recorded, schema: str) -> str:
     """Return what to type for what `refusals` names."""
-    last = recorded.last_id([*history.ids(), *history.lost]) or "ID"
+    named = history.head.last_id if of_head(history) and revision.time_of(history.head.last_id) else ""
+    last = recorded.last_id([*history.ids(), *history.lost, named]) or "ID"
     tables = [fault.table for fault in history.faults if not (fault.derivable or fault.acceptable)]
     if tables:
         return aside(schema, last, list(dict.fromkeys(tables)))
-    one = history.lost[0] if len(history.lost) == 1 else "ID"
     parts = [f"If all up to {last} are applied: inv migrate-baseline --through {last}"]
-    if history.lost:
-        parts.append(
-            f"For one alone: inv migrate-resolve {one} --applied, or, if nothing of it is there: "
-            f"inv migrate-resolve {one} --rolled-back"
-        )
+    unnamed = bool(history.unexplained())
+    if history.lost or unnamed:
+        one = history.lost[0] if len(history.lost) == 1 and not unnamed else "ID"
+        if unnamed and not history.lost and named and named not in history.ids():
+            one = named
+        parts.append(_one(one))
     return "\n  ".join(parts)
+
+
+def _one(id_: str) -> str:
+    return (
+        f"For one alone: inv migrate-resolve {id_} --applied, or, if nothing of it is there: "
+        f"inv migrate-resolve {id_} --rolled-back"
+    )
 
 
 def of_head(history: recorded.Recorded) -> bool:
@@ -81,9 +90,9 @@ def of_head(history: recorded.Recorded) -> bool:
     return any(fault.table == "head" for fault in history.faults)
 
 
-def repaired(before: recorded.Recorded) -> list[str]:
-    """Return what a repair did to a history, one line each."""
-    lines = [f"the history was repaired: {fault.text}" for fault in before.faults]
+def repaired(before: recorded.Recorded, *, accepted: bool = False) -> list[str]:
+    """Return what a repair did to a history, one line each; where a person decides, a lost summary was kept."""
+    lines = [f"the history was repaired: {fault.text}" for fault in before.faults if fault.derivable]
     lines += [
         f"the history was repaired: {id_} had no row in _yoyo_migration; attempts and head prove that it is applied"
         for id_ in before.restored
@@ -91,7 +100,8 @@ def repaired(before: recorded.Recorded) -> list[str]:
     if any(fault.table == "attempts" for fault in before.faults) and before.records:
         last = recorded.last_id(before.ids())
         lines.append(f"inv migrate-baseline --through {last} accepts the files as what ran")
-    if before.present and not (before.restored or before.lost or of_head(before) or before.head_agrees()):
+    kept = accepted and before.summary_lost()
+    if before.present and not (kept or before.restored or before.lost or of_head(before) or before.head_agrees()):
         said = f"counted {before.head.applied} applied migrations" if before.heads == 1 else f"had {before.heads} rows"
         lines.append(
             f"the history was repaired: the summary (head) {said}; it counts {len(before.records)} now, as the rows do"
@@ -103,10 +113,19 @@ def repaired(before: recorded.Recorded) -> list[str]:
     return lines
 
 
-def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Finding, ...]:
-    """Return what a status says of it."""
+def findings(
+    history: recorded.Recorded, schema: str, files: Sequence[migration.Migration] = ()
+) -> tuple[comparison.Finding, ...]:
+    """Return what a status says of it, with the files too of which nobody knows whether they are applied."""
     result = []
+    unknown = doubts(files, history)
     typed = remedy(history, schema)
+    # What can be repaired is repaired by a migrate, and nothing is by one that is refused.
+    once = (
+        ""
+        if not (unknown or refusals(history, accepted=False))
+        else " once the findings that need a person are settled"
+    )
     for fault in history.faults:
         result.append(
             comparison.Finding(
@@ -114,7 +133,7 @@ def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Findin
                 "",
                 fault.table,
                 fault.text,
-                "`inv migrate` repairs it." if fault.derivable else typed,
+                f"`inv migrate` repairs it{once}." if fault.derivable else typed,
                 errors.DONE if fault.derivable else errors.NEEDS_PERSON,
             )
         )
@@ -125,7 +144,7 @@ def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Findin
             id_.partition(".")[0],
             id_,
             f"{said}, but the tables attempts and head prove that it is applied",
-            "`inv migrate` writes it again.",
+            f"`inv migrate` writes it again{once}.",
             errors.DONE,
         )
         for id_ in history.restored
@@ -140,7 +159,53 @@ def findings(history: recorded.Recorded, schema: str) -> tuple[comparison.Findin
         )
         for id_ in history.lost
     ]
-    return tuple(result)
+    return (*result, *unknown)
+
+
+def doubts(files: Sequence[migration.Migration], history: recorded.Recorded) -> tuple[comparison.Finding, ...]:
+    """Return a finding for each file of which nobody knows whether it is applied, because the summary is lost."""
+    found = evidence.doubtful(files, history)
+    if not found:
+        return ()
+    applied = history.ids()
+    last = next(item.id for item in reversed(files) if item.id in applied)
+    one = found[0].id if len(found) == 1 else "ID"
+    text = (
+        f"is recorded nowhere, but {last}, which comes after it, is applied; the summary (head) is lost, so nothing "
+        "tells whether it was never applied or its records were removed"
+    )
+    typed = f"If all up to {last} are applied: inv migrate-baseline --through {last}\n  {_one(one)}"
+    return tuple(comparison.Finding("record-lost", item.schema, item.id, text, typed) for item in found)
+
+
+def unsettled(history: recorded.Recorded, items: Sequence[migration.Migration], schema: str) -> "HistoryDamaged | None":
+    """Return the refusal of a person's word that does not account for what the summary counts; None where it does.
+
+    :param items: what the person is about to call applied.
+    """
+    if not history.unexplained():
+        return None
+    if text := history.unexplained({item.id for item in items}):
+        return _kept(history, text, schema)
+    if history.contradicts({item.id: item.checksum for item in items}):
+        return not_missing(history, items, schema)
+    return None
+
+
+def not_missing(history: recorded.Recorded, items: Sequence[migration.Migration], schema: str) -> "HistoryDamaged":
+    """Return the refusal of a person's word that the digest of the summary contradicts."""
+    named = ", ".join(item.id for item in items if item.id not in history.ids())
+    text = f"its digest says that {named or 'what is named'} is not what is missing, or that its file was edited since"
+    return _kept(history, f"{history.unexplained()}; {text}", schema)
+
+
+def _kept(history: recorded.Recorded, text: str, schema: str) -> "HistoryDamaged":
+    return HistoryDamaged(
+        schema,
+        [text],
+        f"To record that would remove the last that tells of it.\n{remedy(history, schema)}\n"
+        f'  If the rows are right and the summary is wrong: DELETE FROM "{schema}".head; and then again',
+    )
 
 
 class HistoryDamaged(errors.MigrationError):

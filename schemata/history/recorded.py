@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from schemata.history import layout, stored
@@ -69,7 +69,8 @@ class Recorded:
 
     :param restored: ids among `records` whose row is missing in `_yoyo_migration`: attempts and head prove them.
     :param lost: ids that something calls applied, which nothing proves; they are not among `records`.
-    :param rolled_back: how many migrations were applied once and were undone since.
+    :param undone: ids that were applied once and were undone since; `uncounted` are those among them that a plain yoyo
+        undid, so that the head still counts them.
     :param faults: what is wrong with the tables.
     """
 
@@ -82,7 +83,8 @@ class Recorded:
     standby: bool = False
     restored: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
-    rolled_back: int = 0
+    undone: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
     faults: tuple[layout.Fault, ...] = ()
     versions: int = 1
 
@@ -94,9 +96,54 @@ class Recorded:
         """Tell whether the summing row agrees with the rows that it sums up."""
         return self.heads == 1 and self.head.applied == len(self.records) and self.head.digest == self.digest()
 
+    @property
+    def rolled_back(self) -> int:
+        """Return how many migrations were applied once and were undone since."""
+        return len(self.undone)
+
+    def summary_lost(self) -> bool:
+        """Tell whether there is no summing row that could prove that the rows are all there were."""
+        told = bool(self.records or self.lost)
+        return self.present and told and (self.heads != 1 or self.head.digest == checksums.EMPTY)
+
+    def unexplained(self, also: Collection[str] = ()) -> str:
+        """Return what the summing row says that nothing else does, as text; empty where there is nothing.
+
+        :param also: ids that a person is about to call applied.
+        """
+        if self.heads != 1 or self.head.digest == self.digest():
+            return ""  # the digest is over ids and checksums, so that the rest of the row is wrong, not the rows
+        told = {*self.ids(), *self.lost, *also}
+        counted, last = self.head.applied - len({*self.uncounted} - told), self.head.last_id
+        unnamed = f", {last} among them" if last and last not in told and last not in self.undone else ""
+        if counted > len(told):
+            return (
+                f"the summary (head) counts {self.head.applied} applied migrations, the rows {len(self.records)}: "
+                f"{counted - len(told)} are recorded nowhere else{unnamed}"
+            )
+        if unnamed:
+            return f"the summary (head) names {last} as the last applied migration, which is recorded nowhere else"
+        return ""
+
+    def contradicts(self, also: Mapping[str, str]) -> bool:
+        """Tell whether the digest of the summing row says that these are not what is missing in the rows.
+
+        :param also: checksums by id, as many as are missing; it cannot tell where another number is given, or where
+            a row has lost its own checksum, or the summary its digest.
+        """
+        known = [(record.id, record.checksum) for record in self.records]
+        added = [(id_, checksum) for id_, checksum in also.items() if id_ not in self.ids()]
+        if self.uncounted or self.head.digest == checksums.EMPTY or not all(checksum for _, checksum in known):
+            return False
+        return len(known) + len(added) == self.head.applied and checksums.of([*known, *added]) != self.head.digest
+
     def is_whole(self) -> bool:
         """Tell whether there is nothing in it to repair or to ask a person about."""
         return self.head_agrees() and not (self.restored or self.lost or self.faults)
+
+    def sum(self) -> Head:
+        """Return the summing row that the records give."""
+        return Head(self.digest(), len(self.records), last_id(self.ids()))
 
     def digest(self) -> str:
         """Return the digest that the records give."""
@@ -151,10 +198,11 @@ def _with_gone(actual: Recorded, rows: Sequence[Sequence[Any]]) -> Recorded:
 
     The attempts and yoyo's log tell it independently; the later of the two counts, since a plain yoyo that rolls back
     writes to its log alone. What was applied last lost its row. The head proves such rows, all of them or none: it
-    moves in the transaction of each migration.
+    moves in the transaction of each migration. What it counts beyond all of this is a fault.
     """
     lost: list[Record] = []
-    rolled_back = relocated = 0
+    undone: list[str] = []
+    uncounted: list[str] = []
     for id_, state, at, checksum, number, duration, finished, operation, logged in rows:
         by_attempts = state in ("applied", "baselined", "resolved")
         by_log = operation in ("apply", "mark")
@@ -163,22 +211,20 @@ def _with_gone(actual: Recorded, rows: Sequence[Sequence[Any]]) -> Recorded:
             known = (checksum or "", state, number or 0, duration or 0.0) if by_attempts else ("", "", 0, 0.0)
             lost.append(Record(id_, finished or "", *known))
             continue
-        rolled_back += 1
-        relocated += said_by_log and (state is None or by_attempts)
-    actual = dataclasses.replace(actual, rolled_back=rolled_back)
+        undone.append(id_)
+        if said_by_log and (state is None or by_attempts):
+            uncounted.append(id_)
+    actual = dataclasses.replace(actual, undone=tuple(undone), uncounted=tuple(uncounted))
     if lost:
         whole = sorted((*actual.records, *lost), key=lambda record: (record.applied_at, record.attempt))
         proved = dataclasses.replace(actual, records=tuple(whole))
         ids = tuple(record.id for record in lost)
-        if proved.head_agrees() and all(record.checksum and record.attempt for record in lost):
+        proves = actual.heads == 1 and actual.head.digest == proved.digest()
+        if proves and all(record.checksum and record.attempt for record in lost):
             return dataclasses.replace(proved, restored=ids)
-        return dataclasses.replace(actual, lost=ids)
-    unexplained = actual.head.applied - len(actual.records) - relocated
-    if actual.heads == 1 and unexplained > 0:
-        text = (
-            f"the summary (head) counts {actual.head.applied} applied migrations, the rows {len(actual.records)}: "
-            f"{unexplained} are recorded nowhere else"
-        )
+        actual = dataclasses.replace(actual, lost=ids)
+    text = actual.unexplained()
+    if text:
         return dataclasses.replace(actual, faults=(layout.Fault("head", text, derivable=False, acceptable=True),))
     return actual
 

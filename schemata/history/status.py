@@ -130,7 +130,7 @@ def compare(
         if objects.objects:
             # Another deployer may have made them between the two questions; then they are recorded by now.
             found = ledger.read(ask)
-    others = [*damage.findings(found, settings.history_schema)]
+    others = [*damage.findings(found, settings.history_schema, sources)]
     if existing.needs_look(found, len(sources)):
         last = sources[-1].id if sources else ""
         others += existing.finding(objects, found, accepted=on_existing_objects, last=last)

@@ -337,12 +337,11 @@ class History:
 
     def repair_head(self, history: recorded.Recorded) -> str:
         """Return the SQL that makes the summary agree with the rows again."""
-        return self._fill(
-            "repair_head",
-            digest=history.digest(),
-            applied=len(history.records),
-            last_id=recorded.last_id(history.ids()) or None,
-        )
+        return self.set_head(history.sum())
+
+    def set_head(self, head: recorded.Head) -> str:
+        """Return the SQL that makes the summary say this; the structure that it remembers stays."""
+        return self._fill("repair_head", digest=head.digest, applied=head.applied, last_id=head.last_id or None)
 
     def repair_tables(self, faults: Sequence[layout.Fault]) -> list[str]:
         """Return the statements that make the tables what they have to be; each fault must be derivable or accepted."""

@@ -87,6 +87,7 @@ PURE = {
     "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.running", "schemata.remedies.structure",
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
     "schemata.history.existing", "schemata.history.ledgers", "schemata.history.difference", "schemata.history.stored",
+    "schemata.history.evidence",
     "schemata.deploy.results", "schemata.deploy.notices",
     "schemata.pages.pages", "schemata.client.stamps", "schemata.client.typed_catalog",
     "schemata.client.typed_columns",

@@ -11,7 +11,7 @@ import pytest
 
 from schemata import config, errors
 from schemata.deploy import migrate, plans, repair, rollback
-from schemata.history import layout, status
+from schemata.history import damage, layout, status
 from schemata.postgres import urls
 from schemata.server.embedded import binaries, server_state
 from tests.conftest import Project
@@ -84,6 +84,11 @@ class Damaged:
         """Return the code and the exit code of each finding."""
         found = status.status_of(self.settings, url=self.url).compared.findings
         return {(finding.code, finding.exit_code) for finding in found}
+
+    def told_of_head(self) -> tuple[str, str]:
+        """Return what a status says of the summary, and what to do."""
+        (found,) = status.status_of(self.settings, url=self.url).compared.of("head")
+        return found.text, found.remedy
 
     def assert_whole(self) -> None:
         """Each migration ran once and is recorded once; the tables are what they have to be."""
@@ -248,6 +253,157 @@ def test_a_lost_record_is_resolved_one_by_one(damaged: Damaged) -> None:
     damaged.assert_whole()
 
 
+def _forget(*numbers: int) -> str:
+    """Return SQL that removes each row of these migrations but the summary."""
+    ids = ", ".join(f"'{IDS[number - 1]}'" for number in numbers)
+    tables = ("_yoyo_migration", "attempts", "_yoyo_log")
+    return "; ".join(f"DELETE FROM schemata.{table} WHERE migration_id IN ({ids})" for table in tables)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "more", "too_early"),
+    [
+        ((5,), "", IDS[3]),
+        ((4, 5), "", IDS[3]),
+        ((2, 5), "", IDS[1]),
+        ((5,), "UPDATE schemata.head SET applied = 4", IDS[3]),
+        ((5,), "ALTER TABLE schemata.head DROP digest", IDS[3]),
+    ],
+)
+def test_the_last_that_tells_of_a_migration_is_not_removed(
+    damaged: Damaged, numbers: tuple[int, ...], more: str, too_early: str
+) -> None:
+    """The advice names the summary's last; a baseline that leaves it unexplained is refused, with nothing changed."""
+    damaged.execute(f"{_forget(*numbers)}; {more}")
+    before = _strip(damaged.dump())
+    with pytest.raises(errors.MigrationError) as told:
+        damaged.migrate()
+    for _ in range(2):
+        with pytest.raises(damage.HistoryDamaged, match="recorded nowhere else"):
+            repair.baseline(damaged.settings, through=too_early, url=damaged.url)
+        with pytest.raises(plans.DeployRefused):
+            damaged.migrate()
+    assert _strip(damaged.dump()) == before
+    through = _typed(r"migrate-baseline --through (\S+)", told.value).split()[-1]
+    assert through == IDS[4]
+    repair.baseline(damaged.settings, through=through, url=damaged.url)
+    damaged.migrate()
+    damaged.assert_whole()
+
+
+def test_what_the_summary_alone_tells_is_resolved_one_by_one(damaged: Damaged) -> None:
+    """The summary stays until all that it counts is told; what a person calls undone runs again."""
+    damaged.execute(f"{_forget(4, 5)}; DELETE FROM app.runs WHERE id = '{IDS[4]}'")
+    with pytest.raises(errors.MigrationError, match="2 are recorded nowhere else"):
+        damaged.migrate()
+    repair.resolve(damaged.settings, IDS[3], applied=True, rolled_back=False, url=damaged.url)
+    with pytest.raises(errors.MigrationError, match="1 are recorded nowhere else") as told:
+        damaged.migrate()
+    assert f"inv migrate-resolve {IDS[4]} --rolled-back" in str(told.value)
+    repair.resolve(damaged.settings, IDS[4], applied=False, rolled_back=True, url=damaged.url)
+    damaged.migrate()
+    damaged.assert_whole()
+
+
+def test_a_lost_row_beside_one_that_only_the_summary_counts(damaged: Damaged) -> None:
+    """To resolve the one does not remove what tells of the other."""
+    damaged.execute(f"{_forget(5)}; DELETE FROM schemata._yoyo_migration WHERE migration_id = '{IDS[1]}'")
+    repair.resolve(damaged.settings, IDS[1], applied=True, rolled_back=False, url=damaged.url)
+    with pytest.raises(errors.MigrationError, match="1 are recorded nowhere else"):
+        damaged.migrate()
+    repair.resolve(damaged.settings, IDS[4], applied=True, rolled_back=False, url=damaged.url)
+    damaged.migrate()
+    damaged.assert_whole()
+
+
+def test_the_digest_tells_that_another_one_is_missing(damaged: Damaged) -> None:
+    """As many as the summary counts, but not those: neither a baseline nor a resolve takes the place of the other."""
+    late = "app.20250101000002.late"
+    damaged.execute(_forget(3))
+    (damaged.settings.migrations / "app" / f"{late}.sql").write_text("-- Late.\nSELECT 1;\n")
+    with pytest.raises(damage.HistoryDamaged, match="is not what is missing"):
+        repair.baseline(damaged.settings, through=late, url=damaged.url)
+    with pytest.raises(damage.HistoryDamaged, match="is not what is missing"):
+        repair.resolve(damaged.settings, late, applied=True, rolled_back=False, url=damaged.url)
+    (damaged.settings.migrations / "app" / f"{late}.sql").unlink()
+    repair.resolve(damaged.settings, IDS[2], applied=True, rolled_back=False, url=damaged.url)
+    damaged.migrate()
+    damaged.assert_whole()
+
+
+HEAD_LOST = {
+    "emptied": "DELETE FROM schemata.head",
+    "dropped": "DROP TABLE schemata.head",
+    "of two rows": "ALTER TABLE schemata.head DROP CONSTRAINT head_is_one_row, DROP CONSTRAINT head_pkey;"
+    " INSERT INTO schemata.head (one, digest, applied) VALUES (false, 'x', 3)",
+}
+
+
+@pytest.mark.parametrize("name", HEAD_LOST)
+def test_without_a_summary_nothing_is_applied_before_what_is_applied(damaged: Damaged, name: str) -> None:
+    """Neither out of order nor by a repair on the way; a person says of each what became of it."""
+    damaged.execute(f"{_forget(1, 2)}; {HEAD_LOST[name]}")
+    before = _strip(damaged.dump())
+    assert ("record-lost", 1) in damaged.status()
+    for allow in (False, True):
+        with pytest.raises(plans.DeployRefused) as told:
+            migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=allow)
+        for part in (IDS[0], IDS[1], f"migrate-baseline --through {IDS[4]}", "migrate-resolve ID --rolled-back"):
+            assert part in str(told.value)
+    with pytest.raises(plans.DeployRefused):
+        rollback.rollback(damaged.settings, yes=True, url=damaged.url)
+    assert _strip(damaged.dump()) == before
+    repair.baseline(damaged.settings, through=IDS[0], url=damaged.url)
+    with pytest.raises(plans.DeployRefused) as told:
+        migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=True)
+    assert f"inv migrate-resolve {IDS[1]} --applied" in str(told.value)
+    repair.resolve(damaged.settings, IDS[1], applied=True, rolled_back=False, url=damaged.url)
+    damaged.migrate()
+    damaged.assert_whole()
+
+
+def test_without_a_summary_a_person_makes_one_pending_again(damaged: Damaged) -> None:
+    """What is resolved as rolled back is pending, and runs where it is allowed to."""
+    damaged.execute(f"{_forget(1, 2)}; TRUNCATE schemata.head; DELETE FROM app.runs WHERE id = '{IDS[1]}'")
+    repair.resolve(damaged.settings, IDS[0], applied=True, rolled_back=False, url=damaged.url)
+    with pytest.raises(plans.DeployRefused, match="record"):
+        migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=True)
+    repair.resolve(damaged.settings, IDS[1], applied=False, rolled_back=True, url=damaged.url)
+    migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=True)
+    damaged.assert_whole()
+
+
+@pytest.mark.parametrize(
+    "make", ["DROP TABLE schemata.attempts", "DELETE FROM schemata.attempts", "UPDATE schemata.head SET applied = 9"]
+)
+def test_what_a_status_says_of_the_summary_is_true(damaged: Damaged, make: str) -> None:
+    """Numbers that agree are not told as a difference, and what is said to repair it does."""
+    damaged.execute(make)
+    text, remedy = damaged.told_of_head()
+    assert ("count 5 applied migrations each" in text) == ("attempts" in make), text
+    assert remedy.endswith("; `inv migrate` corrects the summary."), remedy
+    damaged.migrate()
+    damaged.assert_whole()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        "TRUNCATE schemata._yoyo_migration, schemata.attempts",
+        f"{_forget(1)}; TRUNCATE schemata.head, schemata._yoyo_version",
+    ],
+)
+def test_a_status_promises_no_repair_that_is_refused(damaged: Damaged, make: str) -> None:
+    """What a migrate would repair is told to wait for what a person decides."""
+    damaged.execute(make)
+    found = status.status_of(damaged.settings, url=damaged.url).compared.findings
+    with pytest.raises(plans.DeployRefused):
+        damaged.migrate()
+    remedies = [finding.remedy for finding in found if "`inv migrate` " in finding.remedy]
+    assert remedies
+    assert all("once the" in remedy for remedy in remedies), remedies
+
+
 def _strip(dump: str) -> str:
     """Return a dump without what a refusal under the lock may still have used up."""
     return re.sub(r"SELECT pg_catalog\.setval.*", "", dump)
@@ -263,7 +419,19 @@ def _follow(damaged: Damaged, error: errors.Error) -> None:
             typed = typed.replace(".TABLE ", f".{named[1] if named else 'attempts'} ")
         damaged.execute(typed)
     assert "inv migrate-baseline --through" in text
-    repair.baseline(damaged.settings, through=IDS[-1], url=damaged.url)
+    try:
+        repair.baseline(damaged.settings, through=IDS[-1], url=damaged.url)
+    except damage.HistoryDamaged as refused:
+        # The summary counts what never was: a person who knows that says so, then again.
+        damaged.execute(_typed(r'DELETE FROM "schemata"\.head;', refused))
+        repair.baseline(damaged.settings, through=IDS[-1], url=damaged.url)
+
+
+def _typed(pattern: str, error: errors.Error) -> str:
+    """Return what a message tells to type."""
+    found = re.search(pattern, str(error))
+    assert found, str(error)
+    return found[0]
 
 
 # --- and at random
@@ -293,6 +461,9 @@ def _damages(chance: random.Random) -> Iterator[str]:
             f"UPDATE schemata.head SET applied = {chance.randrange(9)}",
             f"UPDATE schemata.head SET digest = '{chance.getrandbits(256):064x}'",
             f"DELETE FROM schemata._yoyo_migration WHERE migration_id = '{migration_id}'",
+            # Of the last one nothing would tell at all where the summary is lost too.
+            _forget(early := chance.randrange(1, len(IDS))),
+            f"{_forget(early)}; TRUNCATE schemata.head",
         ]
     )
 
@@ -329,6 +500,7 @@ def _survives(damaged: Damaged, what: str) -> None:
     # What a status lets pass without a person a migrate does, and the other way round.
     assert ({code for code, exit_code in found if exit_code} <= {"pending"}) == (refused is None), (what, found)
     if refused is not None:
+        _refusal(lambda: migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=True), what)
         assert damaged.runs() == list(IDS), what
         _follow(damaged, refused)
         damaged.migrate()
