@@ -161,11 +161,11 @@ def test_the_dev_server_comes_before_the_environment_and_url_before_both(local: 
 
 
 def test_the_dev_server_is_rolled_back_only_with_a_yes(local: Project) -> None:
-    """Where nobody can be asked a rollback shows what it would destroy, and asks for --yes."""
+    """Where there is no terminal to ask on a rollback shows what it would destroy, and asks for --yes."""
     assert local.inv("dev-up").returncode == 0
     ended = local.inv("rollback")
     assert ended.returncode == 2
-    assert "nobody can be asked" in ended.stderr
+    assert "there is no terminal to ask on" in ended.stderr
     assert f"roll back {ONE}\n    drop table app.one: 0 rows" in ended.stderr
     assert "--dry-run, then add --yes" in ended.stderr
     for answer, code in (("n", 1), ("", 1), ("y", 0)):
