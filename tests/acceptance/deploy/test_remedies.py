@@ -791,7 +791,7 @@ def test_a_refused_statement_is_told_with_its_remedy(
 ) -> None:
     """The row of the table that is meant is used, says what it should, and what it gives to paste works."""
     if not case.least <= programs.major <= case.most:
-        pytest.skip(f"for PostgreSQL {case.least} to {case.most}")
+        pytest.skip(f"for PostgreSQL {case.least} to {case.most}, this is {programs.major}")
     database = project.url.rpartition("/")[2].partition("?")[0]
     file, before = (text.replace("{database}", database) for text in (case.file, case.before))
     project.write(ONE, f"-- One.\n{before}\n")
