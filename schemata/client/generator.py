@@ -9,7 +9,6 @@ from pathlib import Path
 
 from schemata import errors
 from schemata.client import typed_catalog, typed_columns, typed_models, typed_modules
-from schemata.history import tables
 from schemata.postgres import queries
 from schemata.system import processes
 
@@ -66,7 +65,7 @@ class RuntimeNotFound(errors.NotAvailable):
         )
 
 
-def read(ask: tables.Ask, schemas: Sequence[str]) -> typed_catalog.Catalog:
+def read(ask: queries.Ask, schemas: Sequence[str]) -> typed_catalog.Catalog:
     """Return what the client is made from. Reads the catalog only.
 
     Without USAGE on one of the schemas it raises StructureUnreadable.
@@ -105,7 +104,7 @@ class Unseen:
         )
 
 
-def unseen(ask: tables.Ask, catalog: typed_catalog.Catalog) -> list[Unseen]:
+def unseen(ask: queries.Ask, catalog: typed_catalog.Catalog) -> list[Unseen]:
     """Return the extensions of the columns' types that are outside of the connection's search_path."""
     used = sorted({kind.extension for kind in catalog.types.values() if kind.extension})
     if not used:

@@ -8,7 +8,7 @@ from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, nontransactional, plans, results, transactional
 from schemata.history import recorded, tables
 from schemata.migrations import files, migration, precheck
-from schemata.postgres import catalog, libpq, sessions, waiting
+from schemata.postgres import catalog, libpq, queries, sessions, waiting
 from schemata.report import progress
 
 _SETTLE_TRIES = 15
@@ -146,7 +146,7 @@ class _Run:
     def _deploy(self, wait: float, done: list[results.Applied]) -> str:
         """Return the revision that was reached; nothing where another deployer did it all meanwhile."""
 
-        def selected(ask: tables.Ask) -> tuple[migration.Migration, ...]:
+        def selected(ask: queries.Ask) -> tuple[migration.Migration, ...]:
             # Once more under the lock: what was seen before it may be another deployer's work by now.
             return self._plan.selected(self._plan.compare(ask))
 

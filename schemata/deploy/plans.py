@@ -5,8 +5,9 @@ import itertools
 from collections.abc import Sequence
 
 from schemata import config, errors
-from schemata.history import comparison, status, tables
+from schemata.history import comparison, status
 from schemata.migrations import files, lookup, migration, rollback_files
+from schemata.postgres import queries
 
 #: Findings about the database alone: nothing may be applied over them.
 OF_DATABASE = ("existing-objects", "history-damaged", "record-lost")
@@ -50,7 +51,7 @@ class Plan:
         if self.to:
             lookup.find(self.sources, self.to)
 
-    def compare(self, ask: tables.Ask) -> comparison.Comparison:
+    def compare(self, ask: queries.Ask) -> comparison.Comparison:
         """Return what the database has against the files."""
         return status.compare(
             self.settings,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from schemata.history import existing, layout, ledgers, tables
+from schemata.history import existing, layout, ledgers
 from schemata.postgres import libpq, queries
 
 _SERVER = queries.load("server")
@@ -13,14 +13,14 @@ def _literals(values: Iterable[str]) -> str:
     return ", ".join(queries.literal(value) for value in values)
 
 
-def look(ask: tables.Ask, schemas: Sequence[str], history_schema: str) -> existing.Existing:
+def look(ask: queries.Ask, schemas: Sequence[str], history_schema: str) -> existing.Existing:
     """Return what the schemas hold that is no extension's; where there is something, also other tools' ledgers."""
     rows = json.loads(str(ask(_SERVER["existing_objects"].format(schemas=_literals(schemas)))[0][0]))
     objects = tuple(existing.Objects(row[0], row[1], row[2], tuple(row[3])) for row in rows)
     return existing.Existing(objects, _ledgers(ask, history_schema) if objects else ())
 
 
-def _ledgers(ask: tables.Ask, history_schema: str) -> tuple[ledgers.ExistingLedger, ...]:
+def _ledgers(ask: queries.Ask, history_schema: str) -> tuple[ledgers.ExistingLedger, ...]:
     names = _literals(sorted({ledger.table for ledger in ledgers.KNOWN}))
     query = _SERVER["tables_named"].format(names=names, history=queries.literal(history_schema))
     found = []
@@ -34,7 +34,7 @@ def _ledgers(ask: tables.Ask, history_schema: str) -> tuple[ledgers.ExistingLedg
     return tuple(found)
 
 
-def _entries(ask: tables.Ask, ledger: ledgers.Ledger, schema: str) -> tuple[int | None, str]:
+def _entries(ask: queries.Ask, ledger: ledgers.Ledger, schema: str) -> tuple[int | None, str]:
     """Return how many entries another tool's ledger has, and the last; None where it has other columns or is locked."""
     table = f"{queries.identifier(schema)}.{queries.identifier(ledger.table)}"
     try:

@@ -7,7 +7,7 @@ from typing import Any
 from schemata import config, errors, targets
 from schemata.history import comparison, damage, existing, inventory, tables
 from schemata.migrations import files, lookup, migration, revision
-from schemata.postgres import catalog, libpq
+from schemata.postgres import catalog, libpq, queries
 from schemata.report import document, results
 
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -110,7 +110,7 @@ def status_of(
 def compare(
     settings: config.Config,
     sources: Sequence[migration.Migration],
-    ask: tables.Ask,
+    ask: queries.Ask,
     *,
     full: bool,
     drift: bool = False,
@@ -159,7 +159,7 @@ def compare(
     )
 
 
-def _structure(settings: config.Config, ask: tables.Ask) -> dict[str, str] | None:
+def _structure(settings: config.Config, ask: queries.Ask) -> dict[str, str] | None:
     """Return the structure's digest, or None where DDL that runs right now would make us wait for it."""
     try:
         return catalog.structure(ask, settings.schemas, patience=0.5)

@@ -53,8 +53,6 @@ _OF_SHAPE = ("22", "42")
 #: Without any of these there is no history.
 _TELLING = ("head", "attempts", "_yoyo_migration", "_yoyo_log")
 
-Ask = queries.Ask
-
 
 class Unreadable(errors.Error):
     """The role may not read the history."""
@@ -81,7 +79,7 @@ class History:
             history=queries.identifier(self.schema), **{key: queries.literal(value) for key, value in values.items()}
         )
 
-    def read(self, ask: Ask) -> recorded.Recorded:
+    def read(self, ask: queries.Ask) -> recorded.Recorded:
         """Return what is recorded, and what is wrong with the tables that record it.
 
         Reads only; needs USAGE on the schema and SELECT on its tables. Raises Unreadable, and HistoryDamaged where
@@ -105,12 +103,12 @@ class History:
             wrong = damage.known(wrong, history, {name for name in layout.TABLES if name not in found})
         return dataclasses.replace(history, present=ours, faults=(*wrong, *history.faults))
 
-    def _is_commented(self, ask: Ask) -> bool:
+    def _is_commented(self, ask: queries.Ask) -> bool:
         # Asked only where it matters: one who comments on something at the moment would make us wait.
         comment = ask(_SQL["comment"].format(schema=queries.literal(self.schema)))
         return bool(comment) and comment[0][0] == layout.EXPECTED_COMMENT
 
-    def _layout(self, ask: Ask) -> dict[str, layout.ActualTable]:
+    def _layout(self, ask: queries.Ask) -> dict[str, layout.ActualTable]:
         names = ", ".join(queries.literal(name) for name in layout.TABLES)
         text = ask(_SQL["layout"].format(schema=queries.literal(self.schema), names=names))[0][0]
         document = json.loads(str(text))
@@ -128,7 +126,7 @@ class History:
         history = queries.identifier(self.schema)
         return _SQL["read"].format(**{word: layout.source(name, actual, history) for word, name in _SOURCES.items()})
 
-    def applied_sql(self, ask: Ask, ids: Sequence[str]) -> dict[str, str]:
+    def applied_sql(self, ask: queries.Ask, ids: Sequence[str]) -> dict[str, str]:
         """Return the text that ran, by id; an id whose text was too large to be kept is missing."""
         if not ids:
             return {}
