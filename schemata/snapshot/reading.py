@@ -145,7 +145,7 @@ class _Reading:
         rows: list[Any] = json.loads(str(self._ask(sql)[0][0]))
         return rows
 
-    def _add(self, catalog: int, row: Sequence[Any]) -> _Found:
+    def _add(self, catalog: str, row: Sequence[Any]) -> _Found:
         kind, oid, subid, schema, of, name, facts = row[:7]
         found = _Found(kind, schema, of, name, _texts(facts))
         self._found[catalog, oid, subid] = found
