@@ -163,7 +163,7 @@ NOT_COMPARED = (
     ),
     ("the server's configuration", "it belongs to the server"),
     ("what an extension made, beyond its name, schema, version and grants", "its version stands for it"),
-    ("objects in pg_catalog, information_schema and temporary schemas, except grants", "the system's own"),
+    ("objects in pg_catalog (except their grants), information_schema and temporary schemas", "the system's own"),
     ("the history's schema", "it is compared with the files by inv migrate-status"),
     ("connection strings of subscriptions", "they hold secrets, and differ between environments on purpose"),
     ("the versions of collations as the operating system reports them", "they belong to the machine"),

@@ -135,6 +135,7 @@ class _Reading:
         self._fill = {
             "chosen": f"n.nspname IN ({names})",
             "deployer": str(meta["deployer"]),
+            "history": queries.literal(self._history),
             "subscription": meta["subscription"],
             "publication_schemas": _DATABASE["publication_schemas"] if self._major >= 15 else "NULL",
         }

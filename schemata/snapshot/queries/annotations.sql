@@ -63,7 +63,8 @@ WITH held AS (
     FROM held h
     LEFT JOIN pg_init_privs i ON i.classoid = h.class AND i.objoid = h.oid AND i.objsubid = h.subid
         AND NOT (h.class = 'pg_namespace'::regclass AND h.name = 'public')
-    WHERE h.acl <> coalesce(i.initprivs, h.usual)
+    WHERE h.acl <> coalesce(i.initprivs, h.usual) AND h.schema NOT IN ('information_schema', {history})
+        AND h.schema !~ '^pg_(toast|temp)'
 )
 SELECT json_build_array(c.class::oid, c.oid, c.subid, c.foreign,
     CASE WHEN c.foreign THEN concat(pg_describe_object(c.class, c.oid, c.subid)) END,
