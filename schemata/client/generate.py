@@ -15,7 +15,7 @@ from schemata import config, errors, targets
 from schemata.client import generator, location, stamps
 from schemata.history import comparison, status, tables
 from schemata.migrations import checksums, files
-from schemata.postgres import catalog, libpq, waiting
+from schemata.postgres import libpq, waiting
 from schemata.report import log, progress, results
 from schemata.system import directories
 
@@ -114,7 +114,7 @@ def generate(
             if accepted:
                 reporter.info(accepted)
             migrations = tables.History(settings.history_schema).read(connection.query).head.digest
-            structure = catalog.structure(connection.query, schemas)
+            structure = _structure(settings, connection.query, schemas)
             major = connection.server_version // 10000
             before = stamps.parse(found.get(stamps.FILE, ""))
             facts: dict[str, object] = {"package": str(folder), "schemas": list(schemas)}
@@ -126,7 +126,7 @@ def generate(
             described = generator.read(connection.query, schemas)
             unseen = generator.unseen(connection.query, described)
             made = generator.modules(described, schemas, package)
-            if catalog.structure(connection.query, schemas) != structure:
+            if _structure(settings, connection.query, schemas) != structure:
                 raise errors.Busy(
                     "the structure changed while the client was generated",
                     "Nothing was written. Run again.",

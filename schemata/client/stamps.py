@@ -59,16 +59,21 @@ def parse(text: str) -> "Stamp | None":
 
 
 def structure(text: str) -> "dict[str, str]":
-    """Return the digests by schema from the JSON object in which the history has them.
+    """Return the digests by schema from the JSON object in which the history has the fingerprints.
 
-    >>> structure('{"public" : "a1", "app": "b2"}')
+    >>> structure('{"public" : "a1.f0.f0.f0", "app": "b2.f0.f0.f0"}')
     {'public': 'a1', 'app': 'b2'}
     >>> structure("")
     {}
     """
-    # Neither a schema's name nor a digest can hold a quote.
+    # Neither a schema's name nor a fingerprint can hold a quote.
     words = text.split('"')[1::2]
-    return dict(zip(words[::2], words[1::2], strict=False))
+    return {name: structural(fingerprint) for name, fingerprint in zip(words[::2], words[1::2], strict=False)}
+
+
+def structural(fingerprint: str) -> str:
+    """Return the part of a fingerprint that a client depends on: who may read a table, or how fast, changes nothing."""
+    return fingerprint.partition(".")[0]
 
 
 def stale(stamp: "Stamp | None", major: int, migrations: str, structure_: "dict[str, str]", names: "list[str]") -> str:

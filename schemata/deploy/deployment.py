@@ -132,9 +132,9 @@ class Deploy:
         return transactional.Script(item.id, path, sql, names, self.history.unmoved(head))
 
     def structure(self, schemas: Sequence[str]) -> dict[str, str]:
-        """Return the structure's digest by schema; empty where an application's lock on a table is in the way."""
+        """Return the structure's fingerprints; empty where an application's lock on a table is in the way."""
         try:
-            return catalog.structure(self.session.rows, schemas)
+            return structure.observe(self.session.rows, schemas, self.settings.history_schema)
         except sessions.StatementFailed as failure:
             if failure.sqlstate != transactional.LOCK_NOT_AVAILABLE:
                 raise

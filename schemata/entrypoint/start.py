@@ -13,7 +13,7 @@ from schemata.client import location
 from schemata.deploy import plans
 from schemata.entrypoint import boot_queue, child, connect
 from schemata.history import status, tables
-from schemata.migrations import checkout, files, lookup, migration
+from schemata.migrations import builds, checkout, files, lookup, migration
 from schemata.postgres import libpq, waiting
 from schemata.report import log, progress
 
@@ -113,13 +113,12 @@ def generate(
 
 def _sealed(settings: config.Config, sources: tuple[migration.Migration, ...]) -> dict[str, migration.Parsed]:
     """Return what the parser found when the build was sealed; refuse a build that is not what was sealed."""
-    path = settings.migrations / files.MANIFEST
-    members = files.sealed(path)
-    if members is None:
+    if not (settings.migrations / builds.SEAL).exists():
         return {}
-    if {id_: checksum for id_, (checksum, _) in members.items()} != {item.id: item.checksum for item in sources}:
-        raise BuildChanged(path)
-    return {id_: parsed for id_, (_, parsed) in members.items()}
+    locked = files.locked(settings.migrations)
+    if locked is None or not locked.fits(sources):
+        raise BuildChanged(settings.migrations / files.MANIFEST)
+    return {id_: parsed for id_, (_, parsed) in locked.members.items()}
 
 
 def _choice(settings: config.Config, url: str) -> targets.Choice:

@@ -160,9 +160,9 @@ def compare(
 
 
 def _structure(settings: config.Config, ask: queries.Ask) -> dict[str, str] | None:
-    """Return the structure's digest, or None where DDL that runs right now would make us wait for it."""
+    """Return the structure's fingerprints, or None where DDL that runs right now would make us wait for it."""
     try:
-        return catalog.structure(ask, settings.schemas, patience=0.5)
+        return structure.observe(ask, settings.schemas, settings.history_schema, patience=0.5)
     except libpq.QueryFailed as failure:
         if failure.sqlstate != _LOCK_NOT_AVAILABLE:
             raise

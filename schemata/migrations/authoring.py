@@ -1,11 +1,22 @@
-"""Migration files: new ones, ones that came too late, the manifest of a build."""
+"""Migration files: new ones, ones that came too late, the seal of a build."""
 
 import datetime
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from schemata import config, errors
-from schemata.migrations import checkout, checksums, files, lookup, migration, precheck, rollback_files
+from schemata.migrations import (
+    builds,
+    checkout,
+    checksums,
+    files,
+    lock_file,
+    lookup,
+    migration,
+    precheck,
+    rollback_files,
+)
 from schemata.report import results
 from schemata.sql import statement
 
@@ -78,31 +89,62 @@ def after(existing: Sequence[migration.Migration], now: datetime.datetime | None
 
 
 def seal(settings: config.Config, *, check: bool = False) -> results.Message:
-    """Write `migrations/manifest`, from which a boot knows every id and checksum without reading the files.
+    """Write `migrations/seal`, from which a boot knows what this build has without reading the migrations.
 
-    With `check` nothing is written: the answer is whether the manifest says what the files say.
+    The lock file beside it must be that of these files; a project that has none, or one without an expected structure,
+    gets it written. With `check` nothing is written: the answer is whether both say what the files say.
     """
+    sources = checked(settings)
+    manifest, sealed = settings.migrations / files.MANIFEST, settings.migrations / builds.SEAL
+    locked = _locked(manifest)
+    lock = lock_text(sources, locked.expected if locked and locked.fits(sources) else {})
+    digest = checksums.of([(item.id, item.checksum) for item in sources])
+    # The file's settings, without this environment's: a build is sealed for every place where it will start.
+    boot = checkout.boot_settings(config.load(settings.root, {}))
+    expected = lock_file.parse(lock).expected
+    texts = {manifest: lock, sealed: files.seal_text(digest, sources[-1].id if sources else "", boot, expected)}
+    facts = {"manifest": str(manifest), "seal": str(sealed), "digest": digest, "migrations": len(sources)}
+    wrong = [path for path, text in texts.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    if locked and locked.expected and manifest in wrong:
+        raise errors.Error(
+            f"{manifest} does not match the migration files, so the structure that it expects is not theirs",
+            "Write it again, look at what changed, and commit it: inv lock",
+        )
+    if check:
+        if not wrong:
+            return results.Message(f"{sealed} matches the {len(sources)} migration files.", facts=facts)
+        what = "does not match the migration files" if wrong[0].is_file() else "does not exist"
+        return results.Message(
+            f"{wrong[0]} {what}.\nWrite it: inv seal", ok=False, exit_code=errors.NEEDS_PERSON, facts=facts
+        )
+    for path in wrong:
+        files.replace(path, texts[path])
+    return results.Message(f"Sealed {len(sources)} migrations in {sealed} ({digest[:12]}…).", facts=facts)
+
+
+def _locked(manifest: Path) -> lock_file.LockFile | None:
+    """Return the lock file, and none where what stands there is of an older engine or has no expectation to lose."""
+    try:
+        return files.locked(manifest.parent)
+    except errors.ConfigError:
+        if lock_file.majors(manifest.read_text(encoding="utf-8", errors="replace")):
+            raise
+        return None
+
+
+def checked(settings: config.Config) -> tuple[migration.Migration, ...]:
+    """Return the migrations with their rollbacks, after every check that needs no server."""
     sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     precheck.check(sources)
     for item in sources:
         precheck.check_syntax(item)
         rollback_files.check(item)
-    # The file's settings, without this environment's: a build is sealed for every place where it will start.
-    text = files.manifest(sources, checkout.boot_settings(config.load(settings.root, {})), _parsed(sources))
-    path = settings.migrations / files.MANIFEST
-    found = path.read_text(encoding="utf-8") if path.is_file() else None
-    value = checksums.of([(item.id, item.checksum) for item in sources])
-    facts = {"manifest": str(path), "digest": value, "migrations": len(sources)}
-    if check:
-        if found == text:
-            return results.Message(f"{path} matches the {len(sources)} migration files.", facts=facts)
-        what = "does not exist" if found is None else "does not match the migration files"
-        return results.Message(
-            f"{path} {what}.\nWrite it: inv seal", ok=False, exit_code=errors.NEEDS_PERSON, facts=facts
-        )
-    if found != text:
-        files.replace(path, text)
-    return results.Message(f"Sealed {len(sources)} migrations in {path} ({value[:12]}…).", facts=facts)
+    return sources
+
+
+def lock_text(sources: Sequence[migration.Migration], expected: lock_file.Expected) -> str:
+    """Return the text of the lock file of these migrations."""
+    return lock_file.text(sources, _parsed(sources), expected)
 
 
 def _parsed(sources: Sequence[migration.Migration]) -> dict[str, migration.Parsed]:

@@ -1,7 +1,7 @@
-"""What this build has, known without reading a migration: from the manifest, or from the stat cache of a working tree.
+"""What this build has, known without reading a migration: from its seal, or from the stat cache of a working tree.
 
 Every container start comes through here, so nothing is imported that the answer does not need: no dataclasses, no
-re, no json. A sealed build has a manifest; in a working tree each file's size, times and inode must be what they were.
+re, no json. A sealed build has a file that says so; in a working tree each file's size, times and inode must be what they were.
 """
 
 import os
@@ -24,17 +24,24 @@ _KEPT = (
 )
 
 
+#: The file that `inv seal` writes beside the migrations when an image is built, and its first line.
+SEAL = "seal"
+SEAL_FORMAT = "schemata seal 1"
 # The first line of the stat cache. Its number goes up with the settings that a boot keeps: a cache that an older
 # engine wrote is none, and the files are read again.
 STAT_CACHE = "schemata stat cache 2"
 
 
 class Build:
-    """What this build has: the digest of its migrations, the last id, and the settings a boot needs."""
+    """What this build has: the digest of its migrations, the last id, and the settings a boot needs.
 
-    __slots__ = ("digest", "last", "sealed", "settings")
+    `expected` are the lines of a seal that say what structure the migrations make.
+    """
 
-    def __init__(self, digest: str, last: str, settings: "dict[str, str]", sealed: bool) -> None:
+    __slots__ = ("digest", "expected", "last", "sealed", "settings")
+
+    def __init__(self, digest: str, last: str, settings: "dict[str, str]", sealed: bool, expected: str = "") -> None:
+        self.expected = expected
         self.digest = digest
         self.last = last
         self.settings = settings
@@ -61,13 +68,13 @@ def project_root() -> str:
 def known(root: str) -> "Build | None":
     """Return what is known of the build at `root` without reading a migration; None when too little is."""
     folder = os.environ.get("SCHEMATA_MIGRATIONS") or "migrations"
-    found = _read(os.path.join(root, folder, "manifest"))
+    found = _read(os.path.join(root, folder, SEAL))
     if found:
-        settings = _head(found, "schemata manifest 1")
+        settings = _head(found, SEAL_FORMAT)
         if not settings or os.environ.get("SCHEMATA_SCHEMAS", settings["schemas"]) != settings["schemas"]:
             return None
         settings["history"] = os.environ.get("SCHEMATA_HISTORY_SCHEMA") or settings["history"]
-        return Build(settings["digest"], settings["last"], settings, True)
+        return Build(settings["digest"], settings["last"], settings, True, found.partition("\n\n")[2])
     return _working_tree(root)
 
 

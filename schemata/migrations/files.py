@@ -1,6 +1,6 @@
 """Migrations on disk: read them, write them, and remember their checksums between runs.
 
-Two shortcuts save a boot from reading every file. The *manifest* is written at image build by
+Two shortcuts save a boot from reading every file. The *seal* is written at image build by
 `inv seal` and trusted as it stands. The *stat cache* belongs to a working tree: it trusts a
 file only while its size, times and inode are what they were when it was read.
 """
@@ -12,11 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from schemata import errors
-from schemata.migrations import builds, checksums, migration
+from schemata.migrations import builds, checksums, lock_file, migration
 
 MANIFEST = "manifest"
 ROLLBACK = ".rollback.sql"
-_HEADER = "schemata manifest 1"
 
 
 def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...]:
@@ -162,46 +161,23 @@ def replace(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def manifest(
-    migrations: Iterable[migration.Migration],
-    settings: Mapping[str, str],
-    parsed: Mapping[str, migration.Parsed],
-) -> str:
-    """Return the text of a manifest: the digest, what a boot needs to know, and every id with its checksum.
-
-    One line a migration, so that two branches that both add one meet in a merge conflict.
-    """
-    members = [(item.id, item.checksum) for item in migrations]
-    lines = [_HEADER, f"digest {checksums.of(members)}", f"count {len(members)}"]
-    lines += [f"last {members[-1][0] if members else '-'}"]
-    lines += [f"{key} {value}" for key, value in settings.items()]
-    lines.append("")
-    for id_, checksum in members:
-        known = parsed[id_]
-        count = "-" if known.statements is None else known.statements
-        lines.append(f"{checksum} {known.fingerprint} {count} {id_}")
-    return "\n".join(lines) + "\n"
-
-
-def sealed(path: Path) -> dict[str, tuple[str, migration.Parsed]] | None:
-    """Return checksum and parser's findings by id from a manifest; None where there is none.
-
-    Raises ConfigError for a damaged one.
-    """
+def locked(folder: Path) -> lock_file.LockFile | None:
+    """Return the lock file of a folder of migrations; None where there is none. Raises ConfigError for a damaged one."""
+    path = folder / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8")
+        return lock_file.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.ConfigError(f"{path} cannot be read: {error}", "Seal again: schemata seal.") from error
-    found = {}
-    try:
-        for line in text.partition("\n\n")[2].splitlines():
-            checksum, fingerprint, count, id_ = line.split(" ")
-            found[id_] = (checksum, migration.Parsed(None if count == "-" else int(count), fingerprint))
-    except ValueError as error:
-        raise errors.ConfigError(f"{path} is damaged: {error}", "Seal again: schemata seal.") from error
-    return found
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise errors.ConfigError(f"{path} cannot be read: {error}", "Write it again: inv lock") from error
+
+
+def seal_text(digest: str, last: str, settings: Mapping[str, str], expected: lock_file.Expected) -> str:
+    """Return the text of a seal: what a boot of this build has to know, so that it reads no migration."""
+    lines = [builds.SEAL_FORMAT, f"digest {digest}", f"last {last or '-'}"]
+    lines += [f"{key} {value}" for key, value in settings.items()]
+    lines += lock_file.expected_lines(expected)
+    return "\n".join(lines) + "\n"
 
 
 def remember(

@@ -1,4 +1,4 @@
-"""What the server's catalog says: schemas, broken indexes, the structure's digest. Reads only."""
+"""What the server's catalog says: schemas, broken indexes, locks. Reads only."""
 
 import json
 from collections.abc import Sequence
@@ -31,20 +31,6 @@ def unvalidated_constraints(ask: queries.Ask, schemas: Sequence[str]) -> list[tu
     """Return (schema, table, constraint) of what was added NOT VALID and never validated."""
     rows = json.loads(str(ask(_SERVER["unvalidated_constraints"].format(schemas=_in(schemas)))[0][0]))
     return [(row[0], row[1], row[2]) for row in rows]
-
-
-def structure(ask: queries.Ask, schemas: Sequence[str], *, patience: float = 5.0) -> dict[str, str]:
-    """Return a digest of the structure by schema.
-
-    Printing some definitions takes a lock that a running DDL statement refuses: `patience` (seconds) bounds
-    the wait, after which the server's error 55P03 is the caller's.
-    """
-    # One message is one transaction, so the settings end with it; a session's would stay in a pooler.
-    settings = f"SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = {round(patience * 1000)}"
-    found: dict[str, str] = json.loads(
-        str(ask(f"{settings}; {_STRUCTURE['structure'].format(schemas=_in(schemas))}")[0][0])
-    )
-    return found
 
 
 def structure_mark(ask: queries.Ask, schemas: Sequence[str]) -> str:

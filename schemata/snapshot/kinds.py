@@ -161,7 +161,7 @@ NOT_COMPARED = (
         "the database's own encoding, locale, owner, grants, comment and connection limit",
         "they are chosen when a database is made, not by its migrations",
     ),
-    ("the server's configuration", "it belongs to the server"),
+    ("the server's configuration, and settings of roles for every database", "they belong to the server"),
     ("what an extension made, beyond its name, schema, version and grants", "its version stands for it"),
     ("objects in pg_catalog (except their grants), information_schema and temporary schemas", "the system's own"),
     ("the history's schema", "it is compared with the files by inv migrate-status"),

@@ -1,12 +1,13 @@
 """Read a snapshot: a few catalog queries in one read-only transaction, so that all of it is of one moment."""
 
+import contextlib
 import dataclasses
 import json
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from schemata.postgres import libpq, queries
+from schemata.postgres import queries
 from schemata.snapshot import model
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "queries")
@@ -69,8 +70,9 @@ def read(
     for left in reversed(range(_TRIES)):
         try:
             return _Reading(ask, schemas, history, lock_wait).snapshot(dependencies)
-        except libpq.QueryFailed as failure:
-            if not (left and failure.sqlstate in _MOVED):
+        except Exception as failure:
+            # Both drivers' refusals carry an SQLSTATE.
+            if not (left and getattr(failure, "sqlstate", "") in _MOVED):
                 raise
     raise AssertionError("the last try returns or raises")
 
@@ -101,8 +103,8 @@ class _Reading:
 
     def snapshot(self, dependencies: bool) -> model.Snapshot:
         """Read everything and put it together."""
-        self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
+            self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             self._ask(
                 "SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off;"
                 f" SET LOCAL lock_timeout = {max(1, round(self._lock_wait * 1000))}"
@@ -112,8 +114,11 @@ class _Reading:
             self._others()
             self._annotations()
             edges = self._dependencies() if dependencies else ()
-        finally:
-            self._ask("ROLLBACK")
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._ask("ROLLBACK")
+            raise
+        self._ask("COMMIT")
         items = [model.Item(one.kind, one.schema, one.name, one.of, one.facts) for one in self._found.values()]
         return model.Snapshot(
             database=meta["database"],

@@ -127,14 +127,15 @@ LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
 WHERE d.defaclnamespace = 0 OR {chosen}
 
 -- name: settings
--- ALTER DATABASE and ALTER ROLE … SET, as far as they are for this database or for a role everywhere.
+-- ALTER DATABASE … SET and ALTER ROLE … IN DATABASE … SET, and what the deployer has in every database.
 SELECT json_build_array(
     concat_ws(' ', CASE WHEN s.setrole = {deployer} THEN 'role (deployer)'
         WHEN s.setrole <> 0 THEN concat('role ', pg_get_userbyid(s.setrole)) END,
         CASE WHEN s.setdatabase <> 0 THEN 'in this database' END),
     to_json(s.setconfig))
 FROM pg_db_role_setting s
-WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+    OR s.setdatabase = 0 AND s.setrole = {deployer}
 
 -- name: publication_schemas
 -- From PostgreSQL 15 on, a part of the publications' query.

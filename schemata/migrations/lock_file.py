@@ -1,0 +1,95 @@
+"""The lock file, `migrations/manifest`: every migration in its one order, and the structure that they make together.
+
+It is committed. Two branches that both add a migration meet in it as a merge conflict, which is meant: their order and
+their common structure are known to nobody yet. `inv lock` writes it again, conflict or not.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+
+from schemata.migrations import checksums, migration
+
+_FORMAT = "schemata manifest 2"
+#: How the file writes what belongs to the database and to no schema.
+_DATABASE = "-"
+_EXPECTED = re.compile(r"(?P<form>\d+) (?P<major>\d+) (?P<schema>\S+) (?P<fingerprint>[0-9a-f]+(\.[0-9a-f]+)+)")
+
+#: Fingerprints by schema, by form and major version ("1 18").
+Expected = Mapping[str, Mapping[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class LockFile:
+    """What a lock file says.
+
+    :param members: checksum and what the parser found, by id, in the one order.
+    :param expected: the structure that they make, as fingerprints by schema, by form and major version.
+    """
+
+    members: Mapping[str, tuple[str, migration.Parsed]]
+    expected: Expected
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the migrations, as a database records it."""
+        return checksums.of([(id_, checksum) for id_, (checksum, _) in self.members.items()])
+
+    def fits(self, sources: Iterable[migration.Migration]) -> bool:
+        """Tell whether these files are what was locked."""
+        checksums_ = {id_: checksum for id_, (checksum, _) in self.members.items()}
+        return checksums_ == {item.id: item.checksum for item in sources}
+
+
+def text(sources: Iterable[migration.Migration], parsed: Mapping[str, migration.Parsed], expected: Expected) -> str:
+    """Return the text of a lock file: the same for the same migrations and the same structure."""
+    members = [(item.id, item.checksum) for item in sources]
+    lines = [_FORMAT, f"digest {checksums.of(members)}", f"count {len(members)}", ""]
+    for id_, checksum in members:
+        known = parsed[id_]
+        count = "-" if known.statements is None else known.statements
+        lines.append(f"{checksum} {known.fingerprint} {count} {id_}")
+    lines += expected_lines(expected)
+    return "\n".join(lines) + "\n"
+
+
+def expected_lines(expected: Expected) -> list[str]:
+    """Return the lines that hold the expected fingerprints, after an empty one; nothing where there are none."""
+    lines = [
+        f"{form} {schema or _DATABASE} {fingerprint}"
+        for form, schemas in sorted(expected.items(), key=lambda one: [int(part) for part in one[0].split(" ")])
+        for schema, fingerprint in sorted(schemas.items())
+    ]
+    return ["", *lines] if lines else []
+
+
+def parse(text_: str) -> LockFile:
+    """Return what a lock file says. Raises ValueError for a damaged one."""
+    parts = text_.rstrip("\n").split("\n\n")
+    if parts[0].partition("\n")[0] != _FORMAT:
+        raise ValueError(f"its first line is not {_FORMAT!r}")
+    members = {}
+    for line in parts[1].splitlines() if len(parts) > 1 else ():
+        checksum, fingerprint, count, id_ = line.split(" ")
+        members[id_] = (checksum, migration.Parsed(None if count == "-" else int(count), fingerprint))
+    found = LockFile(members, expected_of(parts[2] if len(parts) > 2 else ""))
+    if f"digest {found.digest}" not in parts[0].splitlines():
+        raise ValueError("its digest is not that of its lines: it was edited, or a merge left it so")
+    return found
+
+
+def expected_of(block: str) -> dict[str, dict[str, str]]:
+    """Return the expected fingerprints of their lines. Raises ValueError for any other line."""
+    expected: dict[str, dict[str, str]] = {}
+    for line in block.splitlines():
+        match = _EXPECTED.fullmatch(line)
+        if match is None:
+            raise ValueError(f"the line {line!r} is none of a lock file")
+        schema = "" if match["schema"] == _DATABASE else match["schema"]
+        expected.setdefault(f"{match['form']} {match['major']}", {})[schema] = match["fingerprint"]
+    return expected
+
+
+def majors(text_: str) -> tuple[int, ...]:
+    """Return the major versions that a text expects something of, also one with the marks of a merge conflict."""
+    return tuple(sorted({int(match["major"]) for match in map(_EXPECTED.fullmatch, text_.splitlines()) if match}))
