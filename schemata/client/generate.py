@@ -13,9 +13,9 @@ from types import FrameType
 
 from schemata import config, errors, targets
 from schemata.client import generator, location, stamps
-from schemata.history import comparison, status, tables
+from schemata.history import comparison, status, structure, tables
 from schemata.migrations import checksums, files
-from schemata.postgres import libpq, waiting
+from schemata.postgres import libpq, queries, waiting
 from schemata.report import log, progress, results
 from schemata.system import directories
 
@@ -114,19 +114,19 @@ def generate(
             if accepted:
                 reporter.info(accepted)
             migrations = tables.History(settings.history_schema).read(connection.query).head.digest
-            structure = _structure(settings, connection.query, schemas)
+            observed = _structure(settings, connection.query, schemas)
             major = connection.server_version // 10000
             before = stamps.parse(found.get(stamps.FILE, ""))
             facts: dict[str, object] = {"package": str(folder), "schemas": list(schemas)}
             if check and before and _content(found) == before.content and before.major == major:
-                stale = stamps.stale(before, major, migrations, structure, list(schemas))
+                stale = stamps.stale(before, major, migrations, observed, list(schemas))
                 if stale:
                     return _stale(folder, [stale], facts)
                 return results.Message(f"{folder} matches the database.", facts=facts)
             described = generator.read(connection.query, schemas)
             unseen = generator.unseen(connection.query, described)
             made = generator.modules(described, schemas, package)
-            if _structure(settings, connection.query, schemas) != structure:
+            if _structure(settings, connection.query, schemas) != observed:
                 raise errors.Busy(
                     "the structure changed while the client was generated",
                     "Nothing was written. Run again.",
@@ -138,7 +138,7 @@ def generate(
             return results.Message(f"{folder} matches the database.", facts=facts)
         facts["unseen_extensions"] = [dataclasses.asdict(one) for one in unseen]
         notes = "".join(f"\n{one.text()}" for one in unseen)
-        made[stamps.FILE] = stamps.Stamp(major, migrations, structure, _content(made)).text()
+        made[stamps.FILE] = stamps.Stamp(major, migrations, observed, _content(made)).text()
         if found == made:
             return results.Message(
                 f"{folder} matches the database already; nothing was written.{notes}",
@@ -146,7 +146,7 @@ def generate(
             )
         untried = generator.verify(described, made, schemas, package, choice.url)
         wanted = functools.partial(
-            stamps.stale, major=major, migrations=migrations, structure_=structure, names=[*schemas]
+            stamps.stale, major=major, migrations=migrations, structure_=observed, names=[*schemas]
         )
         _replace(folder, made, lambda stamp: into is not None and not wanted(stamp))
         text = f"Generated {folder} ({len(schemas)} schema{'s' if len(schemas) > 1 else ''})."
@@ -245,6 +245,11 @@ def _replace(folder: Path, made: Mapping[str, str], fits: Callable[[stamps.Stamp
             if fits(stamps.parse(directories.entries(folder).get(stamps.FILE) or "")):
                 return
         raise ClientNotWritable(folder.parent, error, taken=isinstance(error, PermissionError)) from error
+
+
+def _structure(settings: config.Config, ask: queries.Ask, schemas: Sequence[str]) -> dict[str, str]:
+    found = structure.observe(ask, schemas, settings.history_schema)
+    return {name: stamps.structural(found[name]) for name in schemas}
 
 
 def _refuse_others(settings: config.Config, connection: libpq.Connection) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from schemata import config, errors, targets
 from schemata.deploy import lock, notices, transactional
-from schemata.history import damage, recorded, tables
+from schemata.history import damage, recorded, structure, tables
 from schemata.migrations import migration
 from schemata.postgres import activity, catalog, libpq, sessions
 from schemata.report import progress

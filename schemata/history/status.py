@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemata import config, errors, targets
-from schemata.history import comparison, damage, existing, inventory, tables
+from schemata.history import comparison, damage, existing, inventory, structure, tables
 from schemata.migrations import files, lookup, migration, revision
 from schemata.postgres import catalog, libpq, queries
 from schemata.report import document, results

@@ -1,7 +1,8 @@
 """What this build has, known without reading a migration: from its seal, or from the stat cache of a working tree.
 
 Every container start comes through here, so nothing is imported that the answer does not need: no dataclasses, no
-re, no json. A sealed build has a file that says so; in a working tree each file's size, times and inode must be what they were.
+re, no json. A sealed build has a file that says so; in a working tree
+each file's size, times and inode must be what they were.
 """
 
 import os

@@ -162,7 +162,7 @@ def replace(path: Path, text: str) -> None:
 
 
 def locked(folder: Path) -> lock_file.LockFile | None:
-    """Return the lock file of a folder of migrations; None where there is none. Raises ConfigError for a damaged one."""
+    """Return the lock file of a folder of migrations, or None. Raises ConfigError for a damaged one."""
     path = folder / MANIFEST
     try:
         return lock_file.parse(path.read_text(encoding="utf-8"))

@@ -94,7 +94,8 @@ def _create_role(url: str, role: str) -> None:
             connection.query(f"CREATE ROLE {queries.identifier(role)}")
         except libpq.QueryFailed as failure:
             raise errors.NotAvailable(
-                f"the role {role}, which the migrations need, cannot be created on a temporary server: {failure.message}",
+                f"the role {role}, which the migrations need, cannot be created on a temporary server: "
+                f"{failure.message}",
                 "Let a migration create it, or name another role.",
             ) from failure
 

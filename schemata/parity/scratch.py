@@ -24,8 +24,8 @@ def database(settings: config.Config, major: int = 0, reporter: progress.Reporte
         found = programs.chosen(settings, reporter)
     except errors.NotAvailable as error:
         raise errors.NotAvailable(
-            f"a temporary server of PostgreSQL {major or settings.server.version or 'any version'} is needed to try the "
-            f"migrations in, and there is none: {error.message}",
+            f"a temporary server of PostgreSQL {major or settings.server.version or 'any version'} is needed to try "
+            f"the migrations in, and there is none: {error.message}",
             error.hint,
         ) from error
     with instance.temporary(found, database=settings.server.database or settings.name) as server:
