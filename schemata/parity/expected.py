@@ -6,14 +6,13 @@ from pathlib import Path
 
 from schemata import config, errors
 from schemata.deploy import migrate, transactional
+from schemata.history import expectation
 from schemata.migrations import checksums, files, migration
 from schemata.parity import scratch
 from schemata.postgres import libpq, queries, waiting
 from schemata.report import progress
 from schemata.snapshot import model, reading
 
-#: Expected structures by the digest of the migrations; any of them may be deleted at any time.
-CACHE = "expected"
 _KEPT = 20
 _NO_ROLE = re.compile(r'role "(.+)" does not exist')
 _UNDEFINED_OBJECT = "42704"
@@ -38,7 +37,7 @@ def expected(
     """
     sources = files.read(settings.migrations, settings.schemas)
     chosen = tuple(item for item in sources if ids is None or item.id in ids)
-    path = cache_file(settings, checksums.of([(item.id, item.checksum) for item in chosen]), major)
+    path = expectation.kept_file(settings.state_dir, checksums.of([(item.id, item.checksum) for item in chosen]), major)
     try:
         return model.from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -47,11 +46,6 @@ def expected(
     found = replay(settings, chosen, major, reporter)
     _keep(path, model.to_json(found))
     return found
-
-
-def cache_file(settings: config.Config, digest: str, major: int) -> Path:
-    """Return where the expected structure of migrations with this digest is kept."""
-    return settings.state_dir / CACHE / f"{digest[:32]}-{major}-{model.FORM}.json"
 
 
 def replay(
