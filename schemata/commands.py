@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from schemata.history import restamp as restamp
     from schemata.history import status as status
     from schemata.migrations import authoring as authoring
+    from schemata.parity import locking as locking
     from schemata.server import docker as docker
     from schemata.server import down as down
     from schemata.server import logs as logs
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "authoring": "schemata.migrations.authoring",
     "down": "schemata.server.down",
+    "locking": "schemata.parity.locking",
     "logs": "schemata.server.logs",
     "psql": "schemata.server.psql",
     "up": "schemata.server.up",

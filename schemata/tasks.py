@@ -355,9 +355,35 @@ def logs(reporter: Any, service: str | None = None, server: str = "", follow: bo
     )
 
 
-@task(check="Write nothing: exit 1 if the manifest is not up to date.", json=_JSON)
+@task(
+    check="Write nothing: exit 1 if the lock file is not up to date.",
+    postgres="Major versions to lock for, such as 16,18 (default: those of the file).",
+    json=_JSON,
+)
+def lock(reporter: Any, check: bool = False, postgres: str = "", json: bool = False) -> Any:
+    """Write migrations/manifest: what there is, and what it makes."""
+    return commands.locking.lock(config.load(), check=check, postgres=postgres, reporter=reporter)
+
+
+@task(
+    url=_URL,
+    reason="Why it is right as it is.",
+    schema="Only this schema.",
+    by="In whose name (default: user@host).",
+    json=_JSON,
+)
+def drift_accept(
+    reporter: Any, reason: str = "", schema: str = "", by: str = "", url: str | None = None, json: bool = False
+) -> Any:
+    """Take the structure as it is, for a reason, on record."""
+    return commands.repair.accept_drift(
+        config.load(), reason=reason, schema=schema, by=by, url=url or "", reporter=reporter
+    )
+
+
+@task(check="Write nothing: exit 1 if the seal is not up to date.", json=_JSON)
 def seal(reporter: Any, check: bool = False, json: bool = False) -> Any:
-    """Write migrations/manifest for an image."""
+    """Write migrations/seal for an image."""
     return commands.authoring.seal(config.load(), check=check)
 
 
@@ -387,6 +413,8 @@ namespace = collection.Collection(
     smoke,
     psql,
     logs,
+    lock,
+    drift_accept,
     seal,
     generate,
     doctor,

@@ -13,10 +13,11 @@ from types import FrameType
 
 from schemata import config, errors, targets
 from schemata.client import generator, location, stamps
-from schemata.history import comparison, status, structure, tables
+from schemata.history import comparison, status, tables
 from schemata.migrations import checksums, files
 from schemata.postgres import libpq, queries, waiting
 from schemata.report import log, progress, results
+from schemata.snapshot import reading
 from schemata.system import directories
 
 # The line that the generator writes into each module.
@@ -248,7 +249,7 @@ def _replace(folder: Path, made: Mapping[str, str], fits: Callable[[stamps.Stamp
 
 
 def _structure(settings: config.Config, ask: queries.Ask, schemas: Sequence[str]) -> dict[str, str]:
-    found = structure.observe(ask, schemas, settings.history_schema)
+    found = reading.observe(ask, schemas, settings.history_schema)
     return {name: stamps.structural(found[name]) for name in schemas}
 
 

@@ -2,14 +2,16 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from schemata import config, errors, targets
 from schemata.deploy import lock, notices, transactional
-from schemata.history import damage, recorded, structure, tables
+from schemata.history import damage, recorded, tables
+from schemata.history.drift import expectation, rows
 from schemata.migrations import migration
 from schemata.postgres import activity, catalog, libpq, sessions
 from schemata.report import progress
+from schemata.snapshot import fingerprints, reading
 from schemata.system import signals
 
 _INSUFFICIENT_PRIVILEGE = "42501"
@@ -134,7 +136,7 @@ class Deploy:
     def structure(self, schemas: Sequence[str]) -> dict[str, str]:
         """Return the structure's fingerprints; empty where an application's lock on a table is in the way."""
         try:
-            return structure.observe(self.session.rows, schemas, self.settings.history_schema)
+            return reading.observe(self.session.rows, schemas, self.settings.history_schema)
         except sessions.StatementFailed as failure:
             if failure.sqlstate != transactional.LOCK_NOT_AVAILABLE:
                 raise
@@ -143,13 +145,49 @@ class Deploy:
             )
             return {}
 
-    def note_structure(self) -> None:
-        """Remember what the structure is now, so that drift can be told later."""
+    def notice_drift(self, actual: recorded.Recorded, before_id: str) -> dict[str, str]:
+        """Remember each schema that is not what the last run left, before this one changes it; return what is so now.
+
+        Nothing can be told, and nothing is returned, where no structure is remembered or somebody's lock is in the way.
+        """
+        remembered = actual.head.structure
+        if not remembered:
+            return {}
+        now = self.structure(self.settings.schemas)
+        drifted = fingerprints.differing(remembered, now)
+        known = {(row.schema, row.actual) for row in actual.drift}
+        for schema, classes in drifted.items():
+            if (schema, now[schema]) not in known:
+                self.session.script(rows.note(self.history.schema, schema, remembered[schema], now[schema], before_id))
+            self.notes.append(
+                f"drift: {fingerprints.describe(schema, classes)} is not what the last migrate left. This run works "
+                "on it as it is; `inv migrate-status` names it until it is accounted for (`inv parity` shows it)."
+            )
+        return now
+
+    def note_structure(self, before: Mapping[str, str] | None = None, digest: str = "") -> None:
+        """Remember what the structure is now, so that drift can be told later.
+
+        :param before: what it was before this run, where it was looked at.
+        :param digest: of the migrations that are applied now: where the lock file knows what they make, drift that is
+            gone is settled.
+        """
         # The mark first: an edit between the two questions then shows as drift, never as none.
         mark = catalog.structure_mark(self.session.rows, self.settings.schemas)
-        digest = self.structure(self.settings.schemas)
-        if digest:
-            self.session.script(self.history.set_structure(digest, mark))
+        now = self.structure(self.settings.schemas)
+        if not now:
+            return
+        parts = [self.history.set_structure(now, mark)]
+        if before:
+            major = fingerprints.major_of(now)
+            expected = expectation.known(self.settings, digest, major, kept=False) if digest else None
+            differing = fingerprints.differing(expected, now)
+            for schema in {row.schema for row in self.read().drift}:
+                if expected and schema in expected and schema not in differing:
+                    parts.append(rows.settle(self.history.schema, schema))
+                elif schema in now:
+                    parts.append(rows.carry(self.history.schema, schema, before.get(schema, ""), now[schema]))
+        self.session.script("; ".join(parts))
 
 
 def remedy(session: sessions.Session, failure: sessions.StatementFailed) -> tuple[str, str]:

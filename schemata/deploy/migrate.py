@@ -202,8 +202,7 @@ def _apply_all(
     precheck.check(item for item in pending if not (item.transactional and item.id in deploy.parsed))
     resumes = _resumes(deploy, sources, pending, actual)
     head = actual.head
-    if pending:
-        _warn_of_drift(deploy, actual)
+    before = deploy.notice_drift(actual, pending[0].id) if pending else {}
     deploy.session.reset()
     number = alone = 0
     while number < len(pending):
@@ -221,7 +220,7 @@ def _apply_all(
         number += len(applied)
     deploy.reporter.step(len(pending), len(pending), "")
     if done or head.structure is None:
-        deploy.note_structure()
+        deploy.note_structure(before, head.digest)
     return head.last_id
 
 
@@ -247,20 +246,6 @@ def advice(
             f"{left}; the migrations before it stay as they are ({before} in this run). {found.first}, then: {again}",
         ]
     )
-
-
-def _warn_of_drift(deploy: deployment.Deploy, actual: recorded.Recorded) -> None:
-    """Note it when the database was edited since the last migrate: this one takes the edit as given."""
-    expected = actual.head.structure
-    if not expected:
-        return
-    now = deploy.structure(deploy.settings.schemas)
-    drifted = [schema for schema, value in expected.items() if now and now.get(schema) != value]
-    if drifted:
-        deploy.notes.append(
-            f"drift: the structure of {', '.join(drifted)} is not what the last migrate left; "
-            "it is now recorded as the expected one"
-        )
 
 
 def _apply_one(

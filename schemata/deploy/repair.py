@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from schemata import config, errors, targets
 from schemata.deploy import deployment, migrate, results, transactional
 from schemata.history import damage, evidence, inventory, recorded, tables
+from schemata.history.drift import expectation, rows
 from schemata.migrations import checksums, files, lookup, migration
 from schemata.postgres import sessions
 from schemata.report import progress
 from schemata.report import results as report_results
+from schemata.snapshot import fingerprints
 from schemata.sql import statement
 
 
@@ -83,7 +85,8 @@ def baseline(
                 with transactional.rolled_back(deploy.session):
                     deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
                 deploy.prepare(settings.locks.wait, accepted=True)
-                deploy.note_structure()
+                before = deploy.notice_drift(found, done[0].id if done else "")
+                deploy.note_structure(before, head.digest)
         return results.Migrated(target, "baselined", done=tuple(done), revision=head.last_id)
 
 
@@ -268,3 +271,53 @@ def _write(
             f"{attempt.id} could not be resolved: {failure.message}", "Run it again."
         ) from failure
     deploy.note_structure()
+
+
+def accept_drift(
+    settings: config.Config,
+    *,
+    reason: str,
+    schema: str = "",
+    by: str = "",
+    url: str = "",
+    reporter: progress.Reporter = progress.SILENT,
+) -> report_results.Message:
+    """Take the structure as it is, in somebody's name and for a reason; the history records it and status lists it.
+
+    Without `schema` that is every schema, and the database's own objects, that differ from what the migrations make,
+    or, where that is not known, from what the last migrate left. Nothing of the structure is changed.
+    """
+    if not reason.strip():
+        raise errors.ConfigError(
+            "drift is accepted for a reason, and none is given",
+            'inv drift-accept --reason "created during incident 12"',
+        )
+    lookup.check_schema(settings, schema)
+    choice = targets.choose(settings, url)
+    with (
+        targets.named(choice),
+        targets.connect(choice) as connection,
+        deployment.opened(settings, choice, reporter, connection) as deploy,
+    ):
+        target = targets.describe(choice, connection)
+        deploy.lock(settings.locks.wait)
+        found = deploy.prepare(settings.locks.wait)
+        now = deploy.structure(settings.schemas)
+        expected = expectation.known(settings, found.head.digest, fingerprints.major_of(now)) or found.head.structure
+        differing = fingerprints.differing(expected, now)
+        open_ = {row.schema for row in found.drift if not row.accepted_by}
+        chosen = [name for name in now if (name in differing or name in open_) and schema in ("", name)]
+        who = by or f"{deploy.session.client.user}@{deploy.session.client.host}"
+        parts = [
+            rows.accept(settings.history_schema, name, (expected or now).get(name, ""), now[name], who, reason.strip())
+            for name in chosen
+        ]
+        if parts:
+            with transactional.rolled_back(deploy.session):
+                deploy.session.script("BEGIN; " + "; ".join(parts) + "; COMMIT")
+            deploy.note_structure()
+    accepted = [fingerprints.describe(name, differing.get(name, ("as noticed before",))) for name in chosen]
+    text = f"Accepted by {who}: {', '.join(accepted)}." if accepted else "There is no drift to accept."
+    return report_results.Message(
+        f"Target: {target.describe()}\n{text}", facts={"accepted": chosen, "by": who, "reason": reason.strip()}
+    )

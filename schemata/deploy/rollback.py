@@ -164,6 +164,7 @@ def _undo_all(
 ) -> str:
     attempts = {item.id: item for item in actual.open_attempts if item.direction == "rollback"}
     head = actual.head
+    before = deploy.notice_drift(actual, chosen[0].id)
     gone: list[str] = []
     for number, item in enumerate(chosen):
         deploy.reporter.step(number, len(chosen), item.id)
@@ -180,7 +181,7 @@ def _undo_all(
             raise
         done.append(undone)
     deploy.session.reset()
-    deploy.note_structure()
+    deploy.note_structure(before, head.digest)
     return head.last_id
 
 

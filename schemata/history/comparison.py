@@ -40,14 +40,13 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """What else was seen in the database. None means that it was not looked at.
+    """What else was seen in the database.
 
     :param others: findings of what only the database tells, made by those who looked.
     """
 
     invalid_indexes: Sequence[tuple[str, str, str, bool, int | None, str | None]] = ()
     unvalidated: Sequence[tuple[str, str, str]] = ()
-    structure: Mapping[str, str] | None = None
     holders: Sequence[lock_holder.Holder] = ()
     applied_sql: Mapping[str, str] = dataclasses.field(default_factory=dict)
     others: Sequence[Finding] = ()
@@ -102,7 +101,6 @@ def compare(
     newer = [finding.subject for finding in findings if finding.code == "ahead"]
     findings += _pending(files, records, pending, out_of_order, recorded.last_id(newer))
     findings += _indexes(seen, open_attempts)
-    findings += _drift(history, seen)
     findings += [
         Finding("lock", "", str(holder.pid), f"the deploy lock is held by {holder.describe()}", "", errors.DONE)
         for holder in seen.holders
@@ -336,24 +334,6 @@ def _indexes(seen: Observed, attempts: Mapping[str, recorded.OpenAttempt]) -> li
             )
         )
     return findings
-
-
-def _drift(history: recorded.Recorded, seen: Observed) -> list[Finding]:
-    expected, found = history.head.structure, seen.structure
-    if expected is None or found is None:
-        return []
-    return [
-        Finding(
-            "drift",
-            schema,
-            schema,
-            f"the structure of schema {schema} is not what the last migrate left: the database was changed "
-            f"outside the migrations",
-            "Compare with a fresh database (pg_dump --schema-only of both), and write the difference as a migration.",
-        )
-        for schema in sorted(expected.keys() | found.keys())
-        if schema in expected and expected[schema] != found.get(schema)
-    ]
 
 
 def _rows(

@@ -136,6 +136,23 @@ TABLES: Mapping[str, Table] = {
             **{name: Column(type_, type_) for name, type_ in _OPTIONAL.items()},
         },
     ),
+    "drift": Table(
+        "number",
+        {
+            "number": Column("bigint", "bigint GENERATED ALWAYS AS IDENTITY", "IDENTITY", required=True),
+            "schema_name": Column("text", "text", fill="''", required=True),
+            "expected": Column("text", "text", fill="''", required=True),
+            "actual": Column("text", "text", fill="''", required=True),
+            "noticed_at": Column(
+                "timestamp with time zone", "timestamptz", "clock_timestamp()", fill="clock_timestamp()", required=True
+            ),
+            "noticed_before": Column("text", "text"),
+            "accepted_at": Column("timestamp with time zone", "timestamptz"),
+            "accepted_by": Column("text", "text"),
+            "reason": Column("text", "text"),
+            "settled_at": Column("timestamp with time zone", "timestamptz"),
+        },
+    ),
     "_yoyo_migration": Table(
         "migration_hash",
         {
@@ -181,6 +198,8 @@ TABLES: Mapping[str, Table] = {
     ),
 }
 OURS = ("head", "attempts")
+#: Made when there is something to write into them, so that a history without one is whole.
+LATER = ("drift",)
 
 
 def repair(damage: Sequence[Fault], create: str) -> list[str]:
@@ -206,7 +225,7 @@ def faults(actual: Mapping[str, ActualTable], history: str, *, ours: bool) -> tu
     for name, table in TABLES.items():
         if name in actual:
             result += _faults_of(name, table, actual[name], history)
-        elif ours:
+        elif ours and name not in LATER:
             values: tuple[str, ...] = ()
             if name == "_yoyo_log":
                 values = (_LOG_FROM_ATTEMPTS.format(history=history),)

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemata.history import layout, stored
 from schemata.migrations import checksums, revision
+from schemata.snapshot import fingerprints
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,6 +65,20 @@ class Head:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Drift:
+    """A schema that somebody changed outside the migrations, as fingerprints; `accepted_by` is empty until it is."""
+
+    schema: str
+    expected: str
+    actual: str
+    noticed_at: str
+    noticed_before: str = ""
+    accepted_at: str = ""
+    accepted_by: str = ""
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Recorded:
     """The whole history. `present` is False on a database that was never migrated, or only by a plain yoyo.
 
@@ -72,6 +87,7 @@ class Recorded:
     :param undone: ids that were applied once and were undone since; `uncounted` are those among them that a plain yoyo
         undid, so that the head still counts them.
     :param faults: what is wrong with the tables.
+    :param drift: changes outside the migrations that nothing has accounted for, accepted ones too.
     """
 
     present: bool = False
@@ -87,6 +103,7 @@ class Recorded:
     uncounted: tuple[str, ...] = ()
     faults: tuple[layout.Fault, ...] = ()
     versions: int = 1
+    drift: tuple[Drift, ...] = ()
 
     def ids(self) -> set[str]:
         """Return the ids that are applied."""
@@ -159,7 +176,7 @@ def parse(text: str) -> Recorded:
     head = document["head"] or (None, None, None, None, None)
     found = Recorded(
         present=True,
-        head=Head(head[0] or checksums.EMPTY, head[1] or 0, head[2] or "", head[3], head[4] or ""),
+        head=Head(head[0] or checksums.EMPTY, head[1] or 0, head[2] or "", _structure(head[3]), head[4] or ""),
         heads=document.get("heads", 1 if document["head"] else 0),
         records=tuple(
             Record(row[0], row[1] or "", row[2] or "", row[3] or "", row[4] or 0, row[5] or 0.0)
@@ -169,8 +186,14 @@ def parse(text: str) -> Recorded:
         yoyo_lock_pid=document["yoyo_lock"][0] if document["yoyo_lock"] else 0,
         standby=document["standby"],
         versions=document.get("versions", 1),
+        drift=tuple(Drift(*(value or "" for value in row)) for row in document.get("drift", [])),
     )
     return _with_gone(found, document.get("gone", []))
+
+
+def _structure(value: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Return the remembered structure; None for one that an older engine wrote in another form."""
+    return value if value and fingerprints.FORM in value else None
 
 
 def _open_attempt(row: Sequence[Any]) -> OpenAttempt:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemata import config, errors, targets
-from schemata.history import comparison, damage, existing, inventory, structure, tables
+from schemata.history import comparison, damage, existing, inventory, recorded, tables
+from schemata.history.drift import expectation, findings
 from schemata.migrations import files, lookup, migration, revision
 from schemata.postgres import catalog, libpq, queries
 from schemata.report import document, results
+from schemata.snapshot import fingerprints, reading
 
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -139,15 +141,12 @@ def compare(
     )
     if full:
         holders = catalog.holders(ask)
-        settled = drift and found.head.structure is not None and not holders
-        if settled and catalog.structure_mark(ask, settings.schemas) == found.head.mark:
-            settled = False  # nothing moved since the structure was noted
         seen = dataclasses.replace(
             seen,
             invalid_indexes=catalog.invalid_indexes(ask, settings.schemas),
             unvalidated=catalog.unvalidated_constraints(ask, settings.schemas),
             holders=holders,
-            structure=_structure(settings, ask) if settled else None,
+            others=(*seen.others, *(_drift(settings, ask, found) if drift and not holders else ())),
         )
     return comparison.compare(
         sources,
@@ -159,14 +158,20 @@ def compare(
     )
 
 
-def _structure(settings: config.Config, ask: queries.Ask) -> dict[str, str] | None:
-    """Return the structure's fingerprints, or None where DDL that runs right now would make us wait for it."""
-    try:
-        return structure.observe(ask, settings.schemas, settings.history_schema, patience=0.5)
-    except libpq.QueryFailed as failure:
-        if failure.sqlstate != _LOCK_NOT_AVAILABLE:
-            raise
-        return None
+def _drift(settings: config.Config, ask: queries.Ask, found: recorded.Recorded) -> list[comparison.Finding]:
+    """Return where the structure is not what it should be; nothing where DDL that runs right now would make us wait."""
+    actual = found.head.structure
+    if actual is None:
+        return []
+    if catalog.structure_mark(ask, settings.schemas) != found.head.mark:
+        try:
+            actual = reading.observe(ask, settings.schemas, settings.history_schema, patience=0.5)
+        except libpq.QueryFailed as failure:
+            if failure.sqlstate != _LOCK_NOT_AVAILABLE:
+                raise
+            return []
+    expected = expectation.known(settings, found.head.digest, fingerprints.major_of(actual))
+    return findings.compare(found, actual, expected)
 
 
 def _same_meaning(before: str, after: str) -> bool:

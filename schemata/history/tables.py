@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from schemata import errors
 from schemata.history import damage, layout, recorded, stored
+from schemata.history.drift import rows
 from schemata.migrations import checksums, migration
 from schemata.postgres import deployer, libpq, queries
 
@@ -47,6 +48,7 @@ _SOURCES = {
     "log": "_yoyo_log",
     "version": "_yoyo_version",
     "lock": "yoyo_lock",
+    "drift": "drift",
 }
 #: Classes of SQLSTATE of a query that does not fit the tables: a value that cannot be cast, a name that is not there.
 _OF_SHAPE = ("22", "42")
@@ -140,7 +142,7 @@ class History:
 
     def create(self) -> str:
         """Return the SQL that makes the tables; to be run once, in a transaction under the lock."""
-        return self._fill("create")
+        return f"{self._fill('create')}; {rows.create(self.schema)}"
 
     def record_apply(
         self,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from schemata import config, errors
 from schemata.deploy import migrate, transactional
-from schemata.history import expectation
+from schemata.history.drift import expectation
 from schemata.migrations import checksums, files, migration
 from schemata.parity import scratch
 from schemata.postgres import libpq, queries, waiting

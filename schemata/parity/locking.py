@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemata import config, errors
-from schemata.history import structure
 from schemata.migrations import authoring, files, lock_file, migration
 from schemata.parity import expected
 from schemata.report import progress, results
 from schemata.server import programs
+from schemata.snapshot import fingerprints
 
 
 def lock(
@@ -31,7 +31,7 @@ def lock(
     made: dict[str, dict[str, str]] = {}
     for number, major in enumerate(versions):
         reporter.step(number, len(versions), f"PostgreSQL {major}")
-        made[structure.form(major)] = expected.expected(settings, major, reporter=reporter).fingerprints()
+        made[fingerprints.form(major)] = expected.expected(settings, major, reporter=reporter).fingerprints()
     text = authoring.lock_text(sources, made)
     facts = {
         "manifest": str(path),
@@ -88,9 +88,9 @@ def _why(before: str, sources: Sequence[migration.Migration], made: lock_file.Ex
         if form not in locked.expected:
             lines.append(f"  it says nothing about {where}")
             continue
-        old = {structure.FORM: form, **locked.expected[form]}
-        differ = structure.differing({structure.FORM: form, **schemas}, old)
-        lines += [f"  on {where} the migrations make another {structure.describe(*one)}" for one in differ.items()]
+        old = {fingerprints.FORM: form, **locked.expected[form]}
+        differ = fingerprints.differing({fingerprints.FORM: form, **schemas}, old)
+        lines += [f"  on {where} the migrations make another {fingerprints.describe(*one)}" for one in differ.items()]
     return lines or ["  its lines are in another order"]
 
 

@@ -117,29 +117,29 @@ def ordered(items: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(sorted(items, key=lambda item: (item.schema, order[item.kind], item.of, item.name)))
 
 
-def from_dict(found: Mapping[str, Any]) -> Snapshot:
+def from_dict(document: Mapping[str, Any]) -> Snapshot:
     """Return the snapshot that `as_dict` made. Raises ValueError for anything else."""
     try:
-        if found["format"] != f"schemata snapshot {FORM}":
-            raise ValueError(f"its format is {found['format']!r}, not 'schemata snapshot {FORM}'")
+        if document["format"] != f"schemata snapshot {FORM}":
+            raise ValueError(f"its format is {document['format']!r}, not 'schemata snapshot {FORM}'")
         items = tuple(
             Item(kind=one["kind"], schema=one["schema"], name=one["name"], of=one.get("of", ""), facts=one["facts"])
-            for one in found["items"]
+            for one in document["items"]
         )
         unknown = sorted({item.kind for item in items} - kinds.KINDS.keys())
         if unknown:
             raise ValueError(f"it has items of an unknown kind: {', '.join(unknown)}")
         return Snapshot(
-            database=found["database"],
-            version=found["server"]["version"],
-            major=found["server"]["major"],
-            schemas=tuple(found["schemas"]),
+            database=document["database"],
+            version=document["server"]["version"],
+            major=document["server"]["major"],
+            schemas=tuple(document["schemas"]),
             items=items,
-            deployer=found["deployer"],
-            left_out=tuple(found["left_out"]),
-            blind=tuple(found["blind"]),
+            deployer=document["deployer"],
+            left_out=tuple(document["left_out"]),
+            blind=tuple(document["blind"]),
             dependencies=tuple(
-                Dependency(items[one].key, items[other].key) for one, other in found.get("dependencies", ())
+                Dependency(items[one].key, items[other].key) for one, other in document.get("dependencies", ())
             ),
         )
     except (KeyError, TypeError, AttributeError, IndexError) as error:

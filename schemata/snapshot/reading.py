@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from schemata.postgres import queries
-from schemata.snapshot import model
+from schemata.snapshot import fingerprints, model
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "queries")
 _RELATIONS = queries.load("relations", _FOLDER)
@@ -75,6 +75,11 @@ def read(
             if not (left and getattr(failure, "sqlstate", "") in _MOVED):
                 raise
     raise AssertionError("the last try returns or raises")
+
+
+def observe(ask: queries.Ask, schemas: Sequence[str], history: str, *, patience: float = 5.0) -> dict[str, str]:
+    """Return the fingerprints of the schemas as they are stored, with their form; as `read` otherwise."""
+    return fingerprints.of(read(ask, schemas, history=history, lock_wait=patience))
 
 
 @dataclasses.dataclass

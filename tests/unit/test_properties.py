@@ -260,29 +260,30 @@ def test_a_table_of_any_cells_fits(shape: tuple[list[str], list[list[Any]]]) -> 
 
 
 @given(MEMBERS)
-def test_a_manifest_is_read_as_it_was_written(members: list[tuple[str, str]]) -> None:
+def test_a_seal_is_read_as_it_was_written(members: list[tuple[str, str]]) -> None:
     """A sealed build knows the digest, the last id and the settings of the migrations that it was made of."""
     items = [_made(id_, text=text) for id_, text in members]
     settings = {"history": "schemata", "schemas": "app,other", "lock_wait": "300.0"}
     with tempfile.TemporaryDirectory() as root:
         (Path(root) / "migrations").mkdir()
-        text = files.manifest(items, settings, {item.id: migration.Parsed(None, "0") for item in items})
-        (Path(root) / "migrations" / files.MANIFEST).write_text(text, encoding="utf-8")
+        digest = checksums.of([(item.id, item.checksum) for item in items])
+        text = files.seal_text(digest, items[-1].id if items else "", settings, {})
+        (Path(root) / "migrations" / builds.SEAL).write_text(text, encoding="utf-8")
         build = builds.known(root)
     assert build is not None
-    assert build.digest == checksums.of([(item.id, item.checksum) for item in items])
+    assert build.digest == digest
     assert build.last == (items[-1].id if items else "-")
     assert settings.items() <= build.settings.items()
 
 
 @given(TEXT | st.lists(st.sampled_from(
-    ["schemata manifest 1", "schemata stat cache 2", "digest 0", "last -", "history h", "schemas a", "folder /x",
+    ["schemata seal 1", "schemata stat cache 2", "digest 0", "last -", "history h", "schemas a", "folder /x",
      "settings_stamp -", "", "0 0 a b", "a", "digest"]
 )).map("\n".join))  # fmt: skip
 def test_a_damaged_shortcut_stops_nobody(text: str) -> None:
-    """Whatever stands in the manifest or the stat cache, it is known what the build has, or it is not."""
+    """Whatever stands in the seal or the stat cache, it is known what the build has, or it is not."""
     with tempfile.TemporaryDirectory() as root:
-        for path in (Path(root) / ".schemata" / "stat-cache", Path(root) / "migrations" / files.MANIFEST):
+        for path in (Path(root) / ".schemata" / "stat-cache", Path(root) / "migrations" / builds.SEAL):
             path.parent.mkdir()
             path.write_text(text, encoding="utf-8", errors="surrogatepass")
             build = builds.known(root)

@@ -159,6 +159,15 @@ SELECT json_build_object(
         ) l
         WHERE NOT l.transactional AND l.state IN ('running', 'failed', 'interrupted') AND l.migration_id IS NOT NULL
     ),
+    'drift', (
+        SELECT coalesce(json_agg(json_build_array(
+            d.schema_name, d.expected, d.actual,
+            to_char(d.noticed_at AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), d.noticed_before,
+            to_char(d.accepted_at AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), d.accepted_by, d.reason)
+            ORDER BY d.number), '[]')
+        FROM {drift} d
+        WHERE d.settled_at IS NULL AND d.schema_name IS NOT NULL
+    ),
     'yoyo_lock', (SELECT json_build_array(pid, ctime) FROM {lock} y LIMIT 1),
     'standby', pg_is_in_recovery()
 )::text

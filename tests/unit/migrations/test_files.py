@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemata import errors
-from schemata.migrations import builds, checksums, files, migration
+from schemata.migrations import builds, checksums, files
 from tests.unit import cases
 
 A = "app.20250101000000.a"
@@ -109,22 +109,19 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_a_sealed_build_is_known_without_its_migrations(tmp_path: Path) -> None:
-    """The manifest gives the digest and the last id of what was read; the files are not needed any more."""
+    """The seal gives the digest and the last id of what was read; the files are not needed any more."""
     folder = write(tmp_path / "migrations", {f"app/{A}.sql": "SELECT 1;\n", f"app/{B}.sql": "SELECT 2;\n"})
     items = files.read(folder, ["app"])
-    (folder / files.MANIFEST).write_text(
-        files.manifest(items, SETTINGS, {item.id: migration.Parsed(1, "f" * 64) for item in items})
-    )
-    assert files.sealed(folder / files.MANIFEST) == {
-        item.id: (item.checksum, migration.Parsed(1, "f" * 64)) for item in items
-    }
+    digest = checksums.of([(item.id, item.checksum) for item in items])
+    (folder / builds.SEAL).write_text(files.seal_text(digest, B, SETTINGS, {"1 18": {"app": "0a.0b.0c.0d"}}))
     for item in items:
         os.unlink(item.path)
     build = builds.known(str(tmp_path))
     assert build is not None
     assert build.sealed
-    assert (build.digest, build.last) == (checksums.of([(item.id, item.checksum) for item in items]), B)
+    assert (build.digest, build.last) == (digest, B)
     assert build.settings | SETTINGS == build.settings
+    assert build.expected == "1 18 app 0a.0b.0c.0d\n"
 
 
 def remembered(tmp_path: Path) -> Path:

@@ -1,31 +1,27 @@
-"""The structure as the history remembers it: a fingerprint of each schema, and of what belongs to the database."""
+"""Fingerprints as they are stored and compared: one a schema, and one of what belongs to the database itself."""
 
 from collections.abc import Mapping, Sequence
 
-from schemata.postgres import queries
-from schemata.snapshot import kinds, model, reading
+from schemata.snapshot import kinds, model
 
 #: Beside the schemas' fingerprints: what they can be compared with. No schema is called so.
 FORM = "(form)"
 
 
-def observe(ask: queries.Ask, schemas: Sequence[str], history: str, *, patience: float = 5.0) -> dict[str, str]:
-    """Return the fingerprints of the schemas, under "" that of the database's own objects, and their form.
-
-    `patience` (seconds) bounds the wait for a lock, after which the server's error 55P03 is the caller's.
-    """
-    found = reading.read(ask, schemas, history=history, lock_wait=patience)
-    return of(found)
-
-
 def of(snapshot: model.Snapshot) -> dict[str, str]:
-    """Return the same of a snapshot that was read already."""
+    """Return the fingerprints of a snapshot by schema, under "" that of the database's own objects, and their form."""
     return {FORM: form(snapshot.major), **snapshot.fingerprints()}
 
 
 def form(major: int) -> str:
     """Return what fingerprints of that server can be compared with: those of one form and one major version."""
     return f"{model.FORM} {major}"
+
+
+def major_of(stored: Mapping[str, str]) -> int:
+    """Return the major version of the server that fingerprints are of; 0 where they do not say."""
+    _, _, major = stored.get(FORM, "").partition(" ")
+    return int(major) if major.isdecimal() else 0
 
 
 def differing(expected: Mapping[str, str] | None, actual: Mapping[str, str] | None) -> dict[str, tuple[str, ...]]:

@@ -1,13 +1,12 @@
-"""The expected structure as far as it is known without running a migration: from the lock file, or from a kept replay."""
+"""The expected structure, as far as it is known without running a migration: from the lock file or a kept replay."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from schemata import config, errors
-from schemata.history import structure
 from schemata.migrations import files
-from schemata.snapshot import model
+from schemata.snapshot import fingerprints, model
 
 #: Below the state directory: expected structures by the digest of the migrations. Any may be deleted at any time.
 KEPT = "expected"
@@ -19,21 +18,21 @@ def known(settings: config.Config, digest: str, major: int, *, kept: bool = True
     With `kept` also from a replay that was made before. A lock file that cannot be read knows nothing: `inv lock`
     says what is wrong with it.
     """
-    form = structure.form(major)
+    form = fingerprints.form(major)
     try:
         locked = files.locked(settings.migrations)
     except errors.ConfigError:
         locked = None
     if locked is not None and locked.digest == digest and form in locked.expected:
-        return {structure.FORM: form, **locked.expected[form]}
+        return {fingerprints.FORM: form, **locked.expected[form]}
     if not kept:
         return None
     try:
         found: Mapping[str, object] = json.loads(kept_file(settings.state_dir, digest, major).read_text("utf-8"))
-        fingerprints = found["fingerprints"]
+        schemas = found["fingerprints"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return {structure.FORM: form, **fingerprints} if isinstance(fingerprints, dict) else None
+    return {fingerprints.FORM: form, **schemas} if isinstance(schemas, dict) else None
 
 
 def kept_file(state_dir: Path, digest: str, major: int) -> Path:
