@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from schemata import config, errors, lazy
+from schemata.config import comparing, values
 from schemata.postgres import catalog, libpq, urls, waiting
 from schemata.report import progress, results
 from schemata.server.embedded import server_state
@@ -80,6 +81,31 @@ def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = 
         'the server is "external", but neither --url nor DATABASE_URL gives its address',
         "export DATABASE_URL=postgresql://user:password@host:5432/database",
     )
+
+
+def check_name(settings: config.Config, name: str) -> None:
+    """Refuse the name of a target that the settings do not have; `dev` is the development server."""
+    known = [target.name for target in settings.targets]
+    if name not in known and (name != comparing.DEV or settings.server.kind == "external"):
+        words = [*known, comparing.DEV]
+        raise errors.ConfigError(
+            f"there is no target {name}",
+            f'{values.suggest(name, words)} A target is [tool.schemata.targets.NAME] with url_env = "…".',
+        )
+
+
+def by_name(settings: config.Config, name: str, environ: Mapping[str, str] = os.environ) -> Choice:
+    """Return a target by its name in the settings; its URL is in the environment variable that they name."""
+    check_name(settings, name)
+    for target in settings.targets:
+        if target.name == name:
+            if not environ.get(target.url_env):
+                raise errors.NotAvailable(
+                    f"the target {name} cannot be asked: {target.url_env}, which is to hold its URL, is not set",
+                    f"export {target.url_env}=postgresql://user:password@host:5432/database",
+                )
+            return _choice(environ[target.url_env], f"target {name}")
+    return choose(settings, environ={})
 
 
 def _choice(url: str, chosen_by: str) -> Choice:

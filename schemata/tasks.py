@@ -6,126 +6,18 @@ Another repository gets them all with a two-line tasks.py:
     __all__ = ["ns"]
 """
 
-import functools
-import os
-import sys
-from collections.abc import Callable
 from typing import Any
 
-from invoke import collection, exceptions, tasks
-from invoke.parser import argument
+from invoke import collection
 
-from schemata import commands, config, errors
-from schemata.report import render, terminal, wrapping
+from schemata import command_line, commands, config, errors
 
-Task = Callable[..., Any]
+task = command_line.task
 
 _URL = "The database (default: the dev server, else DATABASE_URL)."
 _JSON = "Print JSON."
 _VERBOSE = "Print every notice of the server, not the first of each migration only."
 _SERVER = "embedded, docker or external (default: SCHEMATA_SERVER_KIND, else the settings)."
-
-
-class _Optional(argument.Argument):
-    """A positional argument that may be left out; Invoke itself knows only those that must be there.
-
-    Its parser asks "is the value None?" for two reasons: to hand over the next word, and at the end of the command
-    to complain that nothing came. Only the question tells them apart, so the second one is answered with no.
-    """
-
-    @property
-    def value(self) -> Any:
-        """Return what was given; None where nothing was."""
-        given = super().value
-        if given is None:
-            frame = sys._getframe()
-            while frame.f_back is not None and frame.f_code.co_name != "handle":
-                if frame.f_code.co_name == "complete_context":
-                    return ""
-                frame = frame.f_back
-        return given
-
-    @value.setter
-    def value(self, given: Any) -> None:
-        self.set_value(given)
-
-
-class _WithOptional(tasks.Task[Any]):
-    """A task whose first argument may be left out."""
-
-    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[argument.Argument]:
-        """Return the arguments, the first as one that may be left out."""
-        first, *rest = super().get_arguments(ignore_unknown_help)
-        made = _Optional(names=first.names, positional=True, help=first.help, attr_name=first.attr_name)
-        return [made, *rest]
-
-
-def task(of: Any = tasks.Task, **help_: str) -> Callable[[Task], Any]:
-    """Make an Invoke task: print what the function returns, and end with its exit code.
-
-    The function gets its flags and a reporter. An expected error ends with its own text and exit code, an
-    unexpected one with its traceback.
-    """
-
-    def decorate(function: Task) -> Any:
-        @functools.wraps(function)
-        def run(context: Any, *args: Any, **kwargs: Any) -> None:
-            try:
-                _run(function, args, kwargs)
-            except KeyboardInterrupt as error:
-                # What is left of a report that nobody reads would block the end.
-                _quiet()
-                # Here and not deeper: Ctrl-C may also come while the report is made, and Invoke would exit 1.
-                raise exceptions.Exit("Interrupted; nothing was left half done.", code=errors.INTERRUPTED) from error
-
-        return tasks.task(run, klass=of, help={name.replace("_", "-"): text for name, text in help_.items()})
-
-    return decorate
-
-
-def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    in_json = bool(kwargs.get("json"))
-    screen = terminal.Terminal(verbose=bool(kwargs.get("verbose")))
-    try:
-        if kwargs.get("url") == "":
-            raise errors.ConfigError("--url is empty", "Set the variable that is used for it, or leave --url out.")
-        result = function(screen.reporter(), *args, **kwargs)
-    except BrokenPipeError:
-        _quiet()
-        result = None
-    except errors.Error as error:
-        screen.close()
-        raise _ended(error, in_json) from error
-    finally:
-        screen.close()
-    if result is not None:
-        if in_json:
-            _print(render.as_json(result))
-        else:
-            _print(render.render(result, render.Paint(sys.stdout), terminal.width(sys.stdout)))
-        if result.exit_code:
-            raise exceptions.Exit(code=result.exit_code)
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        _quiet()
-
-
-def _quiet() -> None:
-    # The reader (head, less) has seen enough; Python would complain again while it flushes at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _ended(error: errors.Error, in_json: bool) -> exceptions.Exit:
-    if in_json:
-        _print(render.error_as_json(error))
-        return exceptions.Exit(code=error.exit_code)
-    kind = render.Paint(sys.stderr)(type(error).__name__, "red")
-    text = wrapping.wrap(f"{type(error).__name__}: {error}", terminal.width(sys.stderr))
-    return exceptions.Exit(kind + text.removeprefix(type(error).__name__), code=error.exit_code)
 
 
 def _count(text: str, flag: str) -> int:
@@ -339,7 +231,7 @@ def psql(reporter: Any, url: str | None = None, command: str = "", file: str = "
 
 
 @task(
-    of=_WithOptional,
+    of=command_line.WithOptional,
     service="One of the project's services (default: the server).",
     server=_SERVER,
     follow="Go on printing as lines are written.",

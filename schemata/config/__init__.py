@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from schemata import errors
-from schemata.config import values
+from schemata.config import comparing, values
 
 FILE = "pyproject.toml"
 # Variables that are read elsewhere, before or without the settings.
@@ -135,6 +135,8 @@ class Config:
     compose: Compose = Compose()
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
+    targets: tuple[comparing.Target, ...] = ()
+    ignore: tuple[comparing.Ignore, ...] = ()
 
     @property
     def state_dir(self) -> Path:
@@ -267,7 +269,7 @@ def load(root: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
 def parse(table: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> Config:
     """Return the settings that a `[tool.schemata]` table and the environment give."""
     _refuse_slips(environ)
-    known = (*_TOP, *_SECTIONS, "services", "pages")
+    known = (*_TOP, *_SECTIONS, "services", "pages", "targets", "ignore")
     for key in table:
         if key not in known:
             raise values.InvalidSetting(f"[tool.schemata] {key}", "no such setting", values.suggest(key, known))
@@ -292,6 +294,8 @@ def parse(table: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> C
             raise values.InvalidSetting("[tool.schemata.client] schemas", f"{schema!r} is not one of the schemas above")
     found["services"] = _services(table.get("services", {}), found["client"])
     found["pages"] = _pages(table.get("pages", []), found["schemas"])
+    found["targets"] = comparing.targets(table.get("targets", {}))
+    found["ignore"] = comparing.ignores(table.get("ignore", []), found["targets"])
     return Config(root=root, **found)
 
 
@@ -330,7 +334,7 @@ def _services(tables: Any, client: Client) -> tuple[Service, ...]:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name):
             hint = "Lower-case letters, digits and dashes; it names files, variables and containers."
             raise values.InvalidSetting(where, f"{name!r} is not a valid name for a service", hint)
-        service = Service(name=name, **_row(where, table, _SERVICE, ("command",)))
+        service = Service(name=name, **values.row(where, table, _SERVICE, ("command",)))
         if service.client and not client.package:
             what = "it has client = true, but no package is declared for the typed client"
             raise values.InvalidSetting(where, what, '[tool.schemata.client] package = "..."')
@@ -341,25 +345,13 @@ def _services(tables: Any, client: Client) -> tuple[Service, ...]:
     return tuple(result)
 
 
-def _row(where: str, table: Any, keys: dict[str, values.Converter], needed: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(table, dict):
-        raise values.InvalidSetting(where, "is not a table")
-    for key in table:
-        if key not in keys:
-            raise values.InvalidSetting(f"{where} {key}", "no such setting", values.suggest(key, keys))
-    for key in needed:
-        if key not in table:
-            raise values.InvalidSetting(where, f"{key} is missing")
-    return {key: convert(table[key], f"{where} {key}") for key, convert in keys.items() if key in table}
-
-
 def _pages(tables: Any, schemas: tuple[str, ...]) -> tuple[Page, ...]:
     if not isinstance(tables, list):
         raise values.InvalidSetting("[[tool.schemata.pages]]", "is not an array of tables")
     result: list[Page] = []
     for number, table in enumerate(tables, start=1):
         where = f"[[tool.schemata.pages]] {number}"
-        found = _row(where, table, _PAGE, ("name", "table", "order", "index"))
+        found = values.row(where, table, _PAGE, ("name", "table", "order", "index"))
         schema, dot, relation = found["table"].partition(".")
         if not dot or schema not in schemas or not values.NAME.fullmatch(relation):
             raise values.InvalidSetting(f"{where} table", f"{found['table']!r} is not a table of the schemas above")

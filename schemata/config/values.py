@@ -208,3 +208,16 @@ def suggest(word: str, words: Any) -> str:
     """Return "Did you mean …?", or the words that are known."""
     near = difflib.get_close_matches(word, list(words), n=1)
     return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(words))}."
+
+
+def row(where: str, table: Any, keys: dict[str, Converter], needed: tuple[str, ...]) -> dict[str, Any]:
+    """Return the values of one table among several of a kind; what is left out is left out."""
+    if not isinstance(table, dict):
+        raise InvalidSetting(where, "is not a table")
+    for key in table:
+        if key not in keys:
+            raise InvalidSetting(f"{where} {key}", "no such setting", suggest(key, keys))
+    for key in needed:
+        if key not in table:
+            raise InvalidSetting(where, f"{key} is missing")
+    return {key: convert(table[key], f"{where} {key}") for key, convert in keys.items() if key in table}

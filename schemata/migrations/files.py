@@ -161,6 +161,14 @@ def replace(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_output(path: str, text: str, flag: str) -> None:
+    """Write the file that a flag names, whole or not at all. Raises ConfigError where it cannot be written."""
+    try:
+        replace(Path(path).absolute(), text)
+    except OSError as error:
+        raise errors.ConfigError(f"{path} cannot be written: {error.strerror}", f"Choose another {flag} file.") from error
+
+
 def locked(folder: Path) -> lock_file.LockFile | None:
     """Return the lock file of a folder of migrations, or None. Raises ConfigError for a damaged one."""
     path = folder / MANIFEST

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from xml.etree import ElementTree
 
 from schemata import config, errors, targets
@@ -39,7 +38,7 @@ def smoke(settings: config.Config, *, url: str = "", junit: str = "") -> results
             target = targets.describe(choice, connection)
             checks = list(_checks(settings, sources, connection))
         if junit:
-            _write_junit(Path(junit), checks)
+            _write_junit(junit, checks)
         failed = [check for check in checks if check.problem]
         groups: dict[str, list[Check]] = {}
         for check in checks:
@@ -139,7 +138,7 @@ def _asked(connection: libpq.Connection, examine: Callable[[], list[str]]) -> st
         connection.query("ROLLBACK")
 
 
-def _write_junit(path: Path, checks: list[Check]) -> None:
+def _write_junit(path: str, checks: list[Check]) -> None:
     failed = [check for check in checks if check.problem]
     suite = ElementTree.Element(
         "testsuite", name="smoke", tests=str(len(checks)), failures=str(len(failed)), errors="0", skipped="0"
@@ -152,9 +151,4 @@ def _write_junit(path: Path, checks: list[Check]) -> None:
             ElementTree.SubElement(case, "failure", message=check.problem).text = check.problem
     root = ElementTree.Element("testsuites")
     root.append(suite)
-    try:
-        files.replace(path.absolute(), ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
-    except OSError as error:
-        raise errors.ConfigError(
-            f"{path} cannot be written: {error.strerror}", "Choose another --junit file."
-        ) from error
+    files.write_output(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n", "--junit")

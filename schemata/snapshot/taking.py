@@ -1,0 +1,65 @@
+"""Take a snapshot of a database that a command works on: which schemas, and what to say where a lock is in the way."""
+
+from collections.abc import Sequence
+
+from schemata import config, errors, targets
+from schemata.config import values
+from schemata.postgres import activity, libpq, lock_holder, urls
+from schemata.report import progress
+from schemata.snapshot import model, reading
+
+#: Seconds that a read waits for a lock.
+LOCK_WAIT = 5.0
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+class StructureLocked(errors.NotAvailable):
+    """The structure could not be read: DDL that runs holds a lock on something whose definition is to be printed."""
+
+    def __init__(self, choice: targets.Choice, lock_wait: float, holders: Sequence[lock_holder.Holder]) -> None:
+        who = "; ".join(holder.describe() for holder in holders)
+        super().__init__(
+            f"the structure of {urls.redact(choice.url)} could not be read within {lock_wait:g} s: other sessions "
+            f"change it, and their locks refuse even a look at it" + (f"\n  {who}" if who else ""),
+            "Run again when they are done, or wait longer: --lock-wait 1min",
+        )
+
+
+def scope(settings: config.Config, schemas: str = "", all_schemas: bool = False) -> tuple[str, ...] | None:
+    """Return the schemas that the flags name, else those of the settings; None for all that there are."""
+    if schemas and all_schemas:
+        raise errors.ConfigError("--schemas and --all-schemas exclude each other", "Leave one of them out.")
+    if all_schemas:
+        return None
+    names: tuple[str, ...] = values.list_of(values.text_of)(schemas, "--schemas")
+    if settings.history_schema in names:
+        raise errors.ConfigError(
+            f"the schema {settings.history_schema} holds the history, which is not compared as structure",
+            "inv migrate-status compares it with the files.",
+        )
+    return names or settings.schemas
+
+
+def take(
+    settings: config.Config,
+    choice: targets.Choice,
+    connection: libpq.Connection,
+    schemas: Sequence[str] | None,
+    *,
+    lock_wait: float = LOCK_WAIT,
+    reporter: progress.Reporter = progress.SILENT,
+) -> model.Snapshot:
+    """Return the structure of a database. Changes nothing, works for any role.
+
+    Raises StructureLocked, which names who holds the lock where that can be seen.
+    """
+    # So that who blocks is seen before the wait is over; without a free connection it is not.
+    patience = min(1.0, max(0.05, lock_wait / 4))
+    with activity.Monitor(choice.url, connection.backend_pid, patience, reporter.info) as monitor:
+        monitor.begin()
+        try:
+            return reading.read(connection.query, schemas, history=settings.history_schema, lock_wait=lock_wait)
+        except libpq.QueryFailed as failure:
+            if failure.sqlstate != _LOCK_NOT_AVAILABLE:
+                raise
+            raise StructureLocked(choice, lock_wait, monitor.end()) from failure
