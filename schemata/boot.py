@@ -139,6 +139,11 @@ class Start:
             urls.normalise(self.raw_url)[0], builds.retry_delays(self.build.settings), self.lines.info
         )
         self._migrate(connector, may_create)
+        if self.build.expected and self.answer and (differing := up_to_date.differing(self.answer, self.build)):
+            self.lines.info(
+                f"the structure of {', '.join(differing)} is not what this build's migrations make;"
+                " `inv parity` shows what differs"
+            )
         with_client = self.build.settings.get("client_services", "").split(",")
         if self.options.service and self.options.service in with_client and not self.options.until:
             self._generate(connector)

@@ -221,7 +221,7 @@ def rollback(
 @task(url=_URL, junit="Also write JUnit XML to this file.", json=_JSON)
 def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = False) -> Any:
     """Check that the migrated database has its objects and answers."""
-    return commands.smoke.smoke(config.load(), url=url or "", junit=junit)
+    return commands.smoke.smoke(config.load(), url=url or "", junit=junit, reporter=reporter)
 
 
 @task(url=_URL, command="Run this SQL and end.", file="Run this file and end.")

@@ -63,3 +63,24 @@ def ask(connection: libpq.Connection, history: str, late: "libpq.Late | None" = 
 def up_to_date(answer: "Answer | None", build_: builds.Build) -> bool:
     """Tell whether the database has exactly what the build has."""
     return answer is not None and answer.digest == build_.digest and answer.settled
+
+
+def differing(answer: Answer, build_: builds.Build) -> "list[str]":
+    """Return the schemas whose recorded structure is not what a sealed build expects; nothing of the structure is read.
+
+    Nothing is known, and returned, where the seal expects nothing of this major version or the database has other
+    migrations.
+    """
+    if answer.digest != build_.digest:
+        return []
+    # Neither a schema's name nor a fingerprint can hold a quote.
+    words = answer.structure.split('"')[1::2]
+    recorded = dict(zip(words[::2], words[1::2], strict=False))
+    found = []
+    for line in build_.expected.splitlines():
+        form, major, schema, fingerprint = line.split(" ")
+        if recorded.get("(form)") == f"{form} {major}":
+            name = "" if schema == "-" else schema
+            if recorded.get(name) != fingerprint:
+                found.append(name or "the database's own objects")
+    return found

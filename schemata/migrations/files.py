@@ -166,7 +166,9 @@ def write_output(path: str, text: str, flag: str) -> None:
     try:
         replace(Path(path).absolute(), text)
     except OSError as error:
-        raise errors.ConfigError(f"{path} cannot be written: {error.strerror}", f"Choose another {flag} file.") from error
+        raise errors.ConfigError(
+            f"{path} cannot be written: {error.strerror}", f"Choose another {flag} file."
+        ) from error
 
 
 def locked(folder: Path) -> lock_file.LockFile | None:

@@ -50,15 +50,6 @@ def holders(ask: queries.Ask, key: int = lock_holder.KEY) -> list[lock_holder.Ho
     return [lock_holder.Holder(**item) for item in json.loads(str(text))]
 
 
-def relations(
-    ask: queries.Ask, schemas: Sequence[str]
-) -> tuple[set[tuple[str, str]], dict[tuple[str, str], tuple[str, bool]]]:
-    """Return the tables, and each index with its table and whether it is valid and ready."""
-    found = json.loads(str(ask(_SERVER["relations"].format(schemas=_in(schemas)))[0][0]))
-    tables = {(row[0], row[1]) for row in found["tables"]}
-    return tables, {(row[0], row[1]): (row[2], row[3]) for row in found["indexes"]}
-
-
 def index_parents(ask: queries.Ask, schemas: Sequence[str]) -> dict[str, str]:
     """Return, for each index of a partition, the index of the partitioned table that it belongs to."""
     found: dict[str, str] = json.loads(str(ask(_SERVER["index_parents"].format(schemas=_in(schemas)))[0][0]))

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from xml.etree import ElementTree
 
 from schemata import config, errors, targets
-from schemata.history import status
+from schemata.history import status, tables
 from schemata.migrations import files, migration
 from schemata.pages import pages
 from schemata.postgres import catalog, libpq
-from schemata.report import results
-from schemata.sql import expected_objects
+from schemata.report import progress, results
+from schemata.smoke import structure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +25,12 @@ class Check:
     seconds: float
 
 
-def smoke(settings: config.Config, *, url: str = "", junit: str = "") -> results.Table:
-    """Return whether schemas, tables, indexes, history and pages are what the migrations promise. Reads only.
+def smoke(
+    settings: config.Config, *, url: str = "", junit: str = "", reporter: progress.Reporter = progress.SILENT
+) -> results.Table:
+    """Return whether schemas, history, structure and pages are what the applied migrations make. Reads only.
 
-    Only migrations that are recorded as applied promise something; pending ones are a finding of their own.
+    Pending migrations are a finding of their own.
     With `junit` the answers are also written to that file, as JUnit XML.
     """
     sources = files.read(settings.migrations, settings.schemas)
@@ -36,7 +38,7 @@ def smoke(settings: config.Config, *, url: str = "", junit: str = "") -> results
     with targets.named(choice):
         with targets.connect(choice) as connection:
             target = targets.describe(choice, connection)
-            checks = list(_checks(settings, sources, connection))
+            checks = list(_checks(settings, sources, connection, reporter))
         if junit:
             _write_junit(junit, checks)
         failed = [check for check in checks if check.problem]
@@ -69,7 +71,10 @@ def smoke(settings: config.Config, *, url: str = "", junit: str = "") -> results
 
 
 def _checks(
-    settings: config.Config, sources: tuple[migration.Migration, ...], connection: libpq.Connection
+    settings: config.Config,
+    sources: tuple[migration.Migration, ...],
+    connection: libpq.Connection,
+    reporter: progress.Reporter,
 ) -> Iterator[Check]:
     missing = set(catalog.missing_schemas(connection.query, settings.schemas))
     for schema in settings.schemas:
@@ -78,30 +83,14 @@ def _checks(
     compared = status.compare(settings, sources, connection.query, full=False)
     for row in compared.rows:
         yield Check("history", row.id, "" if row.state in _SETTLED else f"is {row.state}", 0.0)
-    applied = [item for item in sources if item not in compared.pending]
-    promised = expected_objects.expect((item.schema, item.id, item.sql) for item in applied)
-    tables, indexes = catalog.relations(connection.query, settings.schemas)
-    for (schema, name), origin in promised.tables.items():
-        problem = "" if (schema, name) in tables else f"does not exist, although {origin} creates it"
-        yield Check("table", f"{schema}.{name}", problem, time.monotonic() - began)
-    for (schema, name), (table, origin) in promised.indexes.items():
-        yield Check("index", f"{schema}.{name}", _index_problem(indexes, schema, name, table, origin), 0.0)
+    history = tables.History(settings.history_schema).read(connection.query)
+    if history.records:
+        for answer in structure.ask(settings, sources, history, connection, reporter):
+            yield Check(answer.group, answer.name, answer.problem, time.monotonic() - began)
     yield from _pages(settings, connection)
 
 
 _SETTLED = ("applied", "baselined", "resolved", "reformatted", "unverified", "ahead")
-
-
-def _index_problem(
-    indexes: dict[tuple[str, str], tuple[str, bool]], schema: str, name: str, table: object, origin: str
-) -> str:
-    found = indexes.get((schema, name))
-    if found is None:
-        on = ".".join(table) if isinstance(table, tuple) else str(table)
-        return f"does not exist on {on}, although {origin} creates it"
-    if isinstance(table, tuple) and found[0] != table[-1]:
-        return f"is an index on {schema}.{found[0]}, but {origin} creates it on {'.'.join(table)}"
-    return "" if found[1] else f"is INVALID: REINDEX INDEX CONCURRENTLY {schema}.{name};"
 
 
 def _pages(settings: config.Config, connection: libpq.Connection) -> Iterator[Check]:

@@ -44,6 +44,8 @@ _TEXT_SEARCH = {
     "text search dictionary": "3600",
     "text search configuration": "3602",
 }
+#: How a line of grants begins that says what is not there of the usual.
+REVOKED = "revoked from "
 #: Facts that are lists of `name=value`, and the word before each name.
 _LISTS = {"options": "option", "toast options": "toast option", "foreign options": "foreign option"}
 #: A definition that was printed while its object went away: the catalog was read at another moment than the printer.
@@ -233,13 +235,11 @@ class _Reading:
             if (catalog, oid, subid) in self._found:
                 self._found[catalog, oid, subid].facts["security labels"] = text
         for catalog, oid, subid, foreign, name, entries in self._rows(_ANNOTATIONS["grants"]):
-            held, usual = _privileges(entries, False), _privileges(entries, True)
-            if held == usual:
-                continue
-            if foreign:
-                self._loose.append(model.Item("grant", "", name, "", {"grants": held}))
-            elif (catalog, oid, subid) in self._found:
-                self._found[catalog, oid, subid].facts["grants"] = held
+            text = _privileges(entries)
+            if text and foreign:
+                self._loose.append(model.Item("grant", "", name, "", {"grants": text}))
+            elif text and (catalog, oid, subid) in self._found:
+                self._found[catalog, oid, subid].facts["grants"] = text
 
     def _dependencies(self) -> Iterable[model.Dependency]:
         stands_for: dict[_Key, _Key] = {}
@@ -276,11 +276,22 @@ def _texts(facts: dict[str, Any]) -> dict[str, str]:
     return made
 
 
-def _privileges(entries: Sequence[Sequence[Any]] | None, usual: bool) -> str:
-    """Return who may do what, a line each grantee and grantor; the grantor is told where it is not the owner."""
-    lines = [
-        f"{grantee}: {privileges}{f' (granted by {grantor})' if grantor else ''}"
-        for kind, grantee, grantor, privileges in entries or ()
-        if kind == usual
-    ]
-    return "\n".join(sorted(lines)) or "nobody"
+def _privileges(entries: Sequence[Sequence[Any]] | None) -> str:
+    """Return what was granted beyond the usual, and what of the usual was revoked, a line each grantee and grantor.
+
+    The usual is what an object of that kind has from its birth: it differs between versions of the server, and what
+    its owner may do needs no words. The grantor is told where it is not the owner.
+    """
+    held: dict[tuple[str, str], set[str]] = {}
+    usual: dict[tuple[str, str], set[str]] = {}
+    for is_usual, grantee, grantor, privileges in entries or ():
+        (usual if is_usual else held).setdefault((grantee, grantor), set()).update(privileges.split(", "))
+    lines = []
+    for grantee, grantor in held.keys() | usual.keys():
+        have, had = held.get((grantee, grantor), set()), usual.get((grantee, grantor), set())
+        by = f" (granted by {grantor})" if grantor else ""
+        if have - had:
+            lines.append(f"{grantee}: {', '.join(sorted(have - had))}{by}")
+        if had - have:
+            lines.append(f"{REVOKED}{grantee}: {', '.join(sorted(had - have))}")
+    return "\n".join(sorted(lines))

@@ -139,24 +139,6 @@ WHERE c.relkind IN ('r', 'p') AND c.relname IN ({names}) AND n.nspname <> {histo
 SELECT json_build_array(current_database(), current_user, host(inet_server_addr()), inet_server_port(),
     current_setting('server_version'), pg_is_in_recovery(), pg_backend_pid())::text
 
--- name: relations
--- Tables of every kind, and indexes with their table and whether the planner uses them.
-SELECT json_build_object(
-    'tables', (
-        SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname)), '[]')
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname IN ({schemas})
-    ),
-    'indexes', (
-        SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname, t.relname, i.indisvalid AND i.indisready)), '[]')
-        FROM pg_index i
-        JOIN pg_class c ON c.oid = i.indexrelid
-        JOIN pg_namespace n ON n.oid = c.relnamespace
-        JOIN pg_class t ON t.oid = i.indrelid
-        WHERE n.nspname IN ({schemas})
-    )
-)::text
-
 -- name: index_parents
 -- The topmost index above each partition's index.
 WITH RECURSIVE up(leaf, top) AS (

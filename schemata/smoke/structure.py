@@ -1,0 +1,127 @@
+"""Smoke's questions about the structure: is each schema what the migrations make, and if not, what differs."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from schemata import config, errors
+from schemata.history import recorded
+from schemata.history.drift import expectation, findings
+from schemata.migrations import migration
+from schemata.parity import diff, expected
+from schemata.postgres import libpq, queries
+from schemata.report import progress
+from schemata.snapshot import fingerprints, model, reading
+
+_SHOWN = 160
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """The structure of one schema, or of one object that differs; `problem` is empty when all is well."""
+
+    group: str
+    name: str
+    problem: str
+
+
+def ask(
+    settings: config.Config,
+    sources: Sequence[migration.Migration],
+    history: recorded.Recorded,
+    connection: libpq.Connection,
+    reporter: progress.Reporter,
+) -> Iterator[Answer]:
+    """Give an answer for each schema that is as the migrations make it, and one for each object that is not.
+
+    What they make is read from the lock file; where that does not know it, or where something differs, the migrations
+    are run in a temporary server. Where there is none, the measure is what the last migrate left. What somebody
+    accepted is no problem.
+    """
+    actual = reading.read(connection.query, settings.schemas, history=settings.history_schema)
+    now = fingerprints.of(actual)
+    known = expectation.known(settings, history.head.digest, actual.major)
+    differing = fingerprints.differing(known, now)
+    accepted = {row.schema for row in history.drift if row.accepted_by and row.actual == now.get(row.schema)}
+    if known is None or set(differing) - accepted:
+        wanted = _replayed(settings, sources, history, actual.major, reporter)
+        if wanted is not None:
+            yield from _compared(wanted, actual, accepted)
+            return
+    if known is None:
+        problems = {one.schema: one.text for one in findings.compare(history, now, None) if one.exit_code}
+    else:
+        problems = {
+            schema: f"is not what the migrations make ({', '.join(classes)}); where a server can be started, "
+            "`inv parity` names what differs"
+            for schema, classes in differing.items()
+            if schema not in accepted
+        }
+    for schema in _schemas(actual):
+        yield Answer("structure", schema or "database", problems.get(schema, ""))
+
+
+def _replayed(
+    settings: config.Config,
+    sources: Sequence[migration.Migration],
+    history: recorded.Recorded,
+    major: int,
+    reporter: progress.Reporter,
+) -> model.Snapshot | None:
+    """Return what the applied migrations make; None where nobody can say."""
+    applied = history.ids()
+    if not applied <= {item.id for item in sources}:
+        return None  # a newer release applied more than these files
+    try:
+        return expected.expected(settings, major, ids=applied, reporter=reporter)
+    except (errors.NotAvailable, expected.ReplayFailed) as error:
+        reporter.info(f"what the migrations make is not known here: {error.message}")
+        return None
+
+
+def _compared(wanted: model.Snapshot, actual: model.Snapshot, accepted: set[str]) -> Iterator[Answer]:
+    differences = [
+        one for one in diff.diff(wanted, actual) if one.item.schema not in accepted and not _only_grants_more(one)
+    ]
+    wrong = {one.item.schema for one in differences}
+    for schema in _schemas(actual):
+        if schema not in wrong:
+            yield Answer("structure", schema or "database", "")
+    for difference in differences:
+        for item in (difference.item, *difference.parts):
+            yield Answer(item.kind, diff.subject(item).removeprefix(f"{item.kind} "), _problem(difference, item))
+
+
+def _only_grants_more(difference: diff.Difference) -> bool:
+    """Tell whether somebody may do more than the migrations say, and nobody less: a role that monitors, for instance."""
+    for change in difference.changes:
+        more = set((change.actual or "").splitlines()) - set((change.expected or "").splitlines())
+        less = set((change.expected or "").splitlines()) - set((change.actual or "").splitlines())
+        lost = any(not line.startswith(reading.REVOKED) for line in less)
+        if change.fact != "grants" or lost or any(line.startswith(reading.REVOKED) for line in more):
+            return False
+    return difference.change == "changed"
+
+
+def _schemas(actual: model.Snapshot) -> list[str]:
+    return [*actual.schemas, ""]
+
+
+def _problem(difference: diff.Difference, item: model.Item) -> str:
+    if difference.change == "missing":
+        return "does not exist, although the migrations make it"
+    if difference.change == "extra":
+        return "exists, although no migration makes it"
+    if any(change.fact == "valid" for change in difference.changes) and item.kind == "index":
+        return (
+            f"is INVALID: REINDEX INDEX CONCURRENTLY {queries.identifier(item.schema)}.{queries.identifier(item.name)};"
+        )
+    return "; ".join(
+        f"its {change.fact} is {_short(change.actual)}, not {_short(change.expected)}" for change in difference.changes
+    )
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return "the default"
+    line = " ".join(value.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
