@@ -81,6 +81,7 @@ _BY_FACT = {
     "option security_invoker": ACCESS,
     "option security_barrier": ACCESS,
     "comment": COSMETIC,
+    "index comment": COSMETIC,
     "not null constraint": COSMETIC,
     "storage": PERFORMANCE,
     "compression": PERFORMANCE,
@@ -96,6 +97,8 @@ _BY_FACT = {
 }
 #: Kinds whose other facts are of the same class as their presence.
 _ALL_OF_IT = {"policy": ACCESS, "user mapping": ACCESS, "default privileges": ACCESS, "grant": ACCESS}
+#: Kinds whose options are storage parameters and the like.
+_TUNED = ("table", "materialized view", "index", "constraint", "column")
 #: Settings that change what a statement means or whether it is let through; the others change speed or talk.
 _MEANING = (
     "search_path", "role", "session_authorization", "row_security", "session_replication_role", "datestyle",
@@ -119,7 +122,7 @@ def severity(kind: str, fact: str) -> str:
         return STRUCTURE if fact.startswith(_MEANING) else PERFORMANCE
     if kind in ("index", "statistics") and fact not in ("unique", "valid"):
         return PERFORMANCE
-    if fact.startswith(("option ", "toast option ")) and kind in ("table", "materialized view", "index", "column"):
+    if fact.startswith(("option ", "toast option ")) and kind in _TUNED:
         return PERFORMANCE
     return STRUCTURE
 
@@ -169,4 +172,5 @@ NOT_COMPARED = (
     ("the versions of collations as the operating system reports them", "they belong to the machine"),
     ("clones of a partitioned table's triggers and foreign keys on its partitions", "they follow their parent"),
     ("the order in which privileges were granted", "it has no meaning"),
+    ("the order in which storage parameters were set", "it has no meaning"),
 )

@@ -90,6 +90,7 @@ SELECT json_build_array(
         'definition', pg_get_constraintdef(k.oid),
         'valid', CASE WHEN NOT (i.indisvalid AND i.indisready) AND c.relkind <> 'p' THEN 'no' END,
         'clustered', CASE WHEN i.indisclustered THEN 'yes' END,
+        'options', to_json(x.reloptions),
         'index attached to', (SELECT h.inhparent::regclass::text FROM pg_inherits h WHERE h.inhrelid = i.indexrelid),
         'index tablespace', (SELECT spcname FROM pg_tablespace s WHERE s.oid = x.reltablespace),
         'triggers', CASE WHEN k.contype = 'f' AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid
