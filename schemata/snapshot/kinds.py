@@ -82,6 +82,7 @@ _BY_FACT = {
     "option security_barrier": ACCESS,
     "comment": COSMETIC,
     "index comment": COSMETIC,
+    "not null comment": COSMETIC,
     "not null constraint": COSMETIC,
     "storage": PERFORMANCE,
     "compression": PERFORMANCE,

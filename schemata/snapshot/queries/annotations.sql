@@ -12,6 +12,14 @@ SELECT json_build_array(l.classoid, l.objoid, l.objsubid,
 FROM pg_seclabel l
 GROUP BY l.classoid, l.objoid, l.objsubid
 
+-- name: extensions_needed
+-- ALTER … DEPENDS ON EXTENSION: what goes away with an extension that did not make it.
+SELECT json_build_array(d.classid, d.objid, 0, string_agg(e.extname, ', ' ORDER BY e.extname COLLATE "C"))
+FROM pg_depend d
+JOIN pg_extension e ON e.oid = d.refobjid
+WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'x'
+GROUP BY d.classid, d.objid
+
 -- name: grants
 -- Privileges that are not what an object has from its birth: of the objects of the chosen schemas and of the database,
 -- and of those of the system and of extensions where they are not what initdb or the extension left. Of a column

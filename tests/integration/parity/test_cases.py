@@ -207,6 +207,9 @@ def test_the_difference_is_what_pg_dump_sees_and_of_the_expected_class(case: Cas
     assert _worst(there) == case.severity, f"the class is {_worst(there)}, not {case.severity}: {said}"
     if case.finds is not None:
         assert tuple(one.subject for one in there) == case.finds, said
+    for side in (before, after):
+        assert len({item.key for item in side.snapshot.items}) == len(side.snapshot.items)
+        assert model.from_json(model.to_json(side.snapshot)) == side.snapshot
     mirrored = [(_MIRRORED[one.change], one.subject, one.severity) for one in there]
     assert sorted(mirrored) == sorted((one.change, one.subject, one.severity) for one in back), said
     assert _worst_of_fingerprints(before.snapshot, after.snapshot) == case.severity, f"by fingerprints: {said}"
