@@ -98,12 +98,23 @@ def diff(expected: model.Snapshot, actual: model.Snapshot) -> tuple[Difference, 
     schemas = {"", *comparable(expected, actual)}
     left = {item.key: item for item in expected.items if item.schema in schemas}
     right = {item.key: item for item in actual.items if item.schema in schemas}
+    _even_out(left, right)
+    _even_out(right, left)
     found = [
         *_present(left, right, "missing"),
         *_present(right, left, "extra"),
         *_changed(left, right),
     ]
     return tuple(sorted(found, key=_place))
+
+
+def _even_out(here: Mapping[Key, model.Item], there: dict[Key, model.Item]) -> None:
+    """Add to the other side the columns of views of which only this side says something: they are there, unsaid."""
+    for key, item in here.items():
+        if item.kind == "column" and "type" not in item.facts and key not in there:
+            views = ((item.schema, kind, "", item.of) for kind in ("view", "materialized view"))
+            if any(view in there for view in views):
+                there[key] = item._replace(facts={})
 
 
 def _place(difference: Difference) -> tuple[object, ...]:
@@ -149,11 +160,12 @@ def _changed(left: Mapping[Key, model.Item], right: Mapping[Key, model.Item]) ->
 
 
 def _changes(item: model.Item, other: model.Item) -> Iterable[Change]:
+    kind = kinds.graded(item.kind, {**item.facts, **other.facts})
     for fact in sorted(item.facts.keys() | other.facts.keys()):
         before, after = item.facts.get(fact), other.facts.get(fact)
         if before == after or (fact in _ORDERS and _same_order(before, after)):
             continue
-        yield Change(fact, before, after, kinds.severity(item.kind, fact))
+        yield Change(fact, before, after, kinds.severity(kind, fact))
 
 
 def _same_order(before: str | None, after: str | None) -> bool:

@@ -81,6 +81,8 @@ _BY_FACT = {
     "option security_invoker": ACCESS,
     "option security_barrier": ACCESS,
     "comment": COSMETIC,
+    "index comment": COSMETIC,
+    "not null comment": COSMETIC,
     "not null constraint": COSMETIC,
     "storage": PERFORMANCE,
     "compression": PERFORMANCE,
@@ -96,6 +98,8 @@ _BY_FACT = {
 }
 #: Kinds whose other facts are of the same class as their presence.
 _ALL_OF_IT = {"policy": ACCESS, "user mapping": ACCESS, "default privileges": ACCESS, "grant": ACCESS}
+#: Kinds whose options are storage parameters and the like.
+_TUNED = ("table", "materialized view", "index", "constraint", "column")
 #: Settings that change what a statement means or whether it is let through; the others change speed or talk.
 _MEANING = (
     "search_path", "role", "session_authorization", "row_security", "session_replication_role", "datestyle",
@@ -117,20 +121,27 @@ def severity(kind: str, fact: str) -> str:
         return _ALL_OF_IT[kind]
     if kind == "setting":
         return STRUCTURE if fact.startswith(_MEANING) else PERFORMANCE
-    if kind in ("index", "statistics") and fact not in ("unique", "valid"):
+    if kind in ("index", "statistics") and fact not in ("unique", "valid"):  # not of a unique index: see `graded`
         return PERFORMANCE
-    if fact.startswith(("option ", "toast option ")) and kind in ("table", "materialized view", "index", "column"):
+    if fact.startswith(("option ", "toast option ")) and kind in _TUNED:
         return PERFORMANCE
     return STRUCTURE
 
 
+def graded(kind: str, facts: Mapping[str, str]) -> str:
+    """Return the kind as `severity` takes it: what a unique index is over decides which rows are let in."""
+    return "unique index" if kind == "index" and "unique" in facts else kind
+
+
 def presence(kind: str, facts: Mapping[str, str]) -> str:
-    """Return how severe it is that this item is missing."""
-    if kind == "index" and "unique" in facts:
-        return STRUCTURE
-    if kind == "setting":
-        return min((severity(kind, fact) for fact in facts), key=SEVERITIES.index, default=STRUCTURE)
-    return KINDS[kind].presence
+    """Return how severe it is that this item is missing: as its kind says, or as the worst of its facts."""
+    # A view's column and the settings of a role are items only where something is said of them.
+    only_said = kind == "setting" or (kind == "column" and "type" not in facts)
+    usual = COSMETIC if only_said else KINDS[kind].presence
+    if usual == STRUCTURE:
+        return usual
+    key = graded(kind, facts)
+    return min(usual, *(severity(key, fact) for fact in facts), usual, key=SEVERITIES.index)
 
 
 _RANKS = {name: number for number, name in enumerate(SEVERITIES)}
@@ -169,4 +180,5 @@ NOT_COMPARED = (
     ("the versions of collations as the operating system reports them", "they belong to the machine"),
     ("clones of a partitioned table's triggers and foreign keys on its partitions", "they follow their parent"),
     ("the order in which privileges were granted", "it has no meaning"),
+    ("the order in which storage parameters were set", "it has no meaning"),
 )

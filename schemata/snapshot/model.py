@@ -80,8 +80,9 @@ class Snapshot:
             classes = sums[item.schema]
             head = f"{kind}\0{item.of}\0{item.name}\0"
             classes[kinds.rank_of_presence(kind, facts)].update(f"{head}\n".encode())
+            graded = kinds.graded(kind, facts)
             for fact in sorted(facts):
-                classes[kinds.rank(kind, fact)].update(f"{head}{fact}\0{facts[fact]}\n".encode())
+                classes[kinds.rank(graded, fact)].update(f"{head}{fact}\0{facts[fact]}\n".encode())
         return {name: ".".join(one.hexdigest()[:_DIGITS] for one in classes) for name, classes in sums.items()}
 
     def as_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _ANNOTATIONS = queries.load("annotations", _FOLDER)
 #: Catalog, oid and number of the column; JSON has oids as text.
 _Key = tuple[str, str, int]
 # The oids of the catalogs are the same in every server (src/include/catalog).
-_CLASS, _TYPE, _NAMESPACE, _EXTENSION, _DEFAULT_ACL = "1259", "1247", "2615", "3079", "826"
+_CLASS, _TYPE, _NAMESPACE, _EXTENSION, _DEFAULT_ACL, _CONSTRAINT = "1259", "1247", "2615", "3079", "826", "2606"
 #: Query of a kind of object, by the catalog in which its rows are.
 _BY_CATALOG = (
     (_OBJECTS["schemas"], _NAMESPACE),
@@ -104,6 +104,8 @@ class _Reading:
         self._schemas = schemas
         self._lock_wait = lock_wait
         self._found: dict[_Key, _Found] = {}
+        # What has comments of its own but is told with another item, and the fact that such a comment is.
+        self._behind: dict[_Key, tuple[_Found, str]] = {}
         self._loose: list[model.Item] = []
         self._fill: dict[str, str] = {}
         self._major = 0
@@ -172,9 +174,9 @@ class _Reading:
                 if (_CLASS, oid, 0) in self._found:
                     self._found[_CLASS, oid, 0].facts.update(_texts(facts))
         for row in self._rows(_RELATIONS["constraints"]):
-            found = self._add("2606", row)
+            found = self._add(_CONSTRAINT, row)
             if row[7]:
-                self._found.setdefault((_CLASS, row[7], 0), found)
+                self._behind[_CLASS, row[7], 0] = found, "index comment"
         for query, catalog in _BY_CATALOG:
             for row in self._rows(query):
                 self._add(catalog, row)
@@ -193,12 +195,13 @@ class _Reading:
             if relation is not None and relation.kind in ("table", "foreign table"):
                 relation.facts["column order"] = json.dumps(names, ensure_ascii=False)
         if self._major >= 18:
-            for oid, number, name, text in self._rows(_RELATIONS["not_nulls"]):
-                column = self._found.get((_CLASS, oid, number))
-                if column is not None:
-                    column.facts["not null"] = text
+            for catalog, oid, number, constraint, name, text in self._rows(_RELATIONS["not_nulls"]):
+                found = self._found.get((catalog, oid, number))
+                if found is not None:
+                    found.facts["not null"] = text
                     if name:
-                        column.facts["not null constraint"] = name
+                        found.facts["not null constraint"] = name
+                    self._behind[_CONSTRAINT, constraint, 0] = found, "not null comment"
         attributes: dict[tuple[str, str], list[str]] = {}
         for row in self._rows(_OBJECTS["attributes"]):
             self._add(_CLASS, row)
@@ -222,18 +225,20 @@ class _Reading:
         for catalog, oid, subid, text in self._rows(_ANNOTATIONS["comments"]):
             found = self._found.get((catalog, oid, subid))
             if found is not None:
-                # The index behind a constraint has a comment of its own.
-                mine = "index comment" if catalog == _CLASS and found.kind == "constraint" else "comment"
-                found.facts[mine] = text
+                found.facts["comment"] = text
+            elif (catalog, oid, subid) in self._behind:
+                found, fact = self._behind[catalog, oid, subid]
+                found.facts[fact] = text
         for one in self._found.values():
             if one.kind == "schema" and one.name == "public":
                 if one.facts.get("comment") == "standard public schema":
                     del one.facts["comment"]
                 else:
                     one.facts.setdefault("comment", "")
-        for catalog, oid, subid, text in self._rows(_ANNOTATIONS["labels"]):
-            if (catalog, oid, subid) in self._found:
-                self._found[catalog, oid, subid].facts["security labels"] = text
+        for query, fact in (("labels", "security labels"), ("extensions_needed", "depends on extension")):
+            for catalog, oid, subid, text in self._rows(_ANNOTATIONS[query]):
+                if (catalog, oid, subid) in self._found:
+                    self._found[catalog, oid, subid].facts[fact] = text
         for catalog, oid, subid, foreign, name, entries in self._rows(_ANNOTATIONS["grants"]):
             text = _privileges(entries)
             if text and foreign:

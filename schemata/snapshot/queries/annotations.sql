@@ -12,9 +12,18 @@ SELECT json_build_array(l.classoid, l.objoid, l.objsubid,
 FROM pg_seclabel l
 GROUP BY l.classoid, l.objoid, l.objsubid
 
+-- name: extensions_needed
+-- ALTER … DEPENDS ON EXTENSION: what goes away with an extension that did not make it.
+SELECT json_build_array(d.classid, d.objid, 0, string_agg(e.extname, ', ' ORDER BY e.extname COLLATE "C"))
+FROM pg_depend d
+JOIN pg_extension e ON e.oid = d.refobjid
+WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'x'
+GROUP BY d.classid, d.objid
+
 -- name: grants
 -- Privileges that are not what an object has from its birth: of the objects of the chosen schemas and of the database,
--- and of those of the system and of extensions where they are not what initdb or the extension left.
+-- and of those of the system and of extensions where they are not what initdb or the extension left. Of a column
+-- nobody has any privilege from the start: its default is an empty list as aclexplode accepts it, which '{{}}' is not.
 WITH held AS (
     SELECT 'pg_class'::regclass AS class, c.oid, 0 AS subid, n.nspname AS schema, c.relname::text AS name,
         c.relacl AS acl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner) AS usual,
@@ -22,7 +31,7 @@ WITH held AS (
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relacl IS NOT NULL
     UNION ALL
     SELECT 'pg_class'::regclass, c.oid, a.attnum, n.nspname, concat(c.relname, '.', a.attname),
-        a.attacl, '{{}}'::aclitem[], c.relowner
+        a.attacl, acldefault('c', c.relowner), c.relowner
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
     UNION ALL
@@ -53,7 +62,7 @@ WITH held AS (
     SELECT 'pg_default_acl'::regclass, d.oid, 0, coalesce(n.nspname, ''), '', d.defaclacl,
         CASE WHEN d.defaclnamespace = 0 THEN
             acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole)
-            ELSE '{{}}'::aclitem[] END, d.defaclrole
+            ELSE acldefault('c', d.defaclrole) END, d.defaclrole
     FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
 ), compared AS (
     SELECT h.class, h.oid, h.subid, h.schema, h.name, h.owner, h.acl, coalesce(i.initprivs, h.usual) AS usual,

@@ -21,7 +21,8 @@ FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
 
 -- name: others
 -- What belongs to no schema: languages, access methods, casts, transforms, foreign data, event triggers, publications,
--- subscriptions. What the server had from its birth has an oid below 16384.
+-- subscriptions. What the server had from its birth has an oid below 16384; the cast of a range to its multirange comes
+-- with the range.
 SELECT json_build_array(o.kind, o.oid, 0, '', '', o.name, json_strip_nulls(o.facts), o.class::oid)
 FROM (
     SELECT 'language' AS kind, 'pg_language'::regclass AS class, l.oid, l.lanname::text AS name, json_build_object(
@@ -113,8 +114,8 @@ FROM (
     FROM pg_publication p
 ) o
 WHERE o.oid >= 16384
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-        AND d.classid = o.class AND d.objid = o.oid)
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid
+        AND (d.deptype = 'i' OR d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass))
 
 -- name: default_privileges
 -- ALTER DEFAULT PRIVILEGES, by role, schema and kind of object.

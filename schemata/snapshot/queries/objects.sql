@@ -85,9 +85,7 @@ SELECT json_build_array(
         'owner', CASE WHEN p.proowner <> {deployer} THEN pg_get_userbyid(p.proowner) END,
         'definition', right(pg_get_functiondef(p.oid), -length(concat('CREATE OR REPLACE ',
             CASE p.prokind WHEN 'p' THEN 'PROCEDURE ' ELSE 'FUNCTION ' END,
-            quote_ident(n.nspname), '.', quote_ident(p.proname)))),
-        'cost', CASE WHEN p.prokind <> 'p' AND p.procost <>
-            CASE WHEN p.prolang IN (12, 13) THEN 1 ELSE 100 END THEN p.procost::text END)))
+            quote_ident(n.nspname), '.', quote_ident(p.proname)))))))
 FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE {chosen} AND p.prokind IN ('f', 'p', 'w')

@@ -69,8 +69,9 @@ WHERE {chosen} AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND a.attnum > 0 AND N
 ORDER BY a.attrelid, a.attnum
 
 -- name: not_nulls
--- From PostgreSQL 18 on NOT NULL is a constraint: what of one is not as ALTER COLUMN SET NOT NULL would have made it.
-SELECT json_build_array(c.oid, k.conkey[1],
+-- From PostgreSQL 18 on NOT NULL is a constraint: what of one is not as ALTER COLUMN SET NOT NULL, or ALTER DOMAIN,
+-- would have made it.
+SELECT json_build_array('pg_class'::regclass::oid, c.oid, k.conkey[1], k.oid,
     CASE WHEN k.conname <> concat(c.relname, '_', a.attname, '_not_null') THEN quote_ident(k.conname) END,
     concat_ws(' ', 'yes', CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END))
 FROM pg_constraint k
@@ -78,7 +79,15 @@ JOIN pg_class c ON c.oid = k.conrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
 WHERE {chosen} AND k.contype = 'n' AND (k.conislocal OR c.relispartition)
-    AND (k.conname <> concat(c.relname, '_', a.attname, '_not_null') OR k.connoinherit OR NOT k.convalidated)
+    AND (k.conname <> concat(c.relname, '_', a.attname, '_not_null') OR k.connoinherit OR NOT k.convalidated
+        OR EXISTS (SELECT FROM pg_description t WHERE t.classoid = 'pg_constraint'::regclass AND t.objoid = k.oid))
+UNION ALL
+SELECT json_build_array('pg_type'::regclass::oid, y.oid, 0, k.oid,
+    CASE WHEN k.conname <> concat(y.typname, '_not_null') THEN quote_ident(k.conname) END, 'yes')
+FROM pg_constraint k
+JOIN pg_type y ON y.oid = k.contypid
+JOIN pg_namespace n ON n.oid = y.typnamespace
+WHERE {chosen} AND k.contype = 'n'
 
 -- name: constraints
 -- Constraints of tables and of domains, with what is said of the index behind one.
@@ -90,6 +99,7 @@ SELECT json_build_array(
         'definition', pg_get_constraintdef(k.oid),
         'valid', CASE WHEN NOT (i.indisvalid AND i.indisready) AND c.relkind <> 'p' THEN 'no' END,
         'clustered', CASE WHEN i.indisclustered THEN 'yes' END,
+        'options', to_json(x.reloptions),
         'index attached to', (SELECT h.inhparent::regclass::text FROM pg_inherits h WHERE h.inhrelid = i.indexrelid),
         'index tablespace', (SELECT spcname FROM pg_tablespace s WHERE s.oid = x.reltablespace),
         'triggers', CASE WHEN k.contype = 'f' AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid

@@ -1,0 +1,240 @@
+"""Two databases that differ in one statement: what the difference of their snapshots says, and what pg_dump says.
+
+The cases are rows of `cases/<kind>.toml`. `base` runs in both databases, then `before` in one and `after` in the other;
+each is SQL, or a list of SQL that is sent piece by piece where one message would be one transaction. `class` is the
+worst severity that the difference must have, "none" for none. pg_dump must agree, unless the row says why not:
+`not_compared` names a line of `kinds.NOT_COMPARED`, `oracle` tells what pg_dump leaves out. `finds` lists the subjects
+of the differences where the class alone would not tell that the right thing was found.
+"""
+
+import difflib
+import subprocess
+import tomllib
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+
+from schemata.parity import diff
+from schemata.postgres import libpq, urls
+from schemata.server.embedded import binaries, server_state
+from schemata.snapshot import kinds, model, reading
+
+FOLDER = Path(__file__).with_name("cases")
+NONE = "none"
+# Roles belong to the server: the cases only use them.
+ROLES = ("parity_owner", "parity_reader", "parity_writer")
+_FORGET_SUBSCRIPTIONS = """DO $$ DECLARE s text; BEGIN
+    FOR s IN SELECT quote_ident(subname) FROM pg_subscription
+        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) LOOP
+        EXECUTE format('ALTER SUBSCRIPTION %s DISABLE', s);
+        EXECUTE format('ALTER SUBSCRIPTION %s SET (slot_name = NONE)', s);
+        EXECUTE format('DROP SUBSCRIPTION %s', s);
+    END LOOP; END $$"""
+
+Script = tuple[str, ...]
+
+
+class Case(NamedTuple):
+    """One row: what runs in which database, and what must be found."""
+
+    base: Script
+    before: Script
+    after: Script
+    severity: str
+    finds: tuple[str, ...] | None
+    not_compared: str | None
+    oracle: str | None
+
+
+class Side(NamedTuple):
+    """One of the two databases, as it was read."""
+
+    snapshot: model.Snapshot
+    dump: str
+
+
+class Databases:
+    """Make databases, run SQL in them, read them; one that was read before is not made again."""
+
+    def __init__(self, server: server_state.Server, programs: binaries.Binaries, admin: psycopg.Connection) -> None:
+        self._server, self._programs, self._admin = server, programs, admin
+        self._templates: dict[Script, str] = {}
+        self._read: dict[tuple[Script, Script], Side] = {}
+
+    def sides(self, case: Case) -> tuple[Side, Side]:
+        """Return both databases; the first of a file's cases are often the same one."""
+        key = (case.base, case.before)
+        template = self._template(case.base)
+        with ThreadPoolExecutor(2) as pool:
+            other = pool.submit(self._side, template, case.after)
+            if key not in self._read:
+                self._read[key] = self._side(template, case.before)
+            return self._read[key], other.result()
+
+    def _template(self, base: Script) -> str:
+        if base not in self._templates:
+            name = f"base_{uuid.uuid4().hex[:12]}"
+            self._admin.execute(f"CREATE DATABASE {name} TEMPLATE template1")
+            self._run(name, base)
+            self._templates[base] = name
+        return self._templates[base]
+
+    def _side(self, template: str, script: Script) -> Side:
+        name = f"case_{uuid.uuid4().hex[:12]}"
+        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            self._run(name, script)
+            with libpq.connect(self._url(name), timeout=20, application_name="cases") as connection:
+                snapshot = reading.read(connection.query)
+                dump = self._dump(name)
+                connection.query(_FORGET_SUBSCRIPTIONS)
+            return Side(snapshot, dump)
+        finally:
+            self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _run(self, name: str, script: Script) -> None:
+        with psycopg.connect(self._url(name), autocommit=True) as connection:
+            for sql in script:
+                connection.execute(sql.encode())
+
+    def _dump(self, name: str) -> str:
+        program = self._programs.program("pg_dump")
+        done = subprocess.run(
+            [str(program), "--schema-only", "--restrict-key=x", f"--dbname={self._url(name)}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def _url(self, name: str) -> str:
+        return urls.with_database(self._server.url, name)
+
+
+@pytest.fixture(scope="session")
+def databases(
+    server: server_state.Server, programs: binaries.Binaries, admin: psycopg.Connection
+) -> Iterator[Databases]:
+    """Give what makes and reads the databases of the cases; the roles are made once."""
+    for role in ROLES:
+        admin.execute(f"CREATE ROLE {role}")
+    yield Databases(server, programs, admin)
+    for name in (row[0] for row in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'base\\_%'")):
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    for role in ROLES:
+        admin.execute(f"DROP ROLE {role}")
+
+
+def _script(value: object) -> Script:
+    pieces = value if isinstance(value, list) else [value]
+    return tuple(piece for piece in map(str, pieces) if piece.strip())
+
+
+def _rows(path: Path) -> Iterator[tuple[dict[str, object], Case]]:
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    for row in table["case"]:
+        unknown = row.keys() - {
+            "name", "before", "after", "class", "least", "most", "finds", "not_compared", "oracle",
+        }  # fmt: skip
+        assert not unknown, f"{path.name}: {row['name']}: {unknown}"
+        yield (
+            row,
+            Case(
+                _script(table.get("base", "")),
+                _script(row.get("before", "")),
+                _script(row["after"]),
+                row["class"],
+                tuple(row["finds"]) if "finds" in row else None,
+                row.get("not_compared"),
+                row.get("oracle"),
+            ),
+        )
+
+
+def _parameters() -> Iterator[object]:
+    for path in sorted(FOLDER.glob("*.toml")):
+        for row, case in _rows(path):
+            versions = pytest.mark.pg(least=row.get("least", 0), most=row.get("most", 99))
+            yield pytest.param(case, id=f"{path.stem}: {row['name']}", marks=versions)
+
+
+def _worst(found: tuple[diff.Difference, ...]) -> str:
+    return min((one.severity for one in found), key=kinds.SEVERITIES.index, default=NONE)
+
+
+def _worst_of_fingerprints(one: model.Snapshot, other: model.Snapshot) -> str:
+    """Return the worst class in which the fingerprints of any schema differ."""
+    left, right = one.fingerprints(), other.fingerprints()
+    nothing = model.Snapshot("", "", 0, (), ()).fingerprints()[""]
+    for number, severity in enumerate(kinds.SEVERITIES):
+        for name in left.keys() | right.keys():
+            pair = {side.get(name, nothing).split(".")[number] for side in (left, right)}
+            if len(pair) > 1:
+                return severity
+    return NONE
+
+
+def _tell(found: tuple[diff.Difference, ...]) -> str:
+    lines = []
+    for one in found:
+        lines.append(f"  {one.change} {one.subject} [{one.severity}]")
+        lines += [f"      {change.fact}: {change.expected!r} -> {change.actual!r}" for change in one.changes]
+        lines += [f"      with {diff.subject(part)}" for part in one.parts]
+    return "\n".join(lines) or "  nothing"
+
+
+def _dump_changes(one: str, other: str) -> str:
+    lines = difflib.unified_diff(one.splitlines(), other.splitlines(), "before", "after", lineterm="", n=0)
+    return "\n".join(f"  {line}" for line in lines) or "  nothing"
+
+
+_MIRRORED = {"missing": "extra", "extra": "missing", "changed": "changed"}
+
+
+@pytest.mark.parametrize("case", list(_parameters()))
+def test_the_difference_is_what_pg_dump_sees_and_of_the_expected_class(case: Case, databases: Databases) -> None:
+    before, after = databases.sides(case)
+    there = diff.diff(before.snapshot, after.snapshot)
+    back = diff.diff(after.snapshot, before.snapshot)
+    said = f"we find\n{_tell(there)}\nback\n{_tell(back)}\npg_dump finds\n{_dump_changes(before.dump, after.dump)}"
+
+    assert _worst(there) == case.severity, f"the class is {_worst(there)}, not {case.severity}: {said}"
+    if case.finds is not None:
+        assert tuple(one.subject for one in there) == case.finds, said
+    for side in (before, after):
+        assert len({item.key for item in side.snapshot.items}) == len(side.snapshot.items)
+        assert model.from_json(model.to_json(side.snapshot)) == side.snapshot
+    mirrored = [(_MIRRORED[one.change], one.subject, one.severity) for one in there]
+    assert sorted(mirrored) == sorted((one.change, one.subject, one.severity) for one in back), said
+    assert _worst_of_fingerprints(before.snapshot, after.snapshot) == case.severity, f"by fingerprints: {said}"
+
+    dumps_differ = before.dump != after.dump
+    if case.oracle:
+        assert not dumps_differ, f"pg_dump does see it ({case.oracle}): {said}"
+    elif case.not_compared:
+        assert dumps_differ, f"there is nothing to compare: {said}"
+        assert case.severity == NONE, said
+    else:
+        assert dumps_differ == (case.severity != NONE), f"pg_dump does not agree: {said}"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_cases_of_a_kind_begin_with_no_change_and_have_names_of_their_own(path: Path) -> None:
+    rows = list(_rows(path))
+    names = [row["name"] for row, _ in rows]
+    assert len(names) == len(set(names))
+    first = rows[0][1]
+    assert names[0] == "no change"
+    assert first.before == first.after
+    assert first.severity == NONE
+    listed = {what for what, _ in kinds.NOT_COMPARED}
+    for row, case in rows:
+        assert case.severity in (NONE, *kinds.SEVERITIES), row["name"]
+        assert case.not_compared is None or case.not_compared in listed, row["name"]
+        assert names[0] == row["name"] or case.before != case.after, row["name"]
