@@ -92,14 +92,19 @@ def _compared(wanted: model.Snapshot, actual: model.Snapshot, accepted: set[str]
 
 
 def _only_grants_more(difference: diff.Difference) -> bool:
-    """Tell whether somebody may do more than the migrations say, and nobody less: a role that monitors, for instance."""
+    """Tell whether somebody may do more than the migrations say, and nobody less: as a role that monitors may."""
     for change in difference.changes:
-        more = set((change.actual or "").splitlines()) - set((change.expected or "").splitlines())
-        less = set((change.expected or "").splitlines()) - set((change.actual or "").splitlines())
-        lost = any(not line.startswith(reading.REVOKED) for line in less)
-        if change.fact != "grants" or lost or any(line.startswith(reading.REVOKED) for line in more):
+        wanted, held = _privileges(change.expected), _privileges(change.actual)
+        more = {privilege for privilege in held - wanted if privilege[0].startswith(reading.REVOKED)}
+        less = {privilege for privilege in wanted - held if not privilege[0].startswith(reading.REVOKED)}
+        if change.fact != "grants" or more or less:
             return False
     return difference.change == "changed"
+
+
+def _privileges(grants: str | None) -> set[tuple[str, str]]:
+    lines = [line.partition(": ") for line in (grants or "").splitlines()]
+    return {(grantee, privilege) for grantee, _, listed in lines for privilege in listed.split(", ")}
 
 
 def _schemas(actual: model.Snapshot) -> list[str]:
