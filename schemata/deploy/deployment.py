@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from schemata import config, errors, targets
 from schemata.deploy import lock, notices, transactional
 from schemata.history import damage, recorded, tables
-from schemata.history.drift import expectation, rows
+from schemata.history.drift import expectation, findings, rows
 from schemata.migrations import migration
 from schemata.postgres import activity, catalog, libpq, sessions
 from schemata.report import progress
@@ -157,6 +157,8 @@ class Deploy:
         drifted = fingerprints.differing(remembered, now)
         known = {(row.schema, row.actual) for row in actual.drift}
         for schema, classes in drifted.items():
+            if findings.is_cosmetic(classes):
+                continue
             if (schema, now[schema]) not in known:
                 self.session.script(rows.note(self.history.schema, schema, remembered[schema], now[schema], before_id))
             self.notes.append(

@@ -1,10 +1,10 @@
 """Drift: what a status says where the structure is not what the migrations make."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from schemata import errors
 from schemata.history import comparison, recorded
-from schemata.snapshot import fingerprints
+from schemata.snapshot import fingerprints, kinds
 
 
 def compare(
@@ -28,7 +28,8 @@ def compare(
             continue
         measure = "what the migrations make" if base is expected else "what the last migrate left"
         what = fingerprints.describe(schema, classes)
-        found.append(_drift(schema, f"{what} is not {measure}: the database was changed outside the migrations"))
+        text = f"{what} is not {measure}: the database was changed outside the migrations"
+        found.append(_drift(schema, text, errors.DONE if is_cosmetic(classes) else errors.NEEDS_PERSON))
     if base is not expected:
         found += _remembered(history, differing)
     return found
@@ -67,7 +68,12 @@ def _name(schema: str) -> str:
     return f"schema {schema}" if schema else "the database's own objects"
 
 
-def _drift(schema: str, text: str) -> comparison.Finding:
+def is_cosmetic(classes: Sequence[str]) -> bool:
+    """Tell whether nothing differs but what is written for readers."""
+    return tuple(classes) == (kinds.COSMETIC,)
+
+
+def _drift(schema: str, text: str, exit_code: int = errors.NEEDS_PERSON) -> comparison.Finding:
     named = f" --schema {schema}" if schema else ""
     return comparison.Finding(
         "drift",
@@ -76,6 +82,7 @@ def _drift(schema: str, text: str) -> comparison.Finding:
         text,
         "`inv parity` shows what differs, and with --fix writes it as a migration. To take it as it is: "
         f'inv drift-accept{named} --reason "..."',
+        exit_code,
     )
 
 

@@ -15,7 +15,7 @@ def _fill(name: str, history: str, **values: str) -> str:
 
 def create(history: str) -> str:
     """Return the SQL that makes the table where it is missing."""
-    return _fill("create", history)
+    return _fill("create", history, schema=history)
 
 
 def note(history: str, schema: str, expected: str, actual: str, before: str) -> str:

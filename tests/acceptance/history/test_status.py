@@ -19,6 +19,7 @@ TWO = "app.20250101000002.two"
 THREE = "web.20250101000003.three"
 FOUR = "web.20250101000004.four"
 FIVE = "app.20250101000005.five"
+SIX = "app.20250101000006.six"
 
 
 @pytest.fixture
@@ -129,21 +130,38 @@ def test_check_turns_pending_into_exit_code_4(two: Project, schemata: CommandLin
         "CREATE FUNCTION app.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "ALTER TABLE app.one ALTER id SET DEFAULT 7",
         "CREATE TYPE app.mood AS ENUM ('fine')",
+        "GRANT SELECT ON app.one TO PUBLIC",
     ],
 )
 def test_a_structure_that_was_edited_by_hand_is_drift(two: Project, schemata: CommandLine, edit: str) -> None:
-    """A hand-made change of schema app is told as its drift; rows, grants and comments are none."""
+    """A hand-made change of schema app is told as its drift, and stays so; rows are none, a comment is a note."""
     with psycopg.connect(two.url, autocommit=True) as connection:
         connection.execute("INSERT INTO app.one VALUES (1); CREATE SCHEMA other; CREATE TABLE other.t ()")
-        connection.execute("GRANT SELECT ON app.one TO PUBLIC; COMMENT ON TABLE app.one IS 'edited'")
-        assert schemata.json("migrate-status")["ok"] is True
+        assert not schemata.json("migrate-status")["findings"]
+        connection.execute("COMMENT ON TABLE app.one IS 'edited'")
+        (note,) = schemata.json("migrate-status")["findings"]
+        assert (note["code"], note["exit_code"]) == ("drift", 0)
         connection.execute(edit)
     document = schemata.json("migrate-status", code=1)
     assert [(finding["code"], finding["schema"]) for finding in document["findings"]] == [("drift", "app")]
     assert schemata("migrate-status", "--no-drift").returncode == 0
     two.write(FIVE, "SELECT 1;\n")
     # A deploy goes on: what the structure was is compared for people, not for machines.
+    ended = schemata("migrate")
+    assert ended.returncode == 0
+    assert "drift: schema app (" in ended.stdout
+    document = schemata.json("migrate-status", code=1)
+    assert [(finding["code"], finding["schema"]) for finding in document["findings"]] == [("drift", "app")]
+    two.write(SIX, "CREATE TABLE app.six ();\n")
     assert schemata("migrate").returncode == 0
+    (finding,) = schemata.json("migrate-status", code=1)["findings"]
+    assert f"before {FIVE} was applied" in finding["text"]
+    assert schemata("drift-accept").returncode == 2
+    assert schemata("drift-accept", "--reason", "incident 12", "--by", "ann").returncode == 0
+    (finding,) = schemata.json("migrate-status")["findings"]
+    assert (finding["code"], finding["exit_code"]) == ("drift-accepted", 0)
+    assert "ann accepted it at 20" in finding["text"]
+    assert finding["text"].endswith("incident 12")
 
 
 def test_a_constraint_that_was_never_validated_is_a_note(two: Project, schemata: CommandLine) -> None:

@@ -52,18 +52,19 @@ def test_the_first_migration_of_a_new_project(project: Project, schemata: Comman
 
 
 def test_a_seal_says_what_the_files_say(project: Project, schemata: CommandLine) -> None:
-    """--check is 1 without a manifest or after any edit, 0 after sealing; sealing again writes the same bytes."""
+    """--check is 1 without a seal or after any edit, 0 after sealing; sealing again writes the same bytes."""
     path = project.write(ONE, "-- One.\nCREATE TABLE app.one ();\n")
-    manifest = project.root / "migrations" / "manifest"
+    manifest, seal = (project.root / "migrations" / name for name in ("manifest", "seal"))
     ended = schemata("seal", "--check")
-    assert (ended.returncode, manifest.exists()) == (1, False)
+    assert (ended.returncode, manifest.exists(), seal.exists()) == (1, False, False)
     assert f"{manifest} does not exist.\nWrite it: inv seal" in ended.stdout
     assert schemata("seal").returncode == 0
-    sealed = manifest.read_bytes()
+    sealed = seal.read_bytes()
     assert ONE in sealed.decode()
+    assert ONE in manifest.read_text()
     assert schemata("seal", "--check").returncode == 0
     assert schemata("seal").returncode == 0
-    assert manifest.read_bytes() == sealed
+    assert seal.read_bytes() == sealed
 
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert schemata("seal", "--check").returncode == 0, "a checkout with CRLF is the same build"
@@ -73,18 +74,31 @@ def test_a_seal_says_what_the_files_say(project: Project, schemata: CommandLine)
     assert "does not match the migration files" in ended.stdout
     project.write(ONE, "-- One.\nCREATE TABLE app.one ();\n")
     project.configure("[tool.schemata.wait]\nattempts = 3\n")
-    assert schemata("seal", "--check").returncode == 1, "a boot reads the retry policy from the manifest"
-    assert manifest.read_bytes() == sealed
+    assert schemata("seal", "--check").returncode == 1, "a boot reads the retry policy from the seal"
+    assert seal.read_bytes() == sealed
 
 
 def test_two_branches_that_add_a_migration_meet_in_the_manifest(project: Project, schemata: CommandLine) -> None:
-    """Every migration has a line of its own, and the digest and count change with each."""
-    project.write(ONE, "SELECT 1;\n")
-    schemata("seal")
+    """Every migration has a line of its own; the digest, the count and the schema's structure change with each."""
+    project.write(ONE, "CREATE TABLE app.one ();\n")
+    assert schemata("lock").returncode == 0
     manifest = project.root / "migrations" / "manifest"
     before = manifest.read_text().splitlines()
-    project.write("app.20250101000002.two", "SELECT 2;\n")
-    schemata("seal")
+    project.write("app.20250101000002.two", "CREATE TABLE app.two ();\n")
+    refused = schemata("seal")
+    assert refused.returncode == 1
+    assert "does not match the migration files, so the structure that it expects is not theirs" in refused.stderr
+    assert schemata("lock", "--check").returncode == 1
+    assert schemata("lock").returncode == 0
     after = manifest.read_text().splitlines()
     assert len(after) == len(before) + 1
-    assert {line.partition(" ")[0] for line in set(before) - set(after)} == {"digest", "count", "last"}
+    gone = sorted(line.rpartition(" ")[0] for line in set(before) - set(after))
+    assert [line.partition(" ")[0] for line in gone] == ["1", "count", "digest"]
+    assert gone[0].endswith(" app")
+    # A merge of two branches leaves its marks; the lock file is written again from the files.
+    manifest.write_text("\n".join(["<<<<<<< HEAD", *before, "=======", *after, ">>>>>>> theirs"]), encoding="utf-8")
+    ended = schemata("lock", "--check")
+    assert (ended.returncode, "its first line is not" in ended.stdout) == (1, True)
+    assert schemata("lock").returncode == 0
+    assert manifest.read_text().splitlines() == after
+    assert schemata("seal").returncode == 0
