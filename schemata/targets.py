@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from schemata import config, errors, lazy
-from schemata.config import comparing, values
+from schemata.config import declared, values
 from schemata.postgres import catalog, libpq, urls, waiting
 from schemata.report import progress, results
 from schemata.server.embedded import server_state
@@ -87,8 +87,8 @@ def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = 
 def check_name(settings: config.Config, name: str) -> None:
     """Refuse the name of a target that the settings do not have; `dev` is the development server."""
     known = [target.name for target in settings.targets]
-    if name not in known and (name != comparing.DEV or settings.server.kind == "external"):
-        words = [*known, comparing.DEV]
+    if name not in known and (name != declared.DEV or settings.server.kind == "external"):
+        words = [*known, declared.DEV]
         raise errors.ConfigError(
             f"there is no target {name}",
             f'{values.suggest(name, words)} A target is [tool.schemata.targets.NAME] with url_env = "…".',
@@ -105,7 +105,7 @@ def by_name(settings: config.Config, name: str, environ: Mapping[str, str] = os.
                     f"the target {name} cannot be asked: {target.url_env}, which is to hold its URL, is not set",
                     f"export {target.url_env}=postgresql://user:password@host:5432/database",
                 )
-            chosen = _choice(environ[target.url_env], f"target {name}")
+            chosen = _choice(environ[target.url_env], f"target {name}{target.title and ', '}{target.title}")
             return dataclasses.replace(chosen, variable=target.url_env)
     return choose(settings, environ={})
 

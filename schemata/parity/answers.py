@@ -79,7 +79,7 @@ def of_database(
         with targets.named(choice), targets.connect(choice) as connection:
             target = targets.describe(choice, connection)
             title = target.describe()
-            name = name or (config.comparing.DEV if choice.is_dev else target.database)
+            name = name or (config.declared.DEV if choice.is_dev else target.database)
             ids: frozenset[str] | None = None
             recorded, notes = True, choice.notes
             if sources is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from schemata import errors
-from schemata.config import comparing, values
+from schemata.config import declared
 from schemata.parity import diff
 from schemata.snapshot import kinds
 
@@ -18,7 +18,7 @@ State = Literal["in use", "hides nothing", "expired", "other target"]
 class Ignored:
     """What a rule hid of a difference: all of it, or some of its facts."""
 
-    rule: comparing.Ignore
+    rule: declared.Ignore
     difference: diff.Difference
 
 
@@ -29,7 +29,7 @@ class Use:
     :param hid: how many differences it hid, or would hide if it had not expired.
     """
 
-    rule: comparing.Ignore
+    rule: declared.Ignore
     state: State
     hid: int
 
@@ -64,17 +64,7 @@ class Use:
         return {**dataclasses.asdict(self.rule), "until": until, "state": self.state, "hid": self.hid}
 
 
-def check_kinds(rules: Iterable[comparing.Ignore]) -> None:
-    """Refuse a rule for a kind that no object has: it would never hide anything, silently."""
-    for rule in rules:
-        if rule.kind and rule.kind not in kinds.KINDS:
-            raise errors.ConfigError(
-                f"a rule of what to ignore is for the kind {rule.kind!r}, and there is none",
-                values.suggest(rule.kind, kinds.KINDS),
-            )
-
-
-def parse(text: str) -> comparing.Ignore:
+def parse(text: str) -> declared.Ignore:
     """Return the rule that `--ignore "kind:schema.name"` gives. Raises ConfigError for anything else.
 
     >>> parse("column:app.users.email").name
@@ -91,10 +81,10 @@ def parse(text: str) -> comparing.Ignore:
             'Write "kind:schema.name" as the report does, such as --ignore "column:app.users.email"; * is anything.',
         )
     kind = "" if kind.strip() == "*" else kind.strip()
-    return comparing.Ignore(schema=schema.strip(), kind=kind, name=name.strip(), reason="--ignore")
+    return declared.Ignore(schema=schema.strip(), kind=kind, name=name.strip(), reason="--ignore")
 
 
-def fits(rule: comparing.Ignore, target: str, difference: diff.Difference) -> bool:
+def fits(rule: declared.Ignore, target: str, difference: diff.Difference) -> bool:
     """Tell whether a rule is about this difference; where it names a fact, about one fact of it at least."""
     item = difference.item
     name = f"{item.of}.{item.name}" if item.of else item.name
@@ -115,7 +105,7 @@ def _like(pattern: str, text: str) -> bool:
 
 
 def apply(
-    rules: Sequence[comparing.Ignore], target: str, differences: Iterable[diff.Difference], today: datetime.date
+    rules: Sequence[declared.Ignore], target: str, differences: Iterable[diff.Difference], today: datetime.date
 ) -> tuple[tuple[diff.Difference, ...], tuple[Ignored, ...]]:
     """Return the differences of a target that are left, and what was hidden by which rule.
 
@@ -135,12 +125,12 @@ def apply(
     return tuple(left), tuple(hidden)
 
 
-def is_expired(rule: comparing.Ignore, today: datetime.date) -> bool:
+def is_expired(rule: declared.Ignore, today: datetime.date) -> bool:
     """Tell whether the last day of a rule is over."""
     return rule.until is not None and rule.until < today
 
 
-def _hide(rule: comparing.Ignore, difference: diff.Difference) -> tuple[diff.Difference, diff.Difference | None]:
+def _hide(rule: declared.Ignore, difference: diff.Difference) -> tuple[diff.Difference, diff.Difference | None]:
     if not rule.fact:
         return difference, None
     off = tuple(change for change in difference.changes if _like(rule.fact, change.fact))
@@ -154,7 +144,7 @@ def _with(difference: diff.Difference, changes: tuple[diff.Change, ...]) -> diff
 
 
 def uses(
-    rules: Sequence[comparing.Ignore],
+    rules: Sequence[declared.Ignore],
     hidden: Sequence[Ignored],
     left: Iterable[tuple[str, diff.Difference]],
     targets: Sequence[str],

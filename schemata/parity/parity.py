@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from schemata import config, errors, targets
-from schemata.config import comparing, values
+from schemata.config import declared, values
 from schemata.migrations import files, migration
 from schemata.parity import answers, diff, expected, ignoring, renames
 from schemata.parity.reports import metrics as exposition
@@ -47,7 +47,7 @@ def parity(
     scope = taking.scope(settings, schemas, all_schemas)
     counted = values.list_of(values.one_of(*kinds.SEVERITIES))(severity, "--severity") or kinds.SEVERITIES
     rules = (*settings.ignore, *map(ignoring.parse, ignore))
-    ignoring.check_kinds(rules)
+    _check_kinds(rules)
     chosen: tuple[str, ...] = values.list_of(values.text_of)(names, "--targets")
     for name in chosen:
         targets.check_name(settings, name)
@@ -81,6 +81,16 @@ def parity(
         to_fix=_to_fix(url, against, chosen),
     )
     return _written(made, html, metrics)
+
+
+def _check_kinds(rules: Sequence[declared.Ignore]) -> None:
+    """Refuse a rule for a kind that no object has: it would never hide anything, silently."""
+    for rule in rules:
+        if rule.kind and rule.kind not in kinds.KINDS:
+            raise errors.ConfigError(
+                f"a rule of what to ignore is for the kind {rule.kind!r}, and there is none",
+                values.suggest(rule.kind, kinds.KINDS),
+            )
 
 
 def _against(settings: config.Config, against: str, ask: Callable[..., answers.Answer]) -> answers.Job:
@@ -154,7 +164,7 @@ def _outcome(
     answer: answers.Answer,
     sides: _Other | _Replays,
     scope: Sequence[str] | None,
-    rules: Sequence[comparing.Ignore],
+    rules: Sequence[declared.Ignore],
     today: datetime.date,
 ) -> outcome.Outcome:
     if answer.snapshot is None:
@@ -210,7 +220,7 @@ def _notes(left: model.Snapshot, right: model.Snapshot, name: str) -> list[str]:
 
 
 def _uses(
-    rules: Sequence[comparing.Ignore], outcomes: Sequence[outcome.Outcome], today: datetime.date
+    rules: Sequence[declared.Ignore], outcomes: Sequence[outcome.Outcome], today: datetime.date
 ) -> tuple[ignoring.Use, ...]:
     hidden = [one for found in outcomes for one in found.ignored]
     left = [(found.name, difference) for found in outcomes for difference in found.differences]

@@ -12,10 +12,10 @@ _COLOURS: dict[str, document.Colour] = {kinds.STRUCTURE: "red", kinds.ACCESS: "y
 _RANKS = {severity: rank for rank, severity in enumerate(kinds.SEVERITIES)}
 
 
-def differences(found: outcome.Outcome, full: bool) -> Iterator[document.Block]:
+def differences(answer: outcome.Outcome, full: bool) -> Iterator[document.Block]:
     """Give the differences schema by schema, the worst first; with `full` both definitions side by side."""
-    for schema in ("", *found.schemas):
-        in_schema = of_schema(found, schema)
+    for schema in ("", *answer.schemas):
+        in_schema = of_schema(answer, schema)
         if not in_schema:
             continue
         title = f"Schema {schema}" if schema else "The database as a whole"
@@ -25,14 +25,14 @@ def differences(found: outcome.Outcome, full: bool) -> Iterator[document.Block]:
             line = f"  {difference.severity:<12} {difference.change:<8} {difference.subject}{parts(difference)}"
             yield document.Text(line, _COLOURS.get(difference.severity, ""))
             yield from _changes(difference, full)
-    if found.renamed:
+    if answer.renamed:
         yield document.Gap()
-        yield from (document.Text(f"Perhaps: {rename.describe()}", "yellow") for rename in found.renamed)
+        yield from (document.Text(f"Perhaps: {rename.describe()}", "yellow") for rename in answer.renamed)
 
 
-def of_schema(found: outcome.Outcome, schema: str) -> list[diff.Difference]:
+def of_schema(answer: outcome.Outcome, schema: str) -> list[diff.Difference]:
     """Return the differences in a schema, the worst first."""
-    in_schema = [one for one in found.differences if one.item.schema == schema]
+    in_schema = [one for one in answer.differences if one.item.schema == schema]
     return sorted(in_schema, key=lambda one: _RANKS[one.severity])
 
 

@@ -7,13 +7,13 @@ from schemata.parity.reports import listing, report
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
 
 
-def text(found: report.Report) -> str:
+def text(result: report.Report) -> str:
     """Return the metrics. A target that could not be asked has no count: an old or empty one would look like parity."""
     differences, ignored, asked, checked = [], [], [], []
-    for one in found.outcomes:
+    for one in result.outcomes:
         name = {"target": one.name}
         asked.append(_line("schemata_parity_asked", name, int(one.asked)))
-        checked.append(_line("schemata_parity_checked_timestamp_seconds", name, found.checked_at))
+        checked.append(_line("schemata_parity_checked_timestamp_seconds", name, result.checked_at))
         if one.asked:
             for schema, counts in one.counts.items():
                 labels = {**name, "schema": listing.name_of(schema)}

@@ -14,7 +14,7 @@ from schemata.snapshot import listing as snapshots
 _STYLE = Path(__file__).with_suffix(".css")
 
 
-def render(found: report.Report) -> str:
+def render(result: report.Report) -> str:
     """Return the page. Whatever comes from a database is escaped."""
     parts = [
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Parity</title>',
@@ -23,12 +23,12 @@ def render(found: report.Report) -> str:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body><main>",
         "<h1>Parity</h1>",
-        f'<p class="quiet">Checked at {_time(found.checked_at)}</p>',
-        *_verdict(found),
-        *_matrix(found),
-        *_filter(found),
-        *(part for one in found.outcomes for part in _target(one)),
-        *_rules(found),
+        f'<p class="quiet">Checked at {_time(result.checked_at)}</p>',
+        *_verdict(result),
+        *_matrix(result),
+        *_filter(result),
+        *(part for one in result.outcomes for part in _target(one)),
+        *_rules(result),
         *_not_compared(),
         "</main></body></html>",
     ]
@@ -39,18 +39,18 @@ def _time(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
-def _verdict(found: report.Report) -> Iterator[str]:
-    every = [difference for one in found.outcomes for difference in one.differences]
-    away = [one.name for one in found.outcomes if not one.asked]
-    yield f'<div class="{"verdict" if found.ok else "verdict bad"}">'
+def _verdict(result: report.Report) -> Iterator[str]:
+    every = [difference for one in result.outcomes for difference in one.differences]
+    away = [one.name for one in result.outcomes if not one.asked]
+    yield f'<div class="{"verdict" if result.ok else "verdict bad"}">'
     if every:
         yield f"<p><strong>{outcome.number(len(every), 'difference')}</strong> {_chips(outcome.severities(every))}</p>"
-    elif len(away) < len(found.outcomes):
+    elif len(away) < len(result.outcomes):
         yield "<p><strong>Parity: no difference</strong></p>"
     if away:
         yield f"<p><strong>Could not be asked: {_text(', '.join(away))}</strong></p>"
-    if set(found.counted) != set(kinds.SEVERITIES):
-        yield f"<p>For the exit code count: {_text(', '.join(found.counted))}</p>"
+    if set(result.counted) != set(kinds.SEVERITIES):
+        yield f"<p>For the exit code count: {_text(', '.join(result.counted))}</p>"
     yield "</div>"
 
 
@@ -60,12 +60,12 @@ def _chips(counts: dict[str, int]) -> str:
     )
 
 
-def _matrix(found: report.Report) -> Iterator[str]:
-    schemas = list(dict.fromkeys(["", *(schema for one in found.outcomes for schema in one.schemas)]))
+def _matrix(result: report.Report) -> Iterator[str]:
+    schemas = list(dict.fromkeys(["", *(schema for one in result.outcomes for schema in one.schemas)]))
     heads = "".join(f'<th scope="col">{_text(listing.name_of(schema))}</th>' for schema in schemas)
     yield '<div class="scroll"><table class="matrix"><caption>Differences by target and schema</caption>'
     yield f'<thead><tr><th scope="col">target</th>{heads}</tr></thead><tbody>'
-    for one in found.outcomes:
+    for one in result.outcomes:
         head = f'<th scope="row"><a href="#{_anchor(one)}">{_text(one.name)}</a></th>'
         if one.asked:
             cells = "".join(_cell(one, schema) for schema in schemas)
@@ -86,8 +86,8 @@ def _cell(one: outcome.Outcome, schema: str) -> str:
     return f'<td><a href="#{_anchor(one, schema)}">{_chips(counts)}</a>{more}</td>'
 
 
-def _filter(found: report.Report) -> Iterator[str]:
-    counts = outcome.severities(difference for one in found.outcomes for difference in one.differences)
+def _filter(result: report.Report) -> Iterator[str]:
+    counts = outcome.severities(difference for one in result.outcomes for difference in one.differences)
     shown = [severity for severity, count in counts.items() if count]
     if len(shown) > 1:
         boxes = "".join(
@@ -180,13 +180,13 @@ def _line(pieces: Iterable[marking.Piece], word: str) -> str:
     return f'<span class="line">{found}</span>'
 
 
-def _rules(found: report.Report) -> Iterator[str]:
-    if not found.rules:
+def _rules(result: report.Report) -> Iterator[str]:
+    if not result.rules:
         return
     yield '<h2>Ignored by rule</h2><div class="scroll"><table class="list"><thead><tr>'
     yield "".join(f'<th scope="col">{name}</th>' for name in ("for", "reason", "until", "hid", "state"))
     yield "</tr></thead><tbody>"
-    for use in found.rules:
+    for use in result.rules:
         until = use.rule.until.isoformat() if use.rule.until else "–"
         cells = (use.subject, use.rule.reason, until, str(use.hid), use.state)
         yield f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>"
