@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from schemata.history import status as status
     from schemata.migrations import authoring as authoring
     from schemata.parity import locking as locking
+    from schemata.parity import parity as parity
+    from schemata.parity import rounds as rounds
     from schemata.server import docker as docker
     from schemata.server import down as down
     from schemata.server import logs as logs
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from schemata.server import up as up
     from schemata.services import manage as manage
     from schemata.smoke import smoke as smoke
+    from schemata.snapshot import snapshot as snapshot
 
 _MODULES = {
     "authoring": "schemata.migrations.authoring",
@@ -39,10 +42,13 @@ _MODULES = {
     "generate": "schemata.client.generate",
     "manage": "schemata.services.manage",
     "migrate": "schemata.deploy.migrate",
+    "parity": "schemata.parity.parity",
     "repair": "schemata.deploy.repair",
     "restamp": "schemata.history.restamp",
     "rollback": "schemata.deploy.rollback",
+    "rounds": "schemata.parity.rounds",
     "smoke": "schemata.smoke.smoke",
+    "snapshot": "schemata.snapshot.snapshot",
     "start": "schemata.entrypoint.start",
     "status": "schemata.history.status",
     "targets": "schemata.targets",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from schemata import config, errors, lazy
-from schemata.config import comparing, values
+from schemata.config import declared, values
 from schemata.postgres import catalog, libpq, urls, waiting
 from schemata.report import progress, results
 from schemata.server.embedded import server_state
@@ -29,12 +29,13 @@ _LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """A database by its URL, and what chose it."""
+    """A database by its URL, what chose it, and the variable of the environment that would hold the URL."""
 
     url: str
     chosen_by: str
     notes: tuple[str, ...] = ()
     is_dev: bool = False
+    variable: str = "DATABASE_URL"
 
 
 def on(
@@ -86,8 +87,8 @@ def choose(settings: config.Config, url: str = "", environ: Mapping[str, str] = 
 def check_name(settings: config.Config, name: str) -> None:
     """Refuse the name of a target that the settings do not have; `dev` is the development server."""
     known = [target.name for target in settings.targets]
-    if name not in known and (name != comparing.DEV or settings.server.kind == "external"):
-        words = [*known, comparing.DEV]
+    if name not in known and (name != declared.DEV or settings.server.kind == "external"):
+        words = [*known, declared.DEV]
         raise errors.ConfigError(
             f"there is no target {name}",
             f'{values.suggest(name, words)} A target is [tool.schemata.targets.NAME] with url_env = "…".',
@@ -104,7 +105,8 @@ def by_name(settings: config.Config, name: str, environ: Mapping[str, str] = os.
                     f"the target {name} cannot be asked: {target.url_env}, which is to hold its URL, is not set",
                     f"export {target.url_env}=postgresql://user:password@host:5432/database",
                 )
-            return _choice(environ[target.url_env], f"target {name}")
+            chosen = _choice(environ[target.url_env], f"target {name}{target.title and ', '}{target.title}")
+            return dataclasses.replace(chosen, variable=target.url_env)
     return choose(settings, environ={})
 
 
@@ -142,6 +144,7 @@ def named(choice: Choice) -> Iterator[None]:
     try:
         yield
     except errors.Error as error:
+        error.hint = error.hint.replace("DATABASE_URL", choice.variable)
         if not error.target:
             error.target = f"{urls.redact(choice.url)} ({choice.chosen_by})"
             if choice.chosen_by == "--url" and "inv " in f"{error.message} {error.hint}":

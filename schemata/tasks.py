@@ -6,6 +6,7 @@ Another repository gets them all with a two-line tasks.py:
     __all__ = ["ns"]
 """
 
+import functools
 from typing import Any
 
 from invoke import collection
@@ -17,6 +18,9 @@ task = command_line.task
 _URL = "The database (default: the dev server, else DATABASE_URL)."
 _JSON = "Print JSON."
 _VERBOSE = "Print every notice of the server, not the first of each migration only."
+_SCHEMAS = "Only these schemas, separated by commas (default: those of the settings)."
+_ALL_SCHEMAS = "Every schema of the database but the system's and the history's."
+_READ_WAIT = "How long to wait for a lock that DDL holds, such as 5s."
 _SERVER = "embedded, docker or external (default: SCHEMATA_SERVER_KIND, else the settings)."
 
 
@@ -224,6 +228,93 @@ def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = F
     return commands.smoke.smoke(config.load(), url=url or "", junit=junit, reporter=reporter)
 
 
+@task(
+    url=_URL,
+    target="A target of the settings instead of --url.",
+    schemas=_SCHEMAS,
+    all_schemas=_ALL_SCHEMAS,
+    out="Also write the snapshot to this file.",
+    lock_wait=_READ_WAIT,
+    json=_JSON,
+)
+def snapshot(
+    reporter: Any,
+    url: str | None = None,
+    target: str = "",
+    schemas: str = "",
+    all_schemas: bool = False,
+    out: str = "",
+    lock_wait: str = "",
+    json: bool = False,
+) -> Any:
+    """Show what a database is made of; write it to a file."""
+    return commands.snapshot.snapshot(
+        config.load(),
+        url=url or "",
+        target=target,
+        schemas=schemas,
+        all_schemas=all_schemas,
+        out=out,
+        lock_wait=_seconds(lock_wait, "--lock-wait"),
+        reporter=reporter,
+    )
+
+
+@task(
+    iterable=("ignore",),
+    url=_URL,
+    against="The other side: a target, a URL or a snapshot file (default: what the migrations make).",
+    targets="Look at these targets of the settings, separated by commas.",
+    schemas=_SCHEMAS,
+    all_schemas=_ALL_SCHEMAS,
+    severity="What counts for the exit code: structure, access, performance, cosmetic (default: all).",
+    ignore='Ignore a difference, such as "column:app.users.email"; may be given several times.',
+    full="Show both definitions side by side.",
+    html="Also write a page to this file.",
+    metrics="Also write metrics for Prometheus to this file.",
+    watch="Ask again every so often, such as 60s, until interrupted.",
+    lock_wait=_READ_WAIT,
+    json=_JSON,
+)
+def parity(
+    reporter: Any,
+    url: str | None = None,
+    against: str = "",
+    targets: str = "",
+    schemas: str = "",
+    all_schemas: bool = False,
+    severity: str = "",
+    ignore: Any = None,
+    full: bool = False,
+    html: str = "",
+    metrics: str = "",
+    watch: str = "",
+    lock_wait: str = "",
+    json: bool = False,
+) -> Any:
+    """Show how databases differ from the migrations or each other."""
+    once = functools.partial(
+        commands.parity.parity,
+        config.load(),
+        url=url or "",
+        against=against,
+        names=targets,
+        schemas=schemas,
+        all_schemas=all_schemas,
+        severity=severity,
+        ignore=ignore or (),
+        full=full,
+        html=html,
+        metrics=metrics,
+        lock_wait=_seconds(lock_wait, "--lock-wait"),
+        reporter=reporter,
+    )
+    every = _seconds(watch, "--watch")
+    if every is None:
+        return once()
+    return commands.rounds.repeat(once, every, lambda found: command_line.show(found, json), whole=json)
+
+
 @task(url=_URL, command="Run this SQL and end.", file="Run this file and end.")
 def psql(reporter: Any, url: str | None = None, command: str = "", file: str = "") -> Any:
     """Open psql on the database."""
@@ -303,6 +394,8 @@ namespace = collection.Collection(
     migrate_restamp,
     rollback,
     smoke,
+    snapshot,
+    parity,
     psql,
     logs,
     lock,

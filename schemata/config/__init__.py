@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from schemata import errors
-from schemata.config import comparing, values
+from schemata.config import comparing, declared, values
 
 FILE = "pyproject.toml"
 # Variables that are read elsewhere, before or without the settings.
@@ -135,8 +135,8 @@ class Config:
     compose: Compose = Compose()
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
-    targets: tuple[comparing.Target, ...] = ()
-    ignore: tuple[comparing.Ignore, ...] = ()
+    targets: tuple[declared.Target, ...] = ()
+    ignore: tuple[declared.Ignore, ...] = ()
 
     @property
     def state_dir(self) -> Path:

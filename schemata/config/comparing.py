@@ -1,40 +1,10 @@
-"""What parity is told in the settings: the targets by name, and the differences that are to be ignored."""
+"""Reads what parity is told in the settings: the targets by name, and the differences that are to be ignored."""
 
-import dataclasses
 import datetime
 import re
 from typing import Any
 
-from schemata.config import values
-
-#: The development server, as long as no other target is called so.
-DEV = "dev"
-
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """A database by name. Its URL stands in an environment variable, never in the file: it holds a password."""
-
-    name: str
-    url_env: str
-    title: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Ignore:
-    """A rule for differences that are known and accepted; what is empty fits everything.
-
-    :param name: as reports write it behind the schema (a column is `table.column`); `*` and `?` stand for anything.
-    :param until: the last day on which it ignores.
-    """
-
-    target: str = ""
-    schema: str = ""
-    kind: str = ""
-    name: str = ""
-    fact: str = ""
-    reason: str = ""
-    until: datetime.date | None = None
+from schemata.config import declared, values
 
 
 def variable(value: Any, where: str) -> str:
@@ -69,7 +39,7 @@ _IGNORE: dict[str, values.Converter] = {
 }
 
 
-def targets(tables: Any) -> tuple[Target, ...]:
+def targets(tables: Any) -> tuple[declared.Target, ...]:
     """Return the targets of `[tool.schemata.targets.NAME]`."""
     if not isinstance(tables, dict):
         raise values.InvalidSetting("[tool.schemata.targets]", "is not a table of targets")
@@ -82,19 +52,19 @@ def targets(tables: Any) -> tuple[Target, ...]:
         if isinstance(table, dict) and "url" in table:
             hint = 'Write url_env = "STAGING_DATABASE_URL" and set that variable.'
             raise values.InvalidSetting(f"{where} url", "a URL with its password does not belong in the file", hint)
-        result.append(Target(name=name, **values.row(where, table, _TARGET, ("url_env",))))
+        result.append(declared.Target(name=name, **values.row(where, table, _TARGET, ("url_env",))))
     return tuple(result)
 
 
-def ignores(tables: Any, known: tuple[Target, ...]) -> tuple[Ignore, ...]:
+def ignores(tables: Any, known: tuple[declared.Target, ...]) -> tuple[declared.Ignore, ...]:
     """Return the rules of `[[tool.schemata.ignore]]`; each is for one of the known targets, or for all of them."""
-    names = (*(target.name for target in known), DEV)
+    names = (*(target.name for target in known), declared.DEV)
     if not isinstance(tables, list):
         raise values.InvalidSetting("[[tool.schemata.ignore]]", "is not an array of tables")
     result = []
     for number, table in enumerate(tables, start=1):
         where = f"[[tool.schemata.ignore]] {number}"
-        rule = Ignore(**values.row(where, table, _IGNORE, ("reason",)))
+        rule = declared.Ignore(**values.row(where, table, _IGNORE, ("reason",)))
         if not rule.reason.strip():
             raise values.InvalidSetting(f"{where} reason", "it is empty", "Say why the difference is to be ignored.")
         if not (rule.schema or rule.kind or rule.name or rule.fact):

@@ -44,11 +44,34 @@ class Finding:
 
 
 @dataclasses.dataclass(frozen=True)
+class Change:
+    """Two values of one thing. None stands for a value that is not set.
+
+    On one line, cut to the width of the page around the first word that differs; with `full` both texts stand whole
+    beside each other, and every word that differs is marked.
+    """
+
+    name: str
+    expected: str | None
+    actual: str | None
+    full: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """One value by its name, on one line that is cut to the width of the page; with `full` whole."""
+
+    name: str
+    value: str
+    full: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Gap:
     """An empty line."""
 
 
-Block = Text | Grid | Verbatim | Finding | Gap
+Block = Text | Grid | Verbatim | Finding | Change | Fact | Gap
 
 
 class Result(Protocol):

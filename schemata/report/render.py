@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from schemata import errors
-from schemata.report import document, wrapping
+from schemata.report import document, sides, wrapping
 
 WIDTH = 100
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
@@ -22,6 +22,9 @@ _STATES = {
     "failed": "red",
     "ok": "green",
     "FAILED": "red",
+    "parity": "green",
+    "differs": "red",
+    "not asked": "red",
 }
 
 
@@ -50,7 +53,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], paint: Paint, w
     while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 8:
         widths[widths.index(max(widths))] -= 1
     cut = [[_cut(value, size) for value, size in zip(row, widths, strict=True)] for row in cells]
-    numeric = [bool(rows) and all(isinstance(row[n], int | float) for row in rows) for n in range(len(columns))]
+    numeric = [_is_numeric([row[n] for row in rows if row[n] is not None]) for n in range(len(columns))]
     # The head is made here: tabulate would make a column two wider than its name.
     head = [paint(_cut(name, size), "bold") for name, size in zip(columns, widths, strict=True)]
     text = tabulate.tabulate(
@@ -60,6 +63,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], paint: Paint, w
         colalign=["right" if right else "left" for right in numeric],
     )
     return "\n".join(line.rstrip() for line in text.split("\n"))
+
+
+def _is_numeric(values: Sequence[Any]) -> bool:
+    return bool(values) and all(isinstance(value, int | float) for value in values)
 
 
 def _cell(value: Any) -> str:
@@ -114,6 +121,10 @@ def _block(block: document.Block, paint: Paint, page: int, width: int) -> str:
             return "\n".join(_line(line, paint, block.difference) for line in block.text.split("\n"))
         case document.Finding():
             return _finding(block, paint, width)
+        case document.Change():
+            return sides.change(block, paint, page)
+        case document.Fact():
+            return sides.fact(block, page)
 
 
 def _finding(finding: document.Finding, paint: Paint, width: int) -> str:

@@ -30,14 +30,14 @@ class Taken:
             for kind, number in sorted(of_schema.items(), key=lambda pair: kinds.ORDER[pair[0]])
         )
         print_rows = tuple(
-            (schema or listing.DATABASE, sum(of_schema.values()), prints[schema])
+            (schema or listing.DATABASE, sum(of_schema.values()), *prints[schema].split("."))
             for schema, of_schema in counts.items()
         )
         shown: list[document.Block] = [document.Text(f"Target: {self.target.describe()}"), document.Gap()]
         if kind_rows:
             shown += [document.Grid(("schema", "kind", "count"), kind_rows), document.Gap()]
-        classes = " . ".join(kinds.SEVERITIES)
-        shown += [document.Grid(("schema", "items", f"fingerprint: {classes}"), print_rows), document.Gap()]
+        shown += [document.Text("Fingerprints by severity class:"), document.Gap()]
+        shown += [document.Grid(("schema", "items", *kinds.SEVERITIES), print_rows), document.Gap()]
         if missing := listing.absent(found):
             shown.append(document.Text(f"There is no schema {', '.join(missing)}.", "yellow"))
         shown += [document.Text(f"Not seen, because this role may not: {what}.", "yellow") for what in found.blind]

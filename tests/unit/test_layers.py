@@ -33,13 +33,14 @@ MAY_IMPORT = {
     "report": {"errors"},
     "pages": set(),
     "postgres": {"errors", "system", "sql"},
-    "snapshot": {"postgres"},
     "migrations": {"errors", "config", "sql", "report", "postgres"},
     "server.embedded": {"errors", "system", "sql", "postgres"},
     # Which programs the embedded server needs: asked by dev-up, and by a deploy that lacks an extension.
     "server.programs": {"errors", "config", "sql", "report", "server.embedded"},
     "server.compose": {"errors", "config", "system", "report"},
     "targets": {"errors", "lazy", "config", "report", "postgres", "server.embedded", "server.compose"},
+    # The structure of a database as a value; above the targets because its command chooses one.
+    "snapshot": {"errors", "config", "report", "postgres", "migrations", "targets"},
     "history": {"errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets"},
     "remedies": {"lazy", "sql", "migrations"},
     "deploy": {
@@ -47,8 +48,8 @@ MAY_IMPORT = {
         "remedies", "server.programs",
     },
     "parity": {
-        "errors", "config", "report", "postgres", "snapshot", "migrations", "history", "deploy", "server.programs",
-        "server.embedded",
+        "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "deploy",
+        "server.programs", "server.embedded",
     },
     "smoke": {"errors", "config", "sql", "report", "postgres", "migrations", "targets", "history", "pages"},
     "client": {"errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history"},
@@ -70,9 +71,10 @@ MAY_IMPORT = {
     # What the tasks call, loaded by name when it is used.
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
-        "doctor",
+        "doctor", "snapshot",
     },
-    "tasks": {"errors", "config", "report", "commands"},
+    "command_line": {"errors", "report"},
+    "tasks": {"errors", "config", "command_line", "commands"},
     "cli": {"errors", "tasks"},
     "__init__": set(),
 }  # fmt: skip
@@ -85,9 +87,15 @@ PURE = {
     "schemata.sql.client_copy", "schemata.sql.extension_requests",
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
+    "schemata.report.marking", "schemata.report.sides",
+    "schemata.config.declared",
+    "schemata.parity.ignoring", "schemata.parity.renames",
+    "schemata.parity.reports.outcome", "schemata.parity.reports.listing", "schemata.parity.reports.report",
+    "schemata.parity.reports.metrics",
     "schemata.postgres.urls", "schemata.postgres.failures", "schemata.postgres.backoff",
     "schemata.postgres.lock_holder", "schemata.postgres.deployer",
     "schemata.snapshot.model", "schemata.snapshot.kinds", "schemata.snapshot.fingerprints",
+    "schemata.snapshot.listing",
     "schemata.parity.diff",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.precheck",
     "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
@@ -123,7 +131,7 @@ HOMES = {
     },
     # Copied into each client, never imported by the engine; a process of its own.
     "sqlalchemy": {"schemata.client.runtime", "schemata.client.loaders", "schemata.client.row_check"},
-    "invoke": {"schemata.tasks", "schemata.cli"},
+    "invoke": {"schemata.tasks", "schemata.command_line", "schemata.cli"},
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report.render"},
     "tomllib": {"schemata.config"},

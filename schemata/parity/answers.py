@@ -1,0 +1,125 @@
+"""What each side says of its structure: databases, all of them at the same time, and snapshot files."""
+
+import dataclasses
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from schemata import config, errors, targets
+from schemata.history import status
+from schemata.migrations import migration
+from schemata.postgres import libpq, urls
+from schemata.report import progress
+from schemata.snapshot import model, taking
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """One side: its structure, or why there is none.
+
+    :param ids: the migrations that make what is expected of it; None for all of them.
+    :param recorded: whether any migration is recorded as applied there.
+    """
+
+    name: str
+    title: str
+    snapshot: model.Snapshot | None = None
+    ids: frozenset[str] | None = None
+    recorded: bool = True
+    notes: tuple[str, ...] = ()
+    error: errors.Error | None = None
+
+
+Job = Callable[[], Answer]
+
+
+def all_of(jobs: Sequence[Job]) -> list[Answer]:
+    """Return the answers of all jobs, which run at the same time, in the order of the jobs.
+
+    What a job raises that is no expected error is raised here. An interrupt ends the wait at once; what still runs
+    ends with the process.
+    """
+    done: queue.SimpleQueue[tuple[int, Answer | BaseException]] = queue.SimpleQueue()
+    # Loaded here: two threads would load it twice.
+    libpq.load()
+    for number, job in enumerate(jobs):
+        threading.Thread(target=_run, args=(number, job, done), name="schemata-parity", daemon=True).start()
+    found: dict[int, Answer] = {}
+    while len(found) < len(jobs):
+        number, answer = done.get()
+        if isinstance(answer, BaseException):
+            raise answer
+        found[number] = answer
+    return [found[number] for number in range(len(jobs))]
+
+
+def _run(number: int, job: Job, done: "queue.SimpleQueue[tuple[int, Answer | BaseException]]") -> None:
+    try:
+        done.put((number, job()))
+    except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+        done.put((number, error))
+
+
+def of_database(
+    settings: config.Config,
+    name: str,
+    choose: Callable[[], targets.Choice],
+    schemas: Sequence[str] | None,
+    *,
+    sources: tuple[migration.Migration, ...] | None,
+    lock_wait: float,
+    reporter: progress.Reporter = progress.SILENT,
+) -> Answer:
+    """Return the structure of a database, and with `sources` which of these migrations it says it has. Reads only."""
+    title = f"target {name}" if name else ""
+    try:
+        choice = choose()
+        title = f"{urls.redact(choice.url)} ({choice.chosen_by})"
+        with targets.named(choice), targets.connect(choice) as connection:
+            target = targets.describe(choice, connection)
+            title = target.describe()
+            name = name or (config.declared.DEV if choice.is_dev else target.database)
+            ids: frozenset[str] | None = None
+            recorded, notes = True, choice.notes
+            if sources is not None:
+                ids, recorded, told = _applied(settings, sources, connection)
+                notes = (*notes, *told)
+            found = taking.take(settings, choice, connection, schemas, lock_wait=lock_wait, reporter=reporter)
+    except errors.Error as error:
+        return Answer(name or "database", title, error=error)
+    return Answer(name, title, found, ids, recorded, notes)
+
+
+def _applied(
+    settings: config.Config, sources: tuple[migration.Migration, ...], connection: libpq.Connection
+) -> tuple[frozenset[str] | None, bool, tuple[str, ...]]:
+    """Return the ids that are applied, None where that is all of them; whether there are any; what to say of it."""
+    try:
+        compared = status.compare(settings, sources, connection.query, full=False)
+    except errors.Error as error:
+        return None, True, (f"Compared with what all migrations make, because {error.message}",)
+    notes = []
+    others: dict[str, int] = {}
+    for finding in compared.findings:
+        if finding.exit_code not in (errors.DONE, errors.PENDING) or finding.code == "ahead":
+            others[finding.code] = others.get(finding.code, 0) + 1
+    if others:
+        told = ", ".join(f"{count} {code}" for code, count in others.items())
+        notes.append(f"Its history needs a look ({told}): inv migrate-status")
+    if not compared.pending:
+        return None, True, tuple(notes)
+    pending = {item.id for item in compared.pending}
+    return frozenset(item.id for item in sources if item.id not in pending), len(pending) < len(sources), tuple(notes)
+
+
+def of_file(path: str) -> Answer:
+    """Return the snapshot that a file holds. Raises ConfigError where it holds none."""
+    try:
+        found = model.from_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise errors.ConfigError(
+            f"{path} cannot be compared with: {why}", "Write a snapshot with: inv snapshot --out FILE.json"
+        ) from error
+    return Answer(path, f"{path} (database {found.database}, PostgreSQL {found.version})", found)

@@ -1,0 +1,248 @@
+"""`inv parity`: whether databases have the structure that is expected of them, and what differs."""
+
+import dataclasses
+import datetime
+import functools
+import time
+from collections.abc import Callable, Collection, Sequence
+
+from schemata import config, errors, targets
+from schemata.config import declared, values
+from schemata.migrations import files, migration
+from schemata.parity import answers, diff, expected, ignoring, renames
+from schemata.parity.reports import metrics as exposition
+from schemata.parity.reports import outcome, page, report
+from schemata.report import progress
+from schemata.snapshot import kinds, model, taking
+
+
+def parity(
+    settings: config.Config,
+    *,
+    url: str = "",
+    against: str = "",
+    names: str = "",
+    schemas: str = "",
+    all_schemas: bool = False,
+    severity: str = "",
+    ignore: Sequence[str] = (),
+    full: bool = False,
+    html: str = "",
+    metrics: str = "",
+    lock_wait: float | None = None,
+    reporter: progress.Reporter = progress.SILENT,
+) -> report.Report:
+    """Return how databases differ from what the migrations make of an empty one, or from another side.
+
+    :param against: the other side: the name of a target, the URL of a database, or a snapshot file (.json).
+    :param names: the targets to look at, separated by commas; without it the one database that `url` gives.
+    :param severity: the classes that decide the exit code, separated by commas; without it all of them.
+    :param ignore: rules "kind:schema.name" besides those of the settings.
+
+    All databases are read at the same time; one that cannot be asked does not keep the others from being shown.
+    Changes nothing but the files `html` and `metrics`, which are written whole or not at all.
+    """
+    if url and names:
+        raise errors.ConfigError("--url and --targets exclude each other", "Leave one of them out.")
+    scope = taking.scope(settings, schemas, all_schemas)
+    counted = values.list_of(values.one_of(*kinds.SEVERITIES))(severity, "--severity") or kinds.SEVERITIES
+    rules = (*settings.ignore, *map(ignoring.parse, ignore))
+    _check_kinds(rules)
+    chosen: tuple[str, ...] = values.list_of(values.text_of)(names, "--targets")
+    for name in chosen:
+        targets.check_name(settings, name)
+    sources = None if against else files.read(settings.migrations, settings.schemas)
+    ask = functools.partial(
+        answers.of_database,
+        settings,
+        schemas=scope,
+        lock_wait=taking.LOCK_WAIT if lock_wait is None else lock_wait,
+        reporter=reporter,
+    )
+    jobs: list[answers.Job] = [
+        functools.partial(ask, name, functools.partial(targets.by_name, settings, name), sources=sources)
+        for name in chosen
+    ]
+    if not jobs:
+        jobs.append(functools.partial(ask, "", functools.partial(targets.choose, settings, url), sources=sources))
+    if against:
+        jobs.append(_against(settings, against, ask))
+    found = answers.all_of(jobs)
+    sides = _Replays(settings, sources, reporter) if sources is not None else _Other(found.pop())
+    today = datetime.date.today()
+    outcomes = tuple(_outcome(answer, sides, scope, rules, today) for answer in found)
+    made = report.Report(
+        outcomes,
+        tuple(counted),
+        _uses(rules, outcomes, today),
+        checked_at=int(time.time()),
+        several=len(chosen) > 1,
+        full=full,
+        to_fix=_to_fix(url, against, chosen),
+    )
+    return _written(made, html, metrics)
+
+
+def _check_kinds(rules: Sequence[declared.Ignore]) -> None:
+    """Refuse a rule for a kind that no object has: it would never hide anything, silently."""
+    for rule in rules:
+        if rule.kind and rule.kind not in kinds.KINDS:
+            raise errors.ConfigError(
+                f"a rule of what to ignore is for the kind {rule.kind!r}, and there is none",
+                values.suggest(rule.kind, kinds.KINDS),
+            )
+
+
+def _against(settings: config.Config, against: str, ask: Callable[..., answers.Answer]) -> answers.Job:
+    """Return how to ask the other side. A name of the settings comes first, and a URL is known by its form."""
+    if any(target.name == against for target in settings.targets):
+        return functools.partial(ask, against, functools.partial(targets.by_name, settings, against), sources=None)
+    if "://" in against or ("=" in against and not against.endswith(".json")):
+        return functools.partial(ask, "", functools.partial(targets.choose, settings, against), sources=None)
+    if against.endswith(".json"):
+        stored = answers.of_file(against)
+        return lambda: stored
+    targets.check_name(settings, against)
+    return functools.partial(ask, against, functools.partial(targets.by_name, settings, against), sources=None)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Other:
+    """The other side where it is a database or a file: the same for every target."""
+
+    answer: answers.Answer
+
+    def expected_of(self, answer: answers.Answer) -> answers.Answer:
+        """Return what is expected of a database."""
+        return self.answer
+
+
+@dataclasses.dataclass
+class _Replays:
+    """The other side where it is the migrations: run once for each version of the server and set of migrations."""
+
+    settings: config.Config
+    sources: tuple[migration.Migration, ...]
+    reporter: progress.Reporter
+    known: dict[tuple[int, frozenset[str] | None], answers.Answer] = dataclasses.field(default_factory=dict)
+
+    def expected_of(self, answer: answers.Answer) -> answers.Answer:
+        """Return what the migrations make that the database says it has."""
+        assert answer.snapshot is not None
+        key = (answer.snapshot.major, self._ids(answer, answer.snapshot))
+        if key not in self.known:
+            self.known[key] = self._replay(*key)
+        return self.known[key]
+
+    def _ids(self, answer: answers.Answer, found: model.Snapshot) -> frozenset[str] | None:
+        # Of a database that is full and has no history everything is expected; of an empty one nothing yet.
+        holds = any(item.schema in self.settings.schemas and item.kind != "schema" for item in found.items)
+        return answer.ids if answer.recorded or not holds else None
+
+    def _replay(self, major: int, ids: frozenset[str] | None) -> answers.Answer:
+        number = outcome.number(len(self.sources) if ids is None else len(ids), "migration")
+        which = f"all {number}" if ids is None else f"the {number} that it has applied"
+        title = f"what {which} make of an empty database of PostgreSQL {major}"
+        notes = []
+        if ids is not None:
+            pending = outcome.number(len(self.sources) - len(ids), "migration")
+            notes.append(f"{pending} pending there and not expected yet: inv migrate")
+        try:
+            found = _replayed(self.settings, major, ids, self.reporter)
+        except errors.Error as error:
+            return answers.Answer("migrations", title, error=error)
+        return answers.Answer("migrations", title, found, notes=tuple(notes))
+
+
+def _replayed(
+    settings: config.Config, major: int, ids: Collection[str] | None, reporter: progress.Reporter
+) -> model.Snapshot:
+    return expected.expected(settings, major, ids=ids, reporter=reporter)
+
+
+def _outcome(
+    answer: answers.Answer,
+    sides: _Other | _Replays,
+    scope: Sequence[str] | None,
+    rules: Sequence[declared.Ignore],
+    today: datetime.date,
+) -> outcome.Outcome:
+    if answer.snapshot is None:
+        title = sides.answer.title if isinstance(sides, _Other) else "what the migrations make"
+        return _not_asked(answer, title, answer)
+    other = sides.expected_of(answer)
+    if other.snapshot is None:
+        return _not_asked(answer, other.title, other)
+    left, right = (_only(one, scope) for one in (other.snapshot, answer.snapshot))
+    schemas = diff.comparable(left, right)
+    shown, ignored = ignoring.apply(rules, answer.name, diff.diff(left, right), today)
+    unread = {name for one in (left, right) for name in one.left_out}
+    return outcome.Outcome(
+        answer.name,
+        answer.title,
+        other.title,
+        schemas=schemas,
+        not_read=tuple(sorted(unread)),
+        differences=shown,
+        ignored=ignored,
+        renamed=renames.suggest(shown),
+        notes=(*answer.notes, *other.notes, *_notes(left, right, other.name)),
+    )
+
+
+def _not_asked(answer: answers.Answer, expected_title: str, failed: answers.Answer) -> outcome.Outcome:
+    error = failed.error
+    assert error is not None
+    problem = error.message if failed is answer else f"what it is compared with is not known: {error.message}"
+    return outcome.Outcome(answer.name, answer.title, expected_title, problem=problem, hint=error.hint)
+
+
+def _only(found: model.Snapshot, scope: Sequence[str] | None) -> model.Snapshot:
+    """Return a snapshot without the schemas that were not asked for: a file and a replay may hold more."""
+    if scope is None or set(found.schemas) <= set(scope):
+        return found
+    return dataclasses.replace(
+        found,
+        schemas=tuple(name for name in found.schemas if name in scope),
+        items=tuple(item for item in found.items if item.schema in ("", *scope)),
+        left_out=(*found.left_out, *(name for name in found.schemas if name not in scope)),
+    )
+
+
+def _notes(left: model.Snapshot, right: model.Snapshot, name: str) -> list[str]:
+    notes = [f"Not seen, because the role may not: {what}" for what in dict.fromkeys((*left.blind, *right.blind))]
+    if left.major != right.major:
+        notes.append(
+            f"PostgreSQL {left.major} ({name}) is compared with {right.major}: some definitions are printed in "
+            "another way"
+        )
+    return notes
+
+
+def _uses(
+    rules: Sequence[declared.Ignore], outcomes: Sequence[outcome.Outcome], today: datetime.date
+) -> tuple[ignoring.Use, ...]:
+    hidden = [one for found in outcomes for one in found.ignored]
+    left = [(found.name, difference) for found in outcomes for difference in found.differences]
+    return ignoring.uses(rules, hidden, left, [found.name for found in outcomes if found.asked], today)
+
+
+def _to_fix(url: str, against: str, names: Sequence[str]) -> str:
+    """Return the command that writes the migration; of a URL, which may hold a password, only that there is one."""
+    parts = ["inv parity"]
+    if url:
+        parts.append("--url URL")
+    if names:
+        parts.append(f"--targets {names[0] if len(names) == 1 else 'NAME'}")
+    if against:
+        parts.append(f"--against {'URL' if '://' in against or '=' in against else against}")
+    return " ".join([*parts, "--fix"])
+
+
+def _written(made: report.Report, html: str, metrics: str) -> report.Report:
+    made = dataclasses.replace(made, written=tuple(path for path in (html, metrics) if path))
+    if html:
+        files.write_output(html, page.render(made), "--html")
+    if metrics:
+        files.write_output(metrics, exposition.text(made), "--metrics")
+    return made

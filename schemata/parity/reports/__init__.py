@@ -1,0 +1,1 @@
+"""What parity found, as values, text, HTML and metrics."""
