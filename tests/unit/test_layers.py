@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "errors": set(),
     "lazy": set(),
     "config": {"errors"},
-    "sql": {"errors", "lazy"},
+    "sql": {"lazy"},
     "system": {"errors"},
     "report": {"errors"},
     "pages": set(),
@@ -51,7 +51,9 @@ MAY_IMPORT = {
         "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "deploy",
         "server.programs", "server.embedded",
     },
-    "smoke": {"errors", "config", "sql", "report", "postgres", "migrations", "targets", "history", "pages"},
+    "smoke": {
+        "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
+    },
     "client": {"errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history"},
     "services": {"errors", "config", "system", "report", "postgres", "server.embedded"},
     "server": {

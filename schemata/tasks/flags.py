@@ -1,0 +1,23 @@
+"""Flags that several commands have: what they say of themselves, and how their values are read."""
+
+from schemata import config, errors
+
+URL = "The database (default: the dev server, else DATABASE_URL)."
+JSON = "Print JSON."
+VERBOSE = "Print every notice of the server, not the first of each migration only."
+SCHEMAS = "Only these schemas, separated by commas (default: those of the settings)."
+ALL_SCHEMAS = "Every schema of the database but the system's and the history's."
+READ_WAIT = "How long to wait for a lock that DDL holds, such as 5s."
+SERVER = "embedded, docker or external (default: SCHEMATA_SERVER_KIND, else the settings)."
+
+
+def count(text: str, flag: str) -> int:
+    """Return a whole number; by ourselves, because Invoke ends with a traceback for what is none."""
+    if text and not text.removeprefix("-").isdecimal():
+        raise errors.ConfigError(f"{flag} {text} is not a whole number", "Write digits only.")
+    return int(text or 0)
+
+
+def seconds(text: str, flag: str) -> float | None:
+    """Return a duration in seconds; None for none."""
+    return config.values.seconds(text, flag) if text else None

@@ -1,0 +1,175 @@
+"""Migrations: apply, see, write, record, roll back, lock."""
+
+from typing import Any
+
+from schemata import command_line, commands, config
+from schemata.tasks import flags
+
+task = command_line.task
+
+
+@task(
+    url=flags.URL,
+    schema="Stop after the last pending migration of this schema.",
+    to="Stop after this migration.",
+    dry_run="Print the SQL; change nothing.",
+    lock_wait="How long to wait for another deploy, such as 30s or 5min.",
+    allow_out_of_order="Apply also migrations that come before an applied one.",
+    on_existing_objects="Migrate although nothing is recorded and the schemas hold objects, which it may destroy.",
+    create_database="Create the database if the server has none of that name.",
+    verbose=flags.VERBOSE,
+    json=flags.JSON,
+)
+def migrate(
+    reporter: Any,
+    url: str | None = None,
+    schema: str = "",
+    to: str = "",
+    dry_run: bool = False,
+    lock_wait: str = "",
+    allow_out_of_order: bool = False,
+    on_existing_objects: bool = False,
+    create_database: bool = False,
+    verbose: bool = False,
+    json: bool = False,
+) -> Any:
+    """Apply the pending migrations."""
+    return commands.migrate.migrate(
+        config.load(),
+        url=url or "",
+        schema=schema,
+        to=to,
+        dry_run=dry_run,
+        lock_wait=flags.seconds(lock_wait, "--lock-wait"),
+        allow_out_of_order=allow_out_of_order,
+        on_existing_objects=on_existing_objects,
+        create_database=create_database,
+        reporter=reporter,
+    )
+
+
+@task(
+    url=flags.URL,
+    schema="Show only this schema.",
+    check="Exit 4 when migrations are pending.",
+    no_drift="Do not compare the structure with what the last migrate left.",
+    json=flags.JSON,
+)
+def migrate_status(
+    reporter: Any,
+    url: str | None = None,
+    schema: str = "",
+    check: bool = False,
+    no_drift: bool = False,
+    json: bool = False,
+) -> Any:
+    """Show what is applied, pending, changed or missing."""
+    return commands.status.status_of(config.load(), url=url or "", schema=schema, check=check, drift=not no_drift)
+
+
+@task(schema="The schema it belongs to.", name="What it does, such as create_invoices.", json=flags.JSON)
+def migrate_new(reporter: Any, schema: str = "", name: str = "", json: bool = False) -> Any:
+    """Write an empty migration and its rollback."""
+    return commands.authoring.new(config.load(), schema=schema, name=name)
+
+
+@task(url=flags.URL, through="The last migration that the database already has.", json=flags.JSON)
+def migrate_baseline(reporter: Any, through: str = "", url: str | None = None, json: bool = False) -> Any:
+    """Record migrations as applied without running them."""
+    return commands.repair.baseline(config.load(), through=through, url=url or "", reporter=reporter)
+
+
+@task(
+    migration="The interrupted migration.",
+    applied="All of it is done: record it as applied.",
+    rolled_back="Nothing of it is left: make it pending again.",
+    url=flags.URL,
+    json=flags.JSON,
+)
+def migrate_resolve(
+    reporter: Any,
+    migration: str,
+    applied: bool = False,
+    rolled_back: bool = False,
+    url: str | None = None,
+    json: bool = False,
+) -> Any:
+    """Record the outcome of an interrupted migration."""
+    return commands.repair.resolve(
+        config.load(), migration, applied=applied, rolled_back=rolled_back, url=url or "", reporter=reporter
+    )
+
+
+@task(migration="Only this migration (default: every one that is out of order).", url=flags.URL, json=flags.JSON)
+def migrate_restamp(reporter: Any, migration: str = "", url: str | None = None, json: bool = False) -> Any:
+    """Give pending out-of-order migrations a new time."""
+    return commands.restamp.restamp(config.load(), migration, url=url or "")
+
+
+@task(
+    to="Keep this migration and all applied before it.",
+    steps="How many to roll back (default 1).",
+    dry_run="Print the SQL and what it would destroy; change nothing.",
+    yes="Do not ask.",
+    production="The database's name, where it looks like production.",
+    lock_wait="How long to wait for another deploy, such as 30s or 5min.",
+    url=flags.URL,
+    verbose=flags.VERBOSE,
+    json=flags.JSON,
+)
+def rollback(
+    reporter: Any,
+    to: str = "",
+    steps: str = "",
+    dry_run: bool = False,
+    yes: bool = False,
+    production: str = "",
+    lock_wait: str = "",
+    url: str | None = None,
+    verbose: bool = False,
+    json: bool = False,
+) -> Any:
+    """Roll back the last applied migration."""
+    return commands.rollback.rollback(
+        config.load(),
+        to=to,
+        steps=flags.count(steps, "--steps") if steps else None,
+        dry_run=dry_run,
+        yes=yes,
+        production=production,
+        lock_wait=flags.seconds(lock_wait, "--lock-wait"),
+        url=url or "",
+        reporter=reporter,
+    )
+
+
+@task(
+    check="Write nothing: exit 1 if the lock file is not up to date.",
+    postgres="Major versions to lock for, such as 16,18 (default: those of the file).",
+    json=flags.JSON,
+)
+def lock(reporter: Any, check: bool = False, postgres: str = "", json: bool = False) -> Any:
+    """Write migrations/manifest: what there is, and what it makes."""
+    return commands.locking.lock(config.load(), check=check, postgres=postgres, reporter=reporter)
+
+
+@task(
+    url=flags.URL,
+    reason="Why it is right as it is.",
+    schema="Only this schema.",
+    by="In whose name (default: user@host).",
+    json=flags.JSON,
+)
+def drift_accept(
+    reporter: Any, reason: str = "", schema: str = "", by: str = "", url: str | None = None, json: bool = False
+) -> Any:
+    """Take the structure as it is, for a reason, on record."""
+    return commands.repair.accept_drift(
+        config.load(), reason=reason, schema=schema, by=by, url=url or "", reporter=reporter
+    )
+
+
+@task(check="Write nothing: exit 1 if the seal is not up to date.", json=flags.JSON)
+def seal(reporter: Any, check: bool = False, json: bool = False) -> Any:
+    """Write migrations/seal for an image."""
+    return commands.authoring.seal(config.load(), check=check)
