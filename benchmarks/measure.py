@@ -19,11 +19,15 @@ class Failed(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """A program with its arguments, the variables that it needs and the folder it runs in."""
+    """A program with its arguments, the variables that it needs and the folder it runs in.
+
+    `code` is the exit code with which it says that it did its work.
+    """
 
     words: tuple[str, ...]
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     folder: Path = REPOSITORY
+    code: int = 0
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start it with its output thrown away, except for what it says on stderr."""
@@ -37,12 +41,12 @@ class Command:
         )
 
     def run(self) -> float:
-        """Run it and return its seconds, from start to end. Raises Failed unless it ends with 0."""
+        """Run it and return its seconds, from start to end. Raises Failed where it ends with another exit code."""
         began = time.perf_counter()
         process = self.start()
         _, said = process.communicate()
         seconds = time.perf_counter() - began
-        if process.returncode:
+        if process.returncode != self.code:
             raise Failed(f"{' '.join(self.words[:4])} … ended with {process.returncode}: {said.decode()[-600:]}")
         return seconds
 
@@ -103,7 +107,7 @@ def peak_memory(command: Command) -> float:
         capture_output=True,
         check=False,
     )
-    if done.returncode:
+    if done.returncode != command.code:
         raise Failed(f"{' '.join(command.words[:4])} … ended with {done.returncode}: {done.stderr.decode()[-600:]}")
     unit = 1024 if sys.platform == "darwin" else 1
     return int(done.stdout) / unit / 1024

@@ -111,7 +111,8 @@ def installed(tool: str) -> bool:
     return (SCRIPTS / tool).exists() or shutil.which(tool) is not None
 
 
-def _script(tool: str) -> str:
+def script(tool: str) -> str:
+    """Return the path of a peer's program."""
     own = SCRIPTS / tool
     return str(own) if own.exists() else str(shutil.which(tool))
 
@@ -120,16 +121,16 @@ def yoyo(project: Path, url: str, verb: str = "apply", schema: str = "") -> meas
     """Return plain yoyo on the same files; `schema` says where its tables are, if not in public."""
     target = url.replace("postgresql://", "postgresql+psycopg://", 1) + (f"?schema={schema}" if schema else "")
     folders = [str(project / "migrations" / name) for name in workload.SCHEMAS]
-    return measure.Command((_script("yoyo"), verb, "--batch", "--no-config-file", "--database", target, *folders))
+    return measure.Command((script("yoyo"), verb, "--batch", "--no-config-file", "--database", target, *folders))
 
 
 def alembic(folder: Path, url: str, *words: str) -> measure.Command:
     """Return alembic through SQLAlchemy and psycopg 3."""
     target = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    return measure.Command((_script("alembic"), *words), {"BENCH_URL": target}, folder)
+    return measure.Command((script("alembic"), *words), {"BENCH_URL": target}, folder)
 
 
 def dbmate(folder: Path, url: str, *words: str) -> measure.Command:
     """Return dbmate with its lock, which is off by default."""
     options = ("--migrations-dir", str(folder), "--no-dump-schema", "--migration-lock")
-    return measure.Command((_script("dbmate"), "--url", f"{url}?sslmode=disable", *options, *words), {}, folder)
+    return measure.Command((script("dbmate"), "--url", f"{url}?sslmode=disable", *options, *words), {}, folder)

@@ -1,6 +1,6 @@
 """Measure the engine against its peers, and say which of its promises about speed are kept.
 
-    python benchmarks/run.py [noop apply deployers boots status server memory large services] [--quick] [--write FILE]
+    python benchmarks/run.py [PART ...] [--quick] [--write FILE]
 
 Needs the group `bench` of pyproject.toml; a peer that is not installed is left out and named.
 """
@@ -23,6 +23,7 @@ import launches
 import measure
 import service_load
 import starts
+import structures
 import tables
 from place import Position
 
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[Position, int, list[int]], list[tables.Section]]] = {
     "memory": deploys.memory,
     "large": large.files,
     "services": service_load.served,
+    "structures": structures.structures,
 }
 #: How many migrations, for each part: in full, and with --quick.
 SIZES = {
@@ -50,6 +52,7 @@ SIZES = {
     "memory": ([1000], [100]),
     "large": ([300_000], [20_000]),
     "services": ([100_000], [10_000]),
+    "structures": ([500, 2000], [40]),
 }
 
 

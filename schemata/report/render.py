@@ -89,9 +89,15 @@ def _cut(text: str, size: int) -> str:
     return text if len(text) <= size else text[: max(0, size - 1)] + "…"
 
 
+_READABLE = 1_000_000  # characters
+
+
 def as_json(result: document.Result) -> str:
     """Return the JSON document of a result."""
-    return json.dumps(result.as_dict(), indent=2, default=str, ensure_ascii=False)
+    document_ = result.as_dict()
+    text = json.dumps(document_, default=str, ensure_ascii=False)
+    # Indenting is done by Python's own encoder, not the one in C: nobody reads a megabyte, and it would take a second.
+    return text if len(text) > _READABLE else json.dumps(document_, indent=2, default=str, ensure_ascii=False)
 
 
 def error_as_json(error: errors.Error) -> str:

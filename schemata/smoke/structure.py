@@ -127,6 +127,6 @@ def _problem(difference: diff.Difference, item: model.Item) -> str:
 
 def _short(value: str | None) -> str:
     if value is None:
-        return "the default"
+        return "not set"
     line = " ".join(value.split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"

@@ -153,7 +153,9 @@ def to_json(snapshot: Snapshot) -> str:
     items: Sequence[Any] = found.pop("items")
     dependencies = found.pop("dependencies", None)
     head = json.dumps(found, ensure_ascii=False, indent=1)[:-2]
-    lines = ",\n".join(json.dumps(item, ensure_ascii=False, sort_keys=True) for item in items)
+    # One encoder for all: json.dumps with arguments makes a new one for each call.
+    encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+    lines = ",\n".join(map(encode, items))
     text = f'{head},\n "items": [\n{lines}\n ]'
     if dependencies is not None:
         text += f',\n "dependencies": {json.dumps(dependencies)}'

@@ -48,6 +48,7 @@ _TEXT_SEARCH = {
 REVOKED = "revoked from "
 #: Facts that are lists of `name=value`, and the word before each name.
 _LISTS = {"options": "option", "toast options": "toast option", "foreign options": "foreign option"}
+_WITH_LISTS = frozenset((*_LISTS, "labels", "operators", "functions"))
 #: A definition that was printed while its object went away: the catalog was read at another moment than the printer.
 _MOVED = ("XX000", "42P01", "42704", "42703", "42883")
 _TRIES = 3
@@ -84,7 +85,7 @@ def observe(ask: queries.Ask, schemas: Sequence[str], history: str, *, patience:
     return fingerprints.of(read(ask, schemas, history=history, lock_wait=patience))
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class _Found:
     """An item that is still being put together."""
 
@@ -268,7 +269,7 @@ class _Reading:
 
 def _texts(facts: dict[str, Any]) -> dict[str, str]:
     """Return facts as text; of a list of options each becomes a fact, any other list stays one, as JSON."""
-    if not any(isinstance(value, list) for value in facts.values()):
+    if _WITH_LISTS.isdisjoint(facts):
         return facts
     made: dict[str, str] = {}
     for name, value in facts.items():
