@@ -72,7 +72,7 @@ def read(ask: queries.Ask, schemas: Sequence[str]) -> typed_catalog.Catalog:
     """
     listed = ", ".join(queries.literal(name) for name in schemas)
     # One message is one transaction, so the settings end with it; a session's would stay in a pooler.
-    settings = "SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = '5s'"
+    settings = "SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = '5s'; SET LOCAL jit = off"
     found = json.loads(str(ask(f"{settings}; {_QUERIES['structure'].format(schemas=listed)}")[0][0]))
     if found["closed"]:
         raise StructureUnreadable(sorted(found["closed"]))
