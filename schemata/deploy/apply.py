@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from schemata import errors
 from schemata.deploy import batches, deployment, lock, nontransactional, results, transactional
-from schemata.history import recorded, stored, tables
+from schemata.history import recorded, tables
 from schemata.migrations import migration, precheck
 from schemata.postgres import sessions
 from schemata.sql import statement
@@ -203,7 +203,6 @@ def _whole(
             durable=durable,
             monitor=deploy.monitor,
             info=deploy.reporter.info,
-            meanwhile=lambda: stored.pack(script.sql),  # which the record asks for afterwards
         )
 
     try:

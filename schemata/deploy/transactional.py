@@ -177,13 +177,12 @@ def run(
     durable: bool,
     monitor: activity.Monitor,
     info: Info,
-    meanwhile: Callable[[], object] = lambda: None,
 ) -> Ran:
     """Run a script in one transaction together with the record that `record(statement_count)` returns.
 
-    `meanwhile` is what may be done of the record while the server works on a very large statement. Either both are
-    committed or neither is. A lock that is not free is tried again, whole, with backoff. Raises ScriptFailed,
-    LockTimeout, HistoryMoved, or postgres.ConnectionLost, after which only the history knows whether COMMIT arrived.
+    Either both are committed or neither is. A lock that is not free is tried again, whole, with backoff. Raises
+    ScriptFailed, LockTimeout, HistoryMoved, or postgres.ConnectionLost, after which only the history knows whether the
+    COMMIT arrived.
     """
     before, extra = prologue(session, script, budget, durable=durable, pooled_lock=session.pooled)
     for attempt in range(1, budget.attempts + 1):
@@ -191,7 +190,7 @@ def run(
         monitor.begin()
         try:
             with rolled_back(session):
-                count = send(session, script, before, meanwhile) - extra
+                count = send(session, script, before) - extra
                 if sessions.may_lose_lock(script.sql) and not session.pooled and not lock.still_ours(session):
                     raise HistoryMoved(script.migration_id)
                 monitor.end()
@@ -240,7 +239,6 @@ def taken(failure: sessions.StatementFailed) -> lock.Taken | None:
 def send(session: sessions.Session, script: Script, before: str, meanwhile: Callable[[], object] = lambda: None) -> int:
     """Send a file in the transaction that `before` opens, whole or in pieces, and return how many results came.
 
-    `meanwhile` is called while the server works on a very large statement.
     Raises postgres.StatementFailed, whose index counts from the first statement of `before`, and whose position is
     one of the file, or None; and MigrationError where the file ended the transaction.
     """
@@ -250,9 +248,8 @@ def send(session: sessions.Session, script: Script, before: str, meanwhile: Call
             # Not joined with a large text: that would be one copy of it more.
             count += len(session.script(before))
             before = ""
-        wait = meanwhile if piece.stop - piece.start > _VERY_LARGE else None
         try:
-            count += len(session.script(_text(before, script.sql, piece), wait, rows=rows(script.sql, piece.data)))
+            count += len(session.script(_text(before, script.sql, piece), rows=rows(script.sql, piece.data)))
         except sessions.StatementFailed as failure:
             failure.index += count
             place_in(failure, script.sql, piece.start - len(before), piece.data)

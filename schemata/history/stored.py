@@ -5,7 +5,6 @@ even when packed, only the size is kept.
 """
 
 import base64
-import functools
 import zlib
 
 _PLAIN = 1024 * 1024  # characters that are kept as they are
@@ -15,7 +14,6 @@ _PACKED = "schemata:zlib:"
 _LEFT_OUT = "schemata:left-out:"
 
 
-@functools.lru_cache(maxsize=1)  # a deploy asks twice for a large text, first while it waits for the server
 def pack(sql: str, *, whole: bool = False) -> str:
     """Return what is written to the history for a text; `whole` where it must not be left out.
 

@@ -160,7 +160,7 @@ class Channel:
         handle = self.connection.handle
         return not handle or self._pq.PQstatus(handle) == libpq.BAD
 
-    def run(self, text: str | bytes | Tail, meanwhile: Callable[[], object] | None = None) -> list[Result]:
+    def run(self, text: str | bytes | Tail, meanwhile: Callable[[], None] | None = None) -> list[Result]:
         """Send text as one simple query; return the results up to the first COPY or error, which are among them.
 
         `meanwhile` is called while the server works on it. Raises libpq.ConnectionLost. Any other exception, such

@@ -113,7 +113,7 @@ class Session:
     def script(
         self,
         text: str | bytes | scripts.Tail,
-        meanwhile: Callable[[], object] | None = None,
+        meanwhile: Callable[[], None] | None = None,
         *,
         rows: Iterable[str] | None = None,
     ) -> list[Result]:
