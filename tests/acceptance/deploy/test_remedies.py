@@ -1121,6 +1121,10 @@ def test_what_the_server_can_never_accept_is_failed_and_not_interrupted(
         assert "interrupted" not in text
         assert "repairs" not in text
     project.write(TWO, f"{CONCURRENT}CREATE TABLE app.instead ();\n")
+    told = schemata.json("migrate-status", code=1)
+    (finding,) = [item for item in told["findings"] if item["subject"] == TWO and item["code"] != "pending"]
+    assert "the file has changed since that try, which ended with: " in finding["text"]
+    assert finding["remedy"] == "Run the file as it is now: inv migrate"
     ended = schemata("migrate")
     assert ended.returncode == 0, ended.stderr
     assert "starting again after a failed run" in ended.stderr
