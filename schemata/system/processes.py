@@ -255,6 +255,18 @@ def working_in(directory: Path) -> list[Process]:
     return found
 
 
+def runs_from(directory: Path) -> bool:
+    """Tell whether a program below `directory` runs; of processes that may not be looked at nothing is known."""
+    import psutil  # see the module
+
+    place = os.path.realpath(directory) + os.sep
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.exe().startswith(place):
+                return True
+    return False
+
+
 def outliving(directory: Path) -> list[Process]:
     """Return the PostgreSQL servers whose data directory was deleted while they ran. `directory` must not exist now.
 
