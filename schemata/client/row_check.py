@@ -7,14 +7,13 @@ nobody waits for it.
 
 import contextlib
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import event, exc, orm
 
-from schemata.postgres import failures, queries
+from schemata.postgres import failures, queries, waiting
 
 _TEMPORARY = "pg_temp"
 # pg_temp is named, and last: else a temporary table that is called `text` would be what a cast to text means.
@@ -26,8 +25,6 @@ _Problems = list[dict[str, str]]
 
 
 _TOGETHER = 20  # tables in one transaction: each needs a few locks, and a server has 64 a connection by default
-# For a login where there is no free connection: how often, and seconds in between.
-_TRIES, _AGAIN = 50, 0.1
 _ENOUGH = 20  # broken tables: more of them say nothing new
 
 
@@ -126,15 +123,11 @@ def _execute(connection: sqlalchemy.Connection, sql: str) -> sqlalchemy.CursorRe
 
 
 def _login(engine: sqlalchemy.Engine) -> sqlalchemy.Connection:
-    """Log in; where there is no free connection try again for a while: our own last one may still count."""
-    for left in reversed(range(_TRIES)):
-        try:
-            return engine.connect()
-        except exc.OperationalError as error:
-            if not (left and failures.classify(None, str(error.orig)).crowded):
-                raise
-        time.sleep(_AGAIN)
-    raise AssertionError("the last try returns or raises")
+    """Log in; our own last connection may still count where there is no free one."""
+    return waiting.until_free(
+        engine.connect,
+        lambda error: isinstance(error, exc.OperationalError) and failures.classify(None, str(error.orig)).crowded,
+    )
 
 
 def _engine(conninfo: str) -> sqlalchemy.Engine:
