@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 else:
     project = lazy.Module("schemata.server.compose.project")
 
-#: Tries of a command that has just closed a connection of its own, and the seconds between them.
-AGAIN = 50
-_AGAIN = 0.1
+#: Tries of a command that has just closed a connection of its own.
+AGAIN = waiting.AGAIN
 
 _LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
@@ -165,14 +163,11 @@ def login(choice: Choice, *, tries: int = 1) -> libpq.Connection:
     With `tries` a server without a free connection is asked again, in a moment: one that was just closed here may
     still count there.
     """
-    for left in reversed(range(tries)):
-        try:
-            return waiting.connect(choice.url, application_name="schemata", accept_standby=True)
-        except waiting.ServerNotReady as error:
-            if not (left and error.reason.crowded):
-                raise
-        time.sleep(_AGAIN)
-    raise AssertionError("the last try returns or raises")
+    return waiting.until_free(
+        lambda: waiting.connect(choice.url, application_name="schemata", accept_standby=True),
+        lambda error: isinstance(error, waiting.ServerNotReady) and error.reason.crowded,
+        tries,
+    )
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The typed client's text from a live database, and the proof that it works before anything is put in place."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -72,7 +73,7 @@ def read(ask: queries.Ask, schemas: Sequence[str]) -> typed_catalog.Catalog:
     """
     listed = ", ".join(queries.literal(name) for name in schemas)
     # One message is one transaction, so the settings end with it; a session's would stay in a pooler.
-    settings = "SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = '5s'"
+    settings = "SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = '5s'; SET LOCAL jit = off"
     found = json.loads(str(ask(f"{settings}; {_QUERIES['structure'].format(schemas=listed)}")[0][0]))
     if found["closed"]:
         raise StructureUnreadable(sorted(found["closed"]))
@@ -124,10 +125,21 @@ def modules(catalog: typed_catalog.Catalog, schemas: Sequence[str], package: str
     return typed_modules.files(catalog, names, package, copied)
 
 
+def checker() -> contextlib.AbstractContextManager[processes.Begun]:
+    """Start the process in which a client is tried: it loads SQLAlchemy while the catalog is read."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([_ROOT, os.environ.get("PYTHONPATH", "")])}
+    return processes.begun([sys.executable, "-m", "schemata.client.check"], env=environment)
+
+
 def verify(
-    catalog: typed_catalog.Catalog, files: Mapping[str, str], schemas: Sequence[str], package: str, conninfo: str
+    process: processes.Begun,
+    catalog: typed_catalog.Catalog,
+    files: Mapping[str, str],
+    schemas: Sequence[str],
+    package: str,
+    conninfo: str,
 ) -> str:
-    """Try the client in a process of its own: import it, and write and read a row of each relation.
+    """Try the client in the checker's process: import it, and write and read a row of each relation.
 
     Nothing of it stays: the rows are those of temporary tables with the same columns, in a transaction that is
     rolled back, so no table, trigger, sequence or lock of the database is touched. Returns what could not be tried,
@@ -156,14 +168,8 @@ def verify(
         for model in typed_models.plan(catalog, typed_modules.module_names(schemas))
     ]
     order = {"conninfo": conninfo, "package": package, "files": dict(files), "tables": tables}
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([_ROOT, os.environ.get("PYTHONPATH", "")])}
-    done = processes.run(
-        [sys.executable, "-m", "schemata.client.check"],
-        # The conninfo may hold a password: not among the arguments, which everybody on the machine may read.
-        text=json.dumps(order),
-        env=environment,
-        timeout=_PATIENCE,
-    )
+    # The conninfo may hold a password: not among the arguments, which everybody on the machine may read.
+    done = process.finish(json.dumps(order), _PATIENCE)
     try:
         answer = json.loads(done.output)
     except ValueError:

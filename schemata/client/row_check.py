@@ -7,14 +7,13 @@ nobody waits for it.
 
 import contextlib
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import event, exc, orm
 
-from schemata.postgres import failures, queries
+from schemata.postgres import failures, queries, waiting
 
 _TEMPORARY = "pg_temp"
 # pg_temp is named, and last: else a temporary table that is called `text` would be what a cast to text means.
@@ -26,8 +25,6 @@ _Problems = list[dict[str, str]]
 
 
 _TOGETHER = 20  # tables in one transaction: each needs a few locks, and a server has 64 a connection by default
-# For a login where there is no free connection: how often, and seconds in between.
-_TRIES, _AGAIN = 50, 0.1
 _ENOUGH = 20  # broken tables: more of them say nothing new
 
 
@@ -49,6 +46,8 @@ def check(order: Mapping[str, Any]) -> tuple[str, _Problems]:
         with _login(engine) as connection:
             why = _why_not(connection)
             connection.rollback()
+            # Of the connection, so that what a flush does sees it as well.
+            connection.execution_options(schema_translate_map={table["schema"]: _TEMPORARY for table in tables})
             checks = [_RowCheck(connection, order["package"], table) for table in tables]
             for at in range(0, 0 if why else len(checks), _TOGETHER):
                 some = checks[at : at + _TOGETHER]
@@ -74,33 +73,61 @@ def check(order: Mapping[str, Any]) -> tuple[str, _Problems]:
 
 
 def _all_well(connection: sqlalchemy.Connection, checks: Sequence["_RowCheck"]) -> bool:
-    """Try several relations in one transaction, which saves most of the time; tell whether each row came back."""
+    """Try several relations in one transaction and as few messages as can be; tell whether each row came back.
+
+    A No says only that each has to be tried by itself, as `_RowCheck.run` does.
+    """
     try:
         if len({one.name for one in checks}) < len(checks):
             return False
-        for one in checks:
-            one.choose()
-        with orm.Session(connection) as session:
-            settings = [_SETTINGS, *(one.made() for one in checks)]
-            session.connection().exec_driver_sql("; ".join(settings))
-            for one in checks:
-                one.round_trip(session)
+        _choose(connection, checks)
+        with orm.Session(connection, autoflush=False) as session:
+            _execute(session.connection(), "; ".join([_SETTINGS, *(one.made() for one in checks)]))
+            values = [one.read(session) for one in checks]
+            session.expunge_all()
+            # Statements first, and then the flush that writes the rows of all mapped classes at once.
+            for one, row in zip(checks, values, strict=True):
+                one.write(session, row)
+            session.flush()
+            same = " AND ".join(one.same(row) for one, row in zip(checks, values, strict=True))
+            return bool(_execute(session.connection(), f"SELECT {same}").scalar_one())
     except Exception:  # noqa: BLE001 - whatever it is, the check of each alone will tell
         connection.rollback()
         return False
+
+
+def _choose(connection: sqlalchemy.Connection, checks: Sequence["_RowCheck"]) -> None:
+    """Find samples that the server takes for several relations: nearly always it takes the likeliest ones of all."""
+    guesses = [one.guess() for one in checks if not one.chosen]
+    if _accepts(connection, "; ".join(filter(None, guesses))):
+        for one in checks:
+            one.chosen = True
+    for one in checks:
+        one.choose()
+
+
+def _accepts(connection: sqlalchemy.Connection, sql: str) -> bool:
+    if not sql:
+        return True
+    try:
+        _execute(connection, f"{_SETTINGS}; {sql}")
+    except exc.DBAPIError:
+        return False
+    finally:
+        connection.rollback()
     return True
 
 
+def _execute(connection: sqlalchemy.Connection, sql: str) -> sqlalchemy.CursorResult[Any]:
+    return connection.exec_driver_sql(sql.replace("%", "%%"))
+
+
 def _login(engine: sqlalchemy.Engine) -> sqlalchemy.Connection:
-    """Log in; where there is no free connection try again for a while: our own last one may still count."""
-    for left in reversed(range(_TRIES)):
-        try:
-            return engine.connect()
-        except exc.OperationalError as error:
-            if not (left and failures.classify(None, str(error.orig)).crowded):
-                raise
-        time.sleep(_AGAIN)
-    raise AssertionError("the last try returns or raises")
+    """Log in; our own last connection may still count where there is no free one."""
+    return waiting.until_free(
+        engine.connect,
+        lambda error: isinstance(error, exc.OperationalError) and failures.classify(None, str(error.orig)).crowded,
+    )
 
 
 def _engine(conninfo: str) -> sqlalchemy.Engine:
@@ -136,8 +163,7 @@ class _RowCheck:
         self._types = [column["type"] for column in self._columns]
         self.where = f"{table['schema']}.{table['name']}"
         self.name = f"{_TEMPORARY}.{queries.identifier(table['name'])}"
-        self._chosen = False
-        self._options = {"schema_translate_map": {table["schema"]: _TEMPORARY}}
+        self.chosen = False
         module = sys.modules[f"{package}.{table['module']}"]
         self._mapped: Any = getattr(module, table["mapped"]) if table["mapped"] else None
         name = table["table"] or table["mapped"]
@@ -157,10 +183,10 @@ class _RowCheck:
 
     def choose(self) -> None:
         """Find a sample for each column that the server takes."""
-        if self._chosen:
+        if self.chosen:
             return
-        self._chosen = True
-        if not self._can_fill():
+        self.chosen = True
+        if not _accepts(self._connection, self.guess()):
             self._samples = [self._accepted(column) for column in self._columns]
             for at, column in enumerate(self._columns):
                 # A domain that takes none of the guesses: its values are those of its base type on the wire.
@@ -173,86 +199,86 @@ class _RowCheck:
         """Give a session in which the temporary table is, with one row."""
         with orm.Session(self._connection) as session:
             try:
-                session.connection().exec_driver_sql(f"{_SETTINGS}; {self.made()}")
+                _execute(session.connection(), f"{_SETTINGS}; {self.made()}")
             except exc.DBAPIError as error:
                 raise _Refused(_first_line(error.orig)) from error
             yield session
 
     def made(self) -> str:
         """Return the SQL that makes the temporary table, with one row."""
-        names = [queries.identifier(column["name"]) for column in self._columns]
-        columns = ", ".join(f"{name} {kind}" for name, kind in zip(names, self._types, strict=True))
+        columns = ", ".join(f"{name} {kind}" for name, kind in zip(self._names(), self._types, strict=True))
         values = ", ".join(
             f"{queries.literal(value)}::{kind}" for value, kind in zip(self._samples, self._types, strict=True)
         )
-        sql = f"{_SETTINGS}; CREATE TEMPORARY TABLE {self.name} ({columns}); INSERT INTO {self.name} VALUES ({values})"
-        return sql.replace("%", "%%")
+        return f"CREATE TEMPORARY TABLE {self.name} ({columns}); INSERT INTO {self.name} VALUES ({values})"
 
-    def _can_fill(self) -> bool:
-        """Tell whether the server takes the likeliest sample of each column, which it nearly always does."""
-        if all(column["sure"] for column in self._columns):
-            return True
+    def guess(self) -> str:
+        """Return the SQL that the server accepts if it takes the likeliest samples; empty where they are sure."""
         casts = ", ".join(
             f"{queries.literal(sample)}::{column['type']}"
             for column, sample in zip(self._columns, self._samples, strict=True)
+            if not column["sure"]
         )
-        return self._accepts(f"SELECT {casts}")
+        return f"SELECT {casts}" if casts else ""
 
     def _accepted(self, column: Mapping[str, Any]) -> str | None:
         """Return the first sample that the server takes; None where it takes none: then the column is NULL."""
         samples: Sequence[str] = column["samples"]
         if column["sure"]:
             return samples[0]
-        return next((one for one in samples if self._accepts(f"SELECT {queries.literal(one)}::{column['type']}")), None)
-
-    def _accepts(self, sql: str) -> bool:
-        try:
-            self._connection.exec_driver_sql(f"{_SETTINGS}; {sql}".replace("%", "%%"))
-        except exc.DBAPIError:
-            return False
-        finally:
-            self._connection.rollback()
-        return True
+        casts = ((one, f"SELECT {queries.literal(one)}::{column['type']}") for one in samples)
+        return next((one for one, sql in casts if _accepts(self._connection, sql)), None)
 
     def round_trip(self, session: orm.Session) -> None:
         """Read the row, write what was read as a second one, and let the server compare them."""
-        # Of the connection, so that what the flush does below sees it as well.
-        session.connection().execution_options(**self._options)
-        names = [column["name"] for column in self._columns]
+        values = self.read(session)
+        session.expunge_all()
+        self.write(session, values)
+        session.flush()
+        self._compare(session.connection(), values)
+
+    def read(self, session: orm.Session) -> list[Any]:
+        """Return the values of the one row, as the client reads them."""
         if self._mapped is None:
-            values = list(session.execute(sqlalchemy.select(self._core)).one())
+            return list(session.execute(sqlalchemy.select(self._core)).one())
+        row = session.scalars(sqlalchemy.select(self._mapped)).one()
+        return [None if row is None else getattr(row, column["attribute"]) for column in self._columns]
+
+    def write(self, session: orm.Session, values: Sequence[Any]) -> None:
+        """Write a row through the client: of a mapped table with the session's next flush, else at once."""
+        if self._mapped is None or self._table["view"]:
+            row = {column["name"]: value for column, value in zip(self._columns, values, strict=True)}
+            session.execute(self._core.insert(), row)
         else:
             attributes = [column["attribute"] for column in self._columns]
-            row = session.scalars(sqlalchemy.select(self._mapped)).one()
-            values = [None if row is None else getattr(row, attribute) for attribute in attributes]
-            session.expunge_all()
-            if not self._table["view"]:
-                session.add(self._mapped(**dict(zip(attributes, values, strict=True))))
-                session.flush()
-                session.expunge_all()
-                return self._compare(values)
-        session.execute(self._core.insert(), dict(zip(names, values, strict=True)))
-        return self._compare(values)
+            session.add(self._mapped(**dict(zip(attributes, values, strict=True))))
 
-    def _compare(self, values: Sequence[object]) -> None:
+    def same(self, values: Sequence[object]) -> str:
+        """Return the SQL that is true only if the two rows are the same as text, but for what was read as None."""
+        read = [name for name, value in zip(self._names(), values, strict=True) if value is not None]
+        return f"(SELECT count(*) = 2 AND count(DISTINCT ROW({', '.join(read)})::text) = 1 FROM {self.name})"
+
+    def _compare(self, connection: sqlalchemy.Connection, values: Sequence[object]) -> None:
         """Let the server tell, as text, whether the second row is the first one again."""
-        names = [column["name"] for column in self._columns]
         same = ", ".join(
             f"count(*) = 2 AND count({column}) IN (0, 2) AND count(DISTINCT {column}::text) <= 1"
-            for column in map(queries.identifier, names)
+            for column in self._names()
         )
-        answers = self._connection.exec_driver_sql(f"SELECT {same} FROM {self.name}".replace("%", "%%")).one()
-        for column, value, right in zip(names, values, answers, strict=True):
+        answers = _execute(connection, f"SELECT {same} FROM {self.name}").one()
+        for column, value, right in zip(self._columns, values, answers, strict=True):
             # NULL in JSON is the one value that SQLAlchemy writes as another (the JSON null).
             if not right and value is not None:
-                raise _Broken(f"column {column}: {value!r} was read, and written back the server has another value")
+                name = column["name"]
+                raise _Broken(f"column {name}: {value!r} was read, and written back the server has another value")
+
+    def _names(self) -> list[str]:
+        return [queries.identifier(column["name"]) for column in self._columns]
 
     def _blame(self, error: Exception) -> dict[str, str]:
         """Return what is wrong, with the first column that alone does not work."""
         for column in () if isinstance(error, _Broken) else self._columns:
             try:
                 with self._transaction() as session:
-                    session.connection().execution_options(**self._options)
                     found = next(one for one in self._core.c if one.name == column["name"])
                     value = session.execute(sqlalchemy.select(found)).scalar_one()
                     if not self._table["view"]:

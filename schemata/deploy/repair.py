@@ -175,23 +175,25 @@ def _write_lost(
     applied: bool,
 ) -> None:
     """Write the row of a migration that lost it, or record that nothing of it is there."""
-    who = deploy.session.client
-    sql = deploy.history.forget(item.id, who)
-    if applied:
-        sql = deploy.history.record_apply(
-            item,
-            actual.sum(),
-            tables.head_after_apply(actual.sum(), item),
-            who,
-            fingerprint=statement.fingerprint(item.sql),
-            statement_count=0,
-            state="resolved",
-            comment="resolved as applied",
-        )
+    sql = _resolved(deploy, item, actual.sum()) if applied else deploy.history.forget(item.id, deploy.session.client)
     with transactional.rolled_back(deploy.session):
         # The summary counted it, so that one that is written again leaves it as it is.
         deploy.session.script(_around(deploy, actual, sources, item, [sql], 0 if applied else -1))
     deploy.note_structure()
+
+
+def _resolved(deploy: deployment.Deploy, item: migration.Migration, head: recorded.Head) -> str:
+    """Return the SQL that records as applied what a person found to be so."""
+    return deploy.history.record_apply(
+        item,
+        head,
+        tables.head_after_apply(head, item),
+        deploy.session.client,
+        fingerprint=statement.fingerprint(item.sql),
+        statement_count=0,
+        state="resolved",
+        comment="resolved as applied",
+    )
 
 
 def _around(
@@ -239,29 +241,17 @@ def _write(
     applied: bool,
 ) -> None:
     is_recorded = attempt.id in actual.ids()
-    head = actual.sum()
     parts = [deploy.history.resolve_rolled_back(attempt.id)]
     sql = f"BEGIN; {parts[0]}; COMMIT"  # the summary, even one that is wrong, is none of its business
     if applied != is_recorded:
         # The record disagrees with what the person found, so it moves.
         item = lookup.find(sources, attempt.id)
-        who = deploy.session.client
+        head = actual.sum()
         if applied:
-            parts.append(
-                deploy.history.record_apply(
-                    item,
-                    head,
-                    tables.head_after_apply(head, item),
-                    who,
-                    fingerprint=statement.fingerprint(item.sql),
-                    statement_count=0,
-                    state="resolved",
-                    comment="resolved as applied",
-                )
-            )
+            parts.append(_resolved(deploy, item, head))
         else:
             after = tables.head_after_rollback(actual, head, item, [item.id])
-            parts.append(deploy.history.record_rollback(item, head, after, who))
+            parts.append(deploy.history.record_rollback(item, head, after, deploy.session.client))
         sql = _around(deploy, actual, sources, item, parts, 1 if applied else -1)
     try:
         with transactional.rolled_back(deploy.session):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from schemata import errors
 from schemata.deploy import lock
-from schemata.postgres import activity, lock_holder, queries, sessions
+from schemata.postgres import activity, lock_holder, queries, scripts, sessions
 from schemata.sql import lexer, position
 
 LOCK_NOT_AVAILABLE = "55P03"
@@ -17,6 +17,8 @@ DEADLOCK = "40P01"
 RETRIED = (LOCK_NOT_AVAILABLE, DEADLOCK)
 _DIVISION_BY_ZERO = "22012"
 _INSUFFICIENT_PRIVILEGE = "42501"
+_VERY_LARGE = 1024 * 1024  # characters of one statement
+_END = 1024  # characters of space after the last statement
 _RECORD = 2  # which statement of its message the record is
 
 # Sent as the second statement of a transaction through a pooler: fails where somebody else has the lock.
@@ -178,9 +180,9 @@ def run(
 ) -> Ran:
     """Run a script in one transaction together with the record that `record(statement_count)` returns.
 
-    Either both are committed or neither is.  A lock that is not
-    free is tried again, whole, with backoff. Raises ScriptFailed, LockTimeout, HistoryMoved, or
-    postgres.ConnectionLost, after which only the history knows whether the COMMIT arrived.
+    Either both are committed or neither is. A lock that is not free is tried again, whole, with backoff. Raises
+    ScriptFailed, LockTimeout, HistoryMoved, or postgres.ConnectionLost, after which only the history knows whether the
+    COMMIT arrived.
     """
     before, extra = prologue(session, script, budget, durable=durable, pooled_lock=session.pooled)
     for attempt in range(1, budget.attempts + 1):
@@ -234,7 +236,7 @@ def taken(failure: sessions.StatementFailed) -> lock.Taken | None:
     return lock.Taken() if failure.index == 1 and failure.sqlstate == _DIVISION_BY_ZERO else None
 
 
-def send(session: sessions.Session, script: Script, before: str) -> int:
+def send(session: sessions.Session, script: Script, before: str, meanwhile: Callable[[], object] = lambda: None) -> int:
     """Send a file in the transaction that `before` opens, whole or in pieces, and return how many results came.
 
     Raises postgres.StatementFailed, whose index counts from the first statement of `before`, and whose position is
@@ -247,9 +249,7 @@ def send(session: sessions.Session, script: Script, before: str) -> int:
             count += len(session.script(before))
             before = ""
         try:
-            # As bytes, of which libpq makes a copy: a large text is not there a third time while it does.
-            text = (before + script.sql[piece.start : piece.stop]).encode()
-            count += len(session.script(text, rows=rows(script.sql, piece.data)))
+            count += len(session.script(_text(before, script.sql, piece), rows=rows(script.sql, piece.data)))
         except sessions.StatementFailed as failure:
             failure.index += count
             place_in(failure, script.sql, piece.start - len(before), piece.data)
@@ -272,7 +272,24 @@ def _pieces(session: sessions.Session, sql: str) -> Sequence[lexer.Piece]:
     if not pieces or session.quotes_with_backslash or ("standard_conforming" in sql and _BACKSLASHES.search(sql)):
         # The lexer reads strings as the standard has them, so it may have cut one in two. The server knows better.
         return (lexer.Piece(0, len(sql)),)
-    return pieces
+    return _with_the_rest(pieces)
+
+
+def _with_the_rest(pieces: Sequence[lexer.Piece]) -> Sequence[lexer.Piece]:
+    """Join what little follows a very large statement to it: the end of the file is sent without a copy."""
+    large, rest = pieces[-2:]
+    if large.stop - large.start <= _VERY_LARGE or rest.stop - rest.start > lexer.PIECE:
+        return pieces
+    return (*pieces[:-2], lexer.Piece(large.start, rest.stop))
+
+
+def _text(before: str, sql: str, piece: lexer.Piece) -> str | bytes | scripts.Tail:
+    """Return what is sent of a file, in as few copies as can be: libpq makes two of its own."""
+    is_last = len(sql) - piece.stop <= _END and not sql[piece.stop :].strip()
+    if is_last and piece.data is None and not before and sql.isascii():
+        return scripts.Tail(sql, piece.start)
+    # As bytes: a large text is not there once more while libpq makes its copies.
+    return (before + sql[piece.start : piece.stop]).encode()
 
 
 def rows(sql: str, data: tuple[int, int] | None) -> Iterator[str] | None:

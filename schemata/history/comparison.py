@@ -93,7 +93,7 @@ def compare(
     findings += _changed(files, records, seen.applied_sql, same_meaning)
     findings += _without_file(by_id, history, revision, accepts)
     open_attempts = {item.id: item for item in history.open_attempts if _is_open(item, records)}
-    findings += _interrupted(open_attempts, seen.holders)
+    findings += _interrupted(open_attempts, by_id, seen.holders)
     # Of what lost its record nobody knows whether it is pending: a finding says so.
     doubtful = {item.id for item in evidence.doubtful(files, history)}
     unknown = doubtful.union(history.lost)
@@ -233,13 +233,24 @@ def _without_file(
     return findings
 
 
-def _interrupted(attempts: Mapping[str, recorded.OpenAttempt], holders: Sequence[lock_holder.Holder]) -> list[Finding]:
+_CHANGED_SINCE = "; the file has changed since that try"
+
+
+def _interrupted(
+    attempts: Mapping[str, recorded.OpenAttempt],
+    files: Mapping[str, migration.Migration],
+    holders: Sequence[lock_holder.Holder],
+) -> list[Finding]:
     findings = []
     for attempt in attempts.values():
         schema = attempt.id.partition(".")[0]
         done = f"{attempt.statements_done} of {attempt.statement_count} statements are done"
         begun = f"{attempt.direction}, started {attempt.started_at} on {attempt.host or 'an unknown host'}"
         reason = f": {attempt.message}" if attempt.message else ""
+        edited = _is_edited(attempt, files.get(attempt.id))
+        if edited:
+            # The lines and words of the message are those of another file.
+            reason = f"; the file has changed since that try, which ended with{reason}" if reason else _CHANGED_SINCE
         if attempt.state == "running" and any(holder.pid == attempt.backend_pid for holder in holders):
             text = f"is being applied since {attempt.started_at}; {done}"
             findings.append(Finding("running", schema, attempt.id, text, "", errors.DONE))
@@ -248,12 +259,19 @@ def _interrupted(attempts: Mapping[str, recorded.OpenAttempt], holders: Sequence
             left = f"{done} and stay" if attempt.statements_done else "nothing of it is left"
             again = "inv rollback" if attempt.direction == "rollback" else "inv migrate"
             remedy = f"Fix what was refused (the file, the rows or the privileges), then: {again}"
+            if edited:
+                remedy = f"Run the file as it is now: {again}"
             findings.append(Finding("failed", schema, attempt.id, f"failed ({begun}; {left}){reason}", remedy))
         else:
             text = f"was interrupted ({begun}; {done}){reason}"
             remedy = "`inv migrate` repairs it, or reports exactly which statement is indeterminate."
             findings.append(Finding("interrupted", schema, attempt.id, text, remedy))
     return findings
+
+
+def _is_edited(attempt: recorded.OpenAttempt, file: migration.Migration | None) -> bool:
+    # Of a rollback the history compares nothing: its text is not read for a status.
+    return file is not None and attempt.direction == "apply" and attempt.checksum not in ("", file.checksum)
 
 
 def _pending(

@@ -8,7 +8,7 @@ import base64
 import zlib
 
 _PLAIN = 1024 * 1024  # characters that are kept as they are
-_MOST = 64 * 1024 * 1024  # characters of the packed form
+_MOST = 8 * 1024 * 1024  # characters of the packed form: what packs so badly is data, which the tables have
 _PART = 1024 * 1024
 _PACKED = "schemata:zlib:"
 _LEFT_OUT = "schemata:left-out:"

@@ -204,6 +204,8 @@ _VALUE_HINTS = {
 
 def _refuse_late(sql: str, start: int, path: str) -> None:
     """Refuse a directive after the leading comment: yoyo, and so everybody, would ignore it silently."""
+    if sql.find("--", start) < 0:  # many times as fast as the pattern, which a large text notices
+        return
     # The rows of COPY are no SQL: a quote among them opens no string, and `--` no comment.
     ends = [span.data for span in lexer.spans(sql) if span.data] if _LATE_DIRECTIVE.search(sql, start) else None
     if ends is None:

@@ -20,8 +20,7 @@ _POLL_FAILED, _POLL_READING, _POLL_OK = 0, 1, 3  # PostgresPollingStatusType
 _TUPLES, _COPY, _BAD_RESPONSE, _FATAL = 2, (3, 4, 8), 5, 7  # ExecStatusType
 _DEFAULT, _VERBOSE = 1, 2  # PGVerbosity
 
-# How long a cancelled statement may take to end before the connection is given up, in seconds.
-_GRACE = 5.0
+_GRACE = 5.0  # seconds that a cancelled statement may take to end before the connection is given up
 # When the network goes away, nobody tells this end of the connection: then these do. A URL's own values win.
 _KEEPALIVES = {b"keepalives_idle": b"30", b"keepalives_interval": b"10", b"keepalives_count": b"3"}
 
@@ -60,6 +59,7 @@ if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
     from collections.abc import Callable
 
     Late = tuple[float, Callable[[], None]]
+    Sent = str | bytes | ctypes.c_char_p
 
 
 class ConnectFailed(Exception):
@@ -266,10 +266,10 @@ class Connection:
             self.abandon()
             raise
 
-    def send(self, sql: str | bytes, params: tuple[str | None, ...] = (), deadline: float | None = None) -> None:
+    def send(self, sql: "Sent", params: tuple[str | None, ...] = (), deadline: float | None = None) -> None:
         """Send a query and do not wait for what comes of it. Raises QueryFailed or ConnectionLost."""
         pq, handle = self.library, self.handle
-        text = sql if isinstance(sql, bytes) else sql.encode()
+        text = sql.encode() if isinstance(sql, str) else sql
         if params:
             values = (_STR * len(params))(*[None if param is None else param.encode() for param in params])
             sent = pq.PQsendQueryParams(handle, text, len(params), None, values, None, None, 0)

@@ -110,6 +110,25 @@ class Result:
         return self.rows[row][column]
 
 
+class Tail:
+    """What stands at the end of an ASCII text, to be sent without a copy: libpq makes two of its own."""
+
+    def __init__(self, text: str, start: int) -> None:
+        assert text.isascii()
+        self._text = text
+        self._start = start
+
+    def encoded(self) -> bytes:
+        """Return a copy."""
+        return self._text[self._start :].encode()
+
+    def pointer(self) -> ctypes.c_char_p:
+        """Return where it stands in memory; it is there as long as this object is."""
+        # Of an ASCII text that is the text itself, with a NUL after it.
+        address = ctypes.PYFUNCTYPE(_PTR, ctypes.py_object)(("PyUnicode_AsUTF8", ctypes.pythonapi))(self._text)
+        return ctypes.c_char_p(address + self._start)
+
+
 class Channel:
     """A connection over which scripts are run. `notice` gets severity and message of each notice.
 
@@ -141,7 +160,7 @@ class Channel:
         handle = self.connection.handle
         return not handle or self._pq.PQstatus(handle) == libpq.BAD
 
-    def run(self, text: str | bytes, meanwhile: Callable[[], None] | None = None) -> list[Result]:
+    def run(self, text: str | bytes | Tail, meanwhile: Callable[[], None] | None = None) -> list[Result]:
         """Send text as one simple query; return the results up to the first COPY or error, which are among them.
 
         `meanwhile` is called while the server works on it. Raises libpq.ConnectionLost. Any other exception, such
@@ -150,7 +169,10 @@ class Channel:
         connection = self.connection
         if connection.handle is None:
             raise libpq.ConnectionLost("the connection is closed")
-        connection.send(text)
+        if isinstance(text, Tail):
+            connection.send(text.pointer() if isinstance(self._pq, ctypes.CDLL) else text.encoded())
+        else:
+            connection.send(text)
         if meanwhile is not None:
             meanwhile()
         return self._results()

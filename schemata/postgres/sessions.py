@@ -111,7 +111,11 @@ class Session:
         return self.connection.parameter("standard_conforming_strings") == "off"
 
     def script(
-        self, text: str | bytes, meanwhile: Callable[[], None] | None = None, *, rows: Iterable[str] | None = None
+        self,
+        text: str | bytes | scripts.Tail,
+        meanwhile: Callable[[], None] | None = None,
+        *,
+        rows: Iterable[str] | None = None,
     ) -> list[Result]:
         """Send text (or its UTF-8) whole, as one simple query, and return one result a statement.
 

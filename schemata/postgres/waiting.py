@@ -12,6 +12,13 @@ from schemata.postgres import failures, libpq, query_client, urls
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` itself would be an import on the fast path
     from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+#: Tries of a command that has just closed a connection of its own, and the seconds between them.
+AGAIN = 50
+_AGAIN = 0.1
 
 _STATE = """SELECT pg_is_in_recovery()::text, (SELECT setting = '' AND source = 'command line'
     FROM pg_settings WHERE name = 'listen_addresses')::text"""
@@ -40,6 +47,21 @@ class DatabaseNotCreated(errors.Error):
             f"the database {name} could not be created: {failure.message}",
             f"Have it created by a role with CREATEDB: CREATE DATABASE {name};",
         )
+
+
+def until_free(login: "Callable[[], T]", is_crowded: "Callable[[Exception], bool]", tries: int = AGAIN) -> "T":
+    """Log in; a server without a free connection is asked again in a moment, so many times in all.
+
+    A connection that was just closed here may still count there. What `is_crowded` does not know is raised at once.
+    """
+    for left in reversed(range(tries)):
+        try:
+            return login()
+        except Exception as error:
+            if not (left and is_crowded(error)):
+                raise
+        time.sleep(_AGAIN)
+    raise AssertionError("the last try returns or raises")
 
 
 def connect(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from schemata.remedies import remedy
+from schemata.remedies import remedy, rewriting
 
 # What the contrib modules that migrations use most bring along.
 _OF_EXTENSIONS = {
@@ -53,6 +53,19 @@ def _no_relation(case: remedy.Case) -> str:
         f"No schema of the database has it (it was looked for in {', '.join(case.search_path)}, unless the statement "
         "says a schema). If a migration makes it, let this one say `-- depends: ID` with that one's id; if a later "
         "statement of this file does, move it up."
+    )
+
+
+def _nothing_to_drop(case: remedy.Case) -> str:
+    """Say where something of that name is; else how the statement passes over it."""
+    if case.answers:
+        return _not_found(case)
+    assert case.parsed is not None
+    return remedy.paste(
+        "There is nothing of that name to drop: its name or schema is misspelt, something removed it before (another "
+        "migration, or somebody by hand), or the migration that makes it has not run (then `-- depends: ID`). Where it "
+        "is right that it may be gone, write:",
+        rewriting.if_exists(case.parsed.node),
     )
 
 
@@ -119,7 +132,39 @@ def _enum_value_exists(case: remedy.Case) -> str:
     )
 
 
+_DROPS = ("drop_stmt", "drop_role_stmt")
 ROWS = (
+    remedy.Remedy(
+        "relation-to-drop-not-found",
+        "42P01",
+        _nothing_to_drop,
+        message='"(?P<of>.+)" does not exist',
+        nodes=_DROPS,
+        question="named",
+        about=_about("relation"),
+    ),
+    remedy.Remedy(
+        "type-to-drop-not-found",
+        "42704",
+        _nothing_to_drop,
+        message='type "(?P<of>.+)" does not exist',
+        nodes=_DROPS,
+        question="named",
+        about=_about("type"),
+    ),
+    # An index is a relation that has a code of its own.
+    remedy.Remedy(
+        "index-to-drop-not-found",
+        "42704",
+        _nothing_to_drop,
+        message='index "(?P<of>.+)" does not exist',
+        nodes=_DROPS,
+        question="named",
+        about=_about("relation"),
+    ),
+    remedy.Remedy("object-to-drop-not-found", "42704", _nothing_to_drop, message="does not exist", nodes=_DROPS),
+    remedy.Remedy("function-to-drop-not-found", "42883", _nothing_to_drop, message="does not exist", nodes=_DROPS),
+    remedy.Remedy("schema-to-drop-not-found", "3F000", _nothing_to_drop, message="does not exist", nodes=_DROPS),
     remedy.Remedy(
         "relation-not-found",
         "42P01",

@@ -28,6 +28,14 @@ def expression(node: pg.Node) -> str:
     return str(postgast.deparse(parsed)).removeprefix("SELECT ")
 
 
+def if_exists(node: pg.Node) -> str:
+    """Return the SQL of a DROP that passes over what is not there."""
+    changed = pg.Node()
+    changed.CopyFrom(node)
+    getattr(changed, str(changed.WhichOneof("node"))).missing_ok = True
+    return text(changed)
+
+
 def partitioned_index(node: pg.Node, schema: str, tree: Sequence[remedy.Row]) -> list[str]:
     """Return the statements that build an index on a partitioned table without blocking its writers.
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,24 +66,56 @@ def run(
 
     Raises NotAvailable when the program cannot be started or exceeds `timeout` (seconds; it is killed).
     """
+    with begun(command, account=account, env=env, cwd=cwd) as program:
+        return program.finish(text, timeout)
+
+
+class Begun:
+    """A program that was started and waits for its input."""
+
+    def __init__(self, popen: "subprocess.Popen[bytes]", name: str) -> None:
+        self._popen = popen
+        self._name = name
+
+    def finish(self, text: str, timeout: float | None = None) -> Completed:
+        """Give the program its input, wait for its end and return that. Raises as `run` does."""
+        try:
+            output, complaint = self._popen.communicate(text.encode(), timeout)
+        except subprocess.TimeoutExpired as error:
+            raise errors.NotAvailable(f"{self._name} did not end within {timeout:g} s and was stopped.") from error
+        code = self._popen.returncode
+        return Completed(code, output.decode(errors="replace"), complaint.decode(errors="replace"))
+
+
+@contextlib.contextmanager
+def begun(
+    command: Sequence[str | Path],
+    *,
+    account: os_user.Account | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
+) -> Iterator[Begun]:
+    """Start a program that gets its input later, so that it loads meanwhile; it is killed if it runs at the end.
+
+    Raises NotAvailable when the program cannot be started.
+    """
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            input=text.encode(),
-            capture_output=True,
-            env=env,
-            cwd=cwd,
-            timeout=timeout,
-            check=False,
-            **_lent(account),
+        popen = subprocess.Popen(
+            [str(part) for part in command], stdin=pipe, stdout=pipe, stderr=pipe, env=env, cwd=cwd, **_lent(account)
         )
     except OSError as error:
         raise _not_started(command, account, error) from error
-    except subprocess.TimeoutExpired as error:
-        raise errors.NotAvailable(
-            f"{Path(str(command[0])).name} did not end within {timeout:g} s and was stopped."
-        ) from error
-    return Completed(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    try:
+        yield Begun(popen, Path(str(command[0])).name)
+    finally:
+        if popen.poll() is None:
+            popen.kill()
+            popen.wait()
+        for stream in (popen.stdin, popen.stdout, popen.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # input that it did not read
+                    stream.close()
 
 
 def detach(
@@ -221,6 +253,18 @@ def working_in(directory: Path) -> list[Process]:
             if _is_postgres_in(process, directory):
                 found.append(Process(process.pid, process.name()))
     return found
+
+
+def runs_from(directory: Path) -> bool:
+    """Tell whether a program below `directory` runs; of processes that may not be looked at nothing is known."""
+    import psutil  # see the module
+
+    place = os.path.realpath(directory) + os.sep
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.exe().startswith(place):
+                return True
+    return False
 
 
 def outliving(directory: Path) -> list[Process]:

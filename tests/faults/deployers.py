@@ -21,6 +21,15 @@ from schemata.postgres import lock_holder
 from tests.conftest import Project, shell_code
 from tests.patience import PATIENCE, until
 
+#: Settings of a project with a typed client that a service needs.
+CLIENT = """
+[tool.schemata.client]
+package = "app_client"
+[tool.schemata.services.svc]
+command = ["python", "-m", "svc"]
+client = true
+"""
+
 # Loaded by name so that a forked deployer has them already.
 _LOADED = [commands.migrate, commands.start, commands.status]
 

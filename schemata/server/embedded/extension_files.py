@@ -12,13 +12,15 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import schemata
 from schemata import errors
-from schemata.server.embedded import binaries
+from schemata.server.embedded import binaries, prebuilt
 from schemata.sql import extension_requests
+from schemata.system import processes
 
 # Part of every tree's name: raise it when tree() makes something else.
 _LAYOUT = 1
@@ -140,7 +142,10 @@ def tree(installed: binaries.Binaries, taken: dict[str, "binaries.Binaries | Non
     parts += [libraries] if libraries.is_dir() else []
     root = Path(os.path.commonpath(parts))
     programs = place / installed.directory.relative_to(root)
-    if not place.is_dir():
+    if place.is_dir():
+        with contextlib.suppress(OSError):  # a cache that only its owner may write
+            os.utime(place)
+    else:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="making-", dir=place.parent) as directory:
             made = Path(directory) / "tree"
@@ -151,8 +156,21 @@ def tree(installed: binaries.Binaries, taken: dict[str, "binaries.Binaries | Non
                 share, modules = made / installed.share.relative_to(root), made / installed.modules.relative_to(root)
                 _add(name, source, share, modules)
             binaries.install(made, place)
+        _sweep(place.parent)
     source_names = ", ".join(dict.fromkeys(_OWN_SOURCE if one is None else one.source for one in taken.values()))
     return dataclasses.replace(installed, directory=programs, source=f"{installed.source}, with {source_names}")
+
+
+def _sweep(trees: Path) -> None:
+    """Delete the trees that nobody has asked for in a long time, and what killed processes left of some."""
+    for entry in trees.iterdir():
+        with contextlib.suppress(OSError):
+            unused = time.time() - entry.stat().st_mtime > prebuilt.FORGOTTEN_SECONDS
+            if unused and not processes.runs_from(entry):
+                # Away first: a part of a tree must not be taken for one.
+                away = Path(tempfile.mkdtemp(prefix="making-", dir=trees))
+                entry.rename(away / "tree")
+                shutil.rmtree(away, ignore_errors=True)
 
 
 def _listing(directory: Path) -> str:

@@ -24,7 +24,8 @@ from schemata.system import file_lock, os_user, processes
 # Part of every key: raise it when initialise() makes something else.
 LAYOUT = 2
 _NEEDED_BYTES = 256 * 1024 * 1024
-_FORGOTTEN_SECONDS = 30 * 24 * 3600
+#: After this time without use something in the cache is of no version that anybody starts any more.
+FORGOTTEN_SECONDS = 30 * 24 * 3600
 _PATIENCE_SECONDS = 60.0
 
 
@@ -198,5 +199,5 @@ def _sweep(store: Path) -> None:
         if processes.exited(int(left.name.rpartition("-")[2])):
             shutil.rmtree(left, ignore_errors=True)
     for prepared in store.glob("*/PG_VERSION"):
-        if time.time() - prepared.stat().st_mtime > _FORGOTTEN_SECONDS:
+        if time.time() - prepared.stat().st_mtime > FORGOTTEN_SECONDS:
             shutil.rmtree(prepared.parent, ignore_errors=True)

@@ -1,7 +1,9 @@
 """Large files: they run, are recorded, compared and located, in memory that is a small multiple of their size."""
 
+import base64
+import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -39,28 +41,36 @@ def peak(project: Project, *arguments: str) -> int:
     return int(done.stdout) * (1 if sys.platform == "darwin" else 1024)
 
 
+def one_statement(notes: Callable[[], str], count: int = COUNT) -> str:
+    """Give a table and one INSERT of so many rows."""
+    rows = ",\n".join(f"({n}, 'x', now(), '{notes()}')" for n in range(count))
+    return f"{TABLE}INSERT INTO app.t VALUES\n{rows};\n"
+
+
 @pytest.mark.parametrize(
-    "sql",
+    ("sql", "multiple"),
     [
-        BIG,
-        TABLE
-        + "INSERT INTO app.t VALUES\n"
-        + ",\n".join(f"({n}, 'x', now(), '{'y' * 80}')" for n in range(COUNT))
-        + ";\n",
-        TABLE
-        + "COPY app.t FROM stdin;\n"
-        + "".join(f"{n}\tx\t2025-01-01\t{'y' * 80}\n" for n in range(COUNT))
-        + "\\.\n",
+        (BIG, 4),
+        (one_statement(lambda: "y" * 80), 3.5),
+        # What packs badly is not kept in the history as well.
+        (one_statement(lambda: base64.b64encode(random.randbytes(120)).decode()) + "ANALYZE app.t;\n", 4),
+        (
+            TABLE
+            + "COPY app.t FROM stdin;\n"
+            + "".join(f"{n}\tx\t2025-01-01\t{'y' * 80}\n" for n in range(COUNT))
+            + "\\.\n",
+            4,
+        ),
     ],
-    ids=["many statements", "one statement", "copy"],
+    ids=["many statements", "one statement", "one statement of data", "copy"],
 )
-def test_memory_is_a_small_multiple_of_the_size(project: Project, sql: str) -> None:
+def test_memory_is_a_small_multiple_of_the_size(project: Project, sql: str, multiple: float) -> None:
     """Deploy, status and seal hold at most four times the file's size more than those of a small file."""
     path = project.write(ONE, "-- One.\nSELECT 1;\n")
     base = max(peak(project, "migrate"), peak(project, "migrate-status"), peak(project, "seal"))
     two = project.write("app.20250101000002.two", "")
     two.write_text(sql, encoding="utf-8")
-    allowed = base + 4 * len(sql)
+    allowed = base + multiple * len(sql)
     assert peak(project, "migrate") <= allowed
     assert peak(project, "migrate-status") <= allowed
     assert peak(project, "seal") <= allowed
@@ -104,6 +114,23 @@ def test_an_error_far_inside_is_located(project: Project) -> None:
     with psycopg.connect(project.url) as connection:
         assert connection.execute("SELECT to_regclass('app.t')").fetchone() == (None,)
         assert connection.execute("SELECT state, error_line FROM schemata.attempts").fetchall() == [("failed", 50003)]
+
+
+@pytest.mark.parametrize("letter", ["y", "é"])
+def test_an_error_after_a_very_large_statement_is_located(project: Project, letter: str) -> None:
+    """What little follows such a statement is sent with it, and its lines are still those of the file."""
+    sql = one_statement(lambda: letter * 80, 20_000)
+    project.write(ONE, f"{sql}UPDATE app.t SET name = 'z';\nSELECT 1 / 0,\n  missing FROM app.t;\n\n")
+    failed = project.inv("migrate")
+    assert failed.returncode == 1
+    assert f"{ONE}.sql:{sql.count(chr(10)) + 3}:3" in failed.stderr
+    assert "SELECT 1 / 0, missing FROM app.t" in failed.stderr
+    assert "42703" in failed.stderr
+    project.write(ONE, f"{sql}UPDATE app.t SET name = 'z';\n\n")
+    assert project.inv("migrate").returncode == 0
+    with psycopg.connect(project.url) as connection:
+        counted = "SELECT count(*), min(name), min(note) FROM app.t"
+        assert connection.execute(counted).fetchone() == (20_000, "z", letter * 80)
 
 
 @pytest.mark.parametrize(

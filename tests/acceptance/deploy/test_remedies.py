@@ -523,7 +523,79 @@ CASES = (
         ("CREATE ROLE nobody_of_{database};",),
         use="role",
     ),
-    Case("object-not-found", "42704", "DROP PUBLICATION nothing;", ("DROP ... IF EXISTS",)),
+    Case(
+        "object-not-found",
+        "42704",
+        "ALTER TABLE app.t DROP CONSTRAINT nothing;",
+        ("DROP ... IF EXISTS",),
+        T,
+    ),
+    Case(
+        "relation-to-drop-not-found",
+        "42P01",
+        "DROP TABLE app.orders CASCADE;",
+        ("something removed it before", "DROP TABLE IF EXISTS app.orders CASCADE;"),
+        use="instead",
+    ),
+    Case("relation-to-drop-not-found", "42P01", "DROP VIEW a, b;", ("DROP VIEW IF EXISTS a, b;",), use="instead"),
+    Case(
+        "relation-to-drop-not-found",
+        "42P01",
+        "DROP MATERIALIZED VIEW app.orders;",
+        ("It exists as shop.orders: write that name.",),
+        "CREATE SCHEMA shop; CREATE TABLE shop.orders ();",
+    ),
+    Case(
+        "type-to-drop-not-found",
+        "42704",
+        "DROP TYPE app.state;",
+        ("DROP TYPE IF EXISTS app.state;",),
+        use="instead",
+    ),
+    Case(
+        "index-to-drop-not-found",
+        "42704",
+        f"{CONCURRENT}DROP INDEX CONCURRENTLY app.t_name;",
+        ("DROP INDEX CONCURRENTLY IF EXISTS app.t_name;",),
+        T,
+        "instead",
+    ),
+    Case(
+        "index-to-drop-not-found",
+        "42704",
+        "DROP INDEX app.t_Name;",
+        ('There is app."t_Name": a name with capital letters has to be in double quotes',),
+        f'{T} CREATE INDEX "t_Name" ON app.t (name);',
+    ),
+    Case(
+        "object-to-drop-not-found",
+        "42704",
+        "DROP PUBLICATION nothing;",
+        ("DROP PUBLICATION IF EXISTS nothing;",),
+        use="instead",
+    ),
+    Case(
+        "object-to-drop-not-found",
+        "42704",
+        "DROP ROLE nobody_at_all;",
+        ("DROP ROLE IF EXISTS nobody_at_all;",),
+        use="instead",
+    ),
+    Case(
+        "function-to-drop-not-found",
+        "42883",
+        "DROP FUNCTION app.f(int, text);",
+        ("DROP FUNCTION IF EXISTS app.f(int, text);",),
+        "CREATE FUNCTION app.f(text) RETURNS int LANGUAGE sql AS 'SELECT 1';",
+        "instead",
+    ),
+    Case(
+        "schema-to-drop-not-found",
+        "3F000",
+        "DROP SCHEMA shop;",
+        ("DROP SCHEMA IF EXISTS shop;",),
+        use="instead",
+    ),
     Case("schema-not-found", "3F000", "CREATE TABLE shop.t ();", ("CREATE SCHEMA shop;",), use="front"),
     Case(
         "column-not-found",
@@ -1121,6 +1193,10 @@ def test_what_the_server_can_never_accept_is_failed_and_not_interrupted(
         assert "interrupted" not in text
         assert "repairs" not in text
     project.write(TWO, f"{CONCURRENT}CREATE TABLE app.instead ();\n")
+    told = schemata.json("migrate-status", code=1)
+    (finding,) = [item for item in told["findings"] if item["subject"] == TWO and item["code"] != "pending"]
+    assert "the file has changed since that try, which ended with: " in finding["text"]
+    assert finding["remedy"] == "Run the file as it is now: inv migrate"
     ended = schemata("migrate")
     assert ended.returncode == 0, ended.stderr
     assert "starting again after a failed run" in ended.stderr

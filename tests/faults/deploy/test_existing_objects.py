@@ -1,6 +1,8 @@
 """Several deployers and a database that fills up meanwhile: what is somebody else's is seen, what is ours is not."""
 
 import contextlib
+import subprocess
+from collections.abc import Iterator
 
 import psycopg
 
@@ -45,8 +47,14 @@ def test_deployers_that_start_together_take_nobodys_work_for_a_strangers(
     oracle.assert_settled(project, project.url)
 
 
-def test_a_first_migration_that_runs_is_ours(project: Project, observer: psycopg.Connection) -> None:
-    """In the middle of a non-transactional first migration status and a second deployer see no stranger's objects."""
+@contextlib.contextmanager
+def building(
+    project: Project, observer: psycopg.Connection
+) -> Iterator[tuple[subprocess.Popen[str], psycopg.Connection, int]]:
+    """Give a deployer in the middle of a first migration, what it waits for, and the pid of its backend.
+
+    It goes on when that session ends its transaction.
+    """
     project.write(
         ONE,
         "-- One.\n-- transactional: false\nCREATE TABLE app.t (id int);\n"
@@ -55,33 +63,30 @@ def test_a_first_migration_that_runs_is_ours(project: Project, observer: psycopg
     with deployers.session(project.url) as snapshot:
         snapshot.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class")
         with deployers.running(project, "migrate") as builder:
-            deployers.freezes(observer, "CREATE INDEX CONCURRENTLY")
-            status = project.inv("migrate-status")
-            assert _REFUSED not in status.stdout
-            second = project.inv("migrate", "--lock-wait", "100ms")
-            assert second.returncode == 5, second.stderr
-            waiting = project.boot("--wait-only", SCHEMATA_WAIT_ATTEMPTS="2", SCHEMATA_WAIT_DELAY="100ms")
-            assert waiting.returncode == 5, waiting.stderr
-            snapshot.execute("COMMIT")
-            code, said = deployers.ended(builder)
-            assert code == 0, said
+            yield builder, snapshot, deployers.freezes(observer, "CREATE INDEX CONCURRENTLY")
+
+
+def test_a_first_migration_that_runs_is_ours(project: Project, observer: psycopg.Connection) -> None:
+    """In the middle of a non-transactional first migration status and a second deployer see no stranger's objects."""
+    with building(project, observer) as (builder, snapshot, _):
+        status = project.inv("migrate-status")
+        assert _REFUSED not in status.stdout
+        second = project.inv("migrate", "--lock-wait", "100ms")
+        assert second.returncode == 5, second.stderr
+        waiting = project.boot("--wait-only", SCHEMATA_WAIT_ATTEMPTS="2", SCHEMATA_WAIT_DELAY="100ms")
+        assert waiting.returncode == 5, waiting.stderr
+        snapshot.execute("COMMIT")
+        code, said = deployers.ended(builder)
+        assert code == 0, said
     oracle.assert_settled(project, project.url)
 
 
 def test_a_killed_first_migration_goes_on(project: Project, observer: psycopg.Connection) -> None:
     """What a killed deployer left of a non-transactional first migration is gone on with, in no way refused."""
-    project.write(
-        ONE,
-        "-- One.\n-- transactional: false\nCREATE TABLE app.t (id int);\n"
-        "CREATE INDEX CONCURRENTLY t_id ON app.t (id);\n",
-    )
-    with deployers.session(project.url) as snapshot:
-        snapshot.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class")
-        with deployers.running(project, "migrate") as builder:
-            backend = deployers.freezes(observer, "CREATE INDEX CONCURRENTLY")
-            builder.kill()
-            builder.wait()
-            observer.execute("SELECT pg_terminate_backend(%s)", [backend])
+    with building(project, observer) as (builder, snapshot, backend):
+        builder.kill()
+        builder.wait()
+        observer.execute("SELECT pg_terminate_backend(%s)", [backend])
         snapshot.execute("COMMIT")
     ended = project.inv("migrate")
     assert ended.returncode == 0, ended.stderr

@@ -24,13 +24,6 @@ from tests.faults import deployers
 from tests.patience import PATIENCE, PROMPT, until
 
 ONE = "app.20250101000001.one"
-CLIENT = """
-[tool.schemata.client]
-package = "app_client"
-[tool.schemata.services.svc]
-command = ["python", "-m", "svc"]
-client = true
-"""
 
 
 @pytest.fixture
@@ -181,7 +174,7 @@ def test_sigterm_while_the_client_is_generated(
     pending: Project, observer: psycopg.Connection, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     """The child ends with its parent, is reaped, and leaves neither a session nor half a client."""
-    pending.configure(CLIENT)
+    pending.configure(deployers.CLIENT)
     assert pending.boot().returncode == 0
     with deployers.session(pending.url) as blocker:
         # Nobody can make a table now, as the process that tries the client does, and everybody can read.
@@ -198,7 +191,7 @@ def test_sigterm_between_the_migration_and_the_command(
     pending: Project, observer: psycopg.Connection, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
     """When everything is migrated and the command is not there yet, what was applied stays and nothing starts."""
-    pending.configure(CLIENT)
+    pending.configure(deployers.CLIENT)
     folder = pending.root / "client" / "app_client"
     folder.mkdir(parents=True)
     os.mkfifo(folder / "STAMP")  # whoever reads it waits until somebody writes
@@ -229,7 +222,7 @@ def test_fifty_boots_on_an_empty_database(database: str, tmp_path: Path) -> None
 
 def test_replicas_generate_into_one_volume_at_once(pending: Project, tmp_path: Path) -> None:
     """Four starts that share a folder for the client all end well, and leave one whole client and nothing else."""
-    pending.configure(CLIENT)
+    pending.configure(deployers.CLIENT)
     shared = tmp_path / "shared"
     ended = deployers.crowd(pending, 4, "svc", SCHEMATA_CLIENT_DIR=str(shared))
     assert [code for code, _ in ended] == [0] * 4, ended
@@ -240,7 +233,7 @@ def test_replicas_generate_into_one_volume_at_once(pending: Project, tmp_path: P
 
 def test_the_umask_keeps_nobody_out(pending: Project, tmp_path: Path) -> None:
     """What one replica generates the others can read, whatever its umask is."""
-    pending.configure(CLIENT)
+    pending.configure(deployers.CLIENT)
     shared = tmp_path / "new" / "shared"
     ended = subprocess.run(
         [sys.executable, "-m", "schemata.boot", "svc"],
@@ -261,7 +254,7 @@ def test_the_umask_keeps_nobody_out(pending: Project, tmp_path: Path) -> None:
 
 def test_a_python_that_may_not_be_run(pending: Project) -> None:
     """Where no child can be started the boot says so, exit 3, and does not become the command."""
-    pending.configure(CLIENT)
+    pending.configure(deployers.CLIENT)
     python = pending.root / "python"
     python.write_text("")
     code = f"import sys; sys.executable = {str(python)!r}; from schemata import boot; sys.exit(boot.main(sys.argv[1:]))"
@@ -276,7 +269,7 @@ class Replicas:
 
     def __init__(self, root: Path, database: str, python: str) -> None:
         self.project = Project(root, database)
-        self.project.configure(CLIENT)
+        self.project.configure(deployers.CLIENT)
         self.project.write(ONE, "-- One.\nCREATE TABLE app.one (id int PRIMARY KEY);\n")
         self.python = python
         self.spare = root / "spare"
@@ -383,7 +376,7 @@ def test_an_arbitrary_user_without_a_home(database: str, server: server_state.Se
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         root = Path(place)
         project = Project(root, database)
-        project.configure(CLIENT)
+        project.configure(deployers.CLIENT)
         project.write(ONE, "-- One.\nCREATE TABLE app.one (id int PRIMARY KEY);\n")
         spare = root / "spare"
         spare.mkdir(mode=0o777)

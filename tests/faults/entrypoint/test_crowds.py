@@ -13,13 +13,6 @@ from tests.faults.proxy import Proxy
 from tests.patience import until
 
 LIMIT = 4
-CLIENT = """
-[tool.schemata.client]
-package = "app_client"
-[tool.schemata.services.svc]
-command = ["python", "-m", "svc"]
-client = true
-"""
 
 
 @pytest.fixture
@@ -127,7 +120,7 @@ def test_a_boot_says_that_a_pool_is_used_up(pending: Project, tmp_path_factory: 
 @pytest.mark.parametrize("limited", [("role", 1)], indirect=True, ids=["role 1"])
 def test_commands_get_along_with_one_connection(limited: Project) -> None:
     """Where a role has one connection and no more, every command and a service's start do their work."""
-    limited.configure(CLIENT)
+    limited.configure(deployers.CLIENT)
     commands = (
         ("migrate",),
         ("migrate-status", "--check"),
@@ -148,7 +141,7 @@ def test_commands_get_along_with_one_connection(limited: Project) -> None:
 @pytest.mark.parametrize("limited", [("role", 1)], indirect=True, ids=["role 1"])
 def test_a_service_starts_with_one_connection(limited: Project) -> None:
     """A start that migrates and generates the typed client needs one connection at a time."""
-    limited.configure(CLIENT)
+    limited.configure(deployers.CLIENT)
     _all_well(deployers.crowd(limited, 3, "svc"))
     _each_once(limited)
     assert (limited.root / "client" / "app_client" / "app.py").exists()

@@ -214,3 +214,23 @@ def test_the_history_is_read_from_its_document() -> None:
     assert (found.yoyo_lock_pid, found.standby, found.ids()) == (9, True, {A})
     empty = recorded.parse('{"head": null, "records": [], "open": [], "yoyo_lock": null, "standby": false}')
     assert empty == recorded.Recorded(present=True, heads=0)
+
+
+@pytest.mark.parametrize(
+    ("other", "changed"),
+    [
+        ({"checksum": FILES[0].checksum}, False),
+        ({"checksum": "f" * 64}, True),
+        ({"checksum": "f" * 64, "message": ""}, True),
+        ({"checksum": "f" * 64, "state": "interrupted"}, True),
+        ({"checksum": "f" * 64, "direction": "rollback"}, False),  # the text of a rollback is another one
+    ],
+)
+def test_an_old_failure_of_another_text_is_told_as_such(other: dict[str, Any], changed: bool) -> None:
+    """The old message is not about the file that has replaced the one that failed."""
+    tried = attempt(A, **({"state": "failed", "message": "no room"} | other))
+    applied = [record(A)] if tried.direction == "rollback" else []
+    found = compare(FILES[:1], history(applied, open_attempts=(tried,)), {}).findings[0]
+    assert found.subject == A
+    assert ("the file has changed since that try" in found.text) is changed
+    assert found.text.endswith("no room" if tried.message else "since that try")

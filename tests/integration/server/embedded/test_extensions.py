@@ -1,6 +1,9 @@
 """Extensions on real servers: those of merged trees load and work, and our own uuid-ossp does what the module does."""
 
 import os
+import shutil
+import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,3 +201,34 @@ def test_a_tree_is_finished_or_not_there(programs: binaries.Binaries, monkeypatc
         with pytest.raises(OSError, match="No space left"):
             extension_files.tree(programs, {"uuid-ossp": None}, directory)
         assert not list((directory / "extended").iterdir())
+
+
+def test_trees_that_nobody_uses_are_swept(programs: binaries.Binaries) -> None:
+    """One is kept while it is asked for or a server runs from it; what a killed process left goes with the old ones."""
+    with open_directory("schemata-trees-") as directory:
+        trees = directory / "extended"
+
+        def make(*names: str) -> Path:
+            made = extension_files.tree(programs, dict.fromkeys(names), directory)
+            return trees / made.directory.relative_to(trees).parts[0]
+
+        def age(*paths: Path) -> None:
+            for path in paths:
+                os.utime(path, (time.time() - prebuilt.FORGOTTEN_SECONDS - 60,) * 2)
+
+        used, other, left = make("uuid-ossp"), trees / "18.0-0123456789ab", trees / "making-x"
+        for path in (other, left):
+            (path / "bin").mkdir(parents=True)
+        sleep = other / "bin" / "postgres"
+        shutil.copy2(str(shutil.which("sleep")), sleep)
+        age(used, other, left)
+        assert make("uuid-ossp") == used  # asked for again
+        with subprocess.Popen([sleep, "60"]) as running:
+            try:
+                new = make("uuid-ossp", "citext")
+                assert sorted(trees.iterdir()) == sorted([used, other, new])
+            finally:
+                running.kill()
+        shutil.rmtree(new)
+        assert make("uuid-ossp", "citext") == new
+        assert sorted(trees.iterdir()) == sorted([used, new])
