@@ -28,13 +28,8 @@ FOLDER = Path(__file__).with_name("cases")
 NONE = "none"
 # Roles belong to the server: the cases only use them.
 ROLES = ("parity_owner", "parity_reader", "parity_writer")
-_FORGET_SUBSCRIPTIONS = """DO $$ DECLARE s text; BEGIN
-    FOR s IN SELECT quote_ident(subname) FROM pg_subscription
-        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) LOOP
-        EXECUTE format('ALTER SUBSCRIPTION %s DISABLE', s);
-        EXECUTE format('ALTER SUBSCRIPTION %s SET (slot_name = NONE)', s);
-        EXECUTE format('DROP SUBSCRIPTION %s', s);
-    END LOOP; END $$"""
+_SUBSCRIPTIONS = """SELECT quote_ident(subname) FROM pg_subscription
+    WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 Script = tuple[str, ...]
 
@@ -92,7 +87,10 @@ class Databases:
             with libpq.connect(self._url(name), timeout=20, application_name="cases") as connection:
                 snapshot = reading.read(connection.query)
                 dump = self._dump(name)
-                connection.query(_FORGET_SUBSCRIPTIONS)
+                # A database that has one cannot be dropped, and one that knows of a slot would look for it.
+                for (subscription,) in connection.query(_SUBSCRIPTIONS):
+                    connection.query(f"ALTER SUBSCRIPTION {subscription} SET (slot_name = NONE)")
+                    connection.query(f"DROP SUBSCRIPTION {subscription}")
             return Side(snapshot, dump)
         finally:
             self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
