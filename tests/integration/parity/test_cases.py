@@ -236,3 +236,10 @@ def test_the_cases_of_a_kind_begin_with_no_change_and_have_names_of_their_own(pa
         assert case.severity in (NONE, *kinds.SEVERITIES), row["name"]
         assert case.not_compared is None or case.not_compared in listed, row["name"]
         assert names[0] == row["name"] or case.before != case.after, row["name"]
+
+
+def test_there_are_as_many_cases_as_the_documents_say() -> None:
+    cases = [case for path in FOLDER.glob("*.toml") for _, case in _rows(path)]
+    assert len(cases) >= 200
+    same_meaning = [case for case in cases if case.severity == NONE and case.before != case.after]
+    assert len(same_meaning) >= 30
