@@ -100,7 +100,8 @@ _BY_FACT = {
 _ALL_OF_IT = {"policy": ACCESS, "user mapping": ACCESS, "default privileges": ACCESS, "grant": ACCESS}
 #: Kinds whose options are storage parameters and the like.
 _TUNED = ("table", "materialized view", "index", "constraint", "column")
-#: Settings, in small letters, that change what a statement means or whether it is let through; the others change speed or talk.
+#: Settings, in small letters, that change what a statement means or whether it is let through; the others change speed
+#: or talk.
 _MEANING = (
     "search_path", "role", "session_authorization", "row_security", "session_replication_role", "datestyle",
     "intervalstyle", "timezone", "lc_", "default_transaction", "transaction_", "standard_conforming_strings",
