@@ -62,14 +62,20 @@ class Databases:
         self._read: dict[tuple[Script, Script], Side] = {}
 
     def sides(self, case: Case) -> tuple[Side, Side]:
-        """Return both databases; the first of a file's cases are often the same one."""
-        key = (case.base, case.before)
+        """Return both databases; what ran in one is often the same as in another of the file's cases."""
         template = self._template(case.base)
+        keys = {(case.base, script): script for script in (case.before, case.after)}
         with ThreadPoolExecutor(2) as pool:
-            other = pool.submit(self._side, template, case.after)
-            if key not in self._read:
-                self._read[key] = self._side(template, case.before)
-            return self._read[key], other.result()
+            made = {
+                key: pool.submit(self._side, template, script) for key, script in keys.items() if key not in self._read
+            }
+            # No change: two databases all the same.
+            twin = pool.submit(self._side, template, case.after) if case.before == case.after else None
+        self._read.update({key: future.result() for key, future in made.items()})
+        return (
+            self._read[case.base, case.before],
+            twin.result() if twin else self._read[case.base, case.after],
+        )
 
     def _template(self, base: Script) -> str:
         if base not in self._templates:
