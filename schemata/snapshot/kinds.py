@@ -100,7 +100,8 @@ _BY_FACT = {
 _ALL_OF_IT = {"policy": ACCESS, "user mapping": ACCESS, "default privileges": ACCESS, "grant": ACCESS}
 #: Kinds whose options are storage parameters and the like.
 _TUNED = ("table", "materialized view", "index", "constraint", "column")
-#: Settings that change what a statement means or whether it is let through; the others change speed or talk.
+#: Settings, in small letters, that change what a statement means or whether it is let through; the others change speed
+#: or talk.
 _MEANING = (
     "search_path", "role", "session_authorization", "row_security", "session_replication_role", "datestyle",
     "intervalstyle", "timezone", "lc_", "default_transaction", "transaction_", "standard_conforming_strings",
@@ -120,7 +121,7 @@ def severity(kind: str, fact: str) -> str:
     if kind in _ALL_OF_IT:
         return _ALL_OF_IT[kind]
     if kind == "setting":
-        return STRUCTURE if fact.startswith(_MEANING) else PERFORMANCE
+        return STRUCTURE if fact.lower().startswith(_MEANING) else PERFORMANCE
     if kind in ("index", "statistics") and fact not in ("unique", "valid"):  # not of a unique index: see `graded`
         return PERFORMANCE
     if fact.startswith(("option ", "toast option ")) and kind in _TUNED:
@@ -180,5 +181,5 @@ NOT_COMPARED = (
     ("the versions of collations as the operating system reports them", "they belong to the machine"),
     ("clones of a partitioned table's triggers and foreign keys on its partitions", "they follow their parent"),
     ("the order in which privileges were granted", "it has no meaning"),
-    ("the order in which storage parameters were set", "it has no meaning"),
+    ("the order of storage parameters, and of a subscription's publications", "it has no meaning"),
 )

@@ -153,6 +153,7 @@ class _Reading:
             "history": queries.literal(self._history),
             "subscription": meta["subscription"],
             "publication_schemas": _DATABASE["publication_schemas"] if self._major >= 15 else "NULL",
+            "publication_filters": _DATABASE["publication_filters"] if self._major >= 15 else "",
         }
         return meta
 

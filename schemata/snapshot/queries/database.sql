@@ -68,7 +68,7 @@ FROM (
         concat('for ', CASE WHEN m.umuser = 0 THEN 'public' WHEN m.umuser = {deployer} THEN '(deployer)'
             ELSE m.usename::text END, ' server ', m.srvname), json_build_object(
         'options', (SELECT string_agg(concat(split_part(o, '=', 1), '=', CASE WHEN split_part(o, '=', 1) = 'user'
-                THEN split_part(o, '=', 2) ELSE concat('hidden ', left(md5(concat(m.srvname, o)), 8)) END), ', '
+                THEN substr(o, 6) ELSE concat('hidden ', left(md5(concat(m.srvname, o)), 8)) END), ', '
                 ORDER BY o COLLATE "C") FROM unnest(m.umoptions) o))
     FROM pg_user_mappings m
     UNION ALL
@@ -102,12 +102,7 @@ FROM (
             CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END),
         'via root', CASE WHEN p.pubviaroot THEN 'yes' END,
         'generated columns', nullif(nullif(to_jsonb(p) ->> 'pubgencols', 'n'), 'false'),
-        'tables', (SELECT string_agg(concat(r.prrelid::regclass,
-                (SELECT concat(' (', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), ')')
-                    FROM pg_attribute a WHERE a.attrelid = r.prrelid
-                    AND a.attnum = ANY (string_to_array(to_jsonb(r) ->> 'prattrs', ' ')::int2[])
-                    HAVING count(*) > 0),
-                ' where ' || pg_get_expr((to_jsonb(r) ->> 'prqual')::pg_node_tree, r.prrelid)), E'\n'
+        'tables', (SELECT string_agg(concat(r.prrelid::regclass{publication_filters}), E'\n'
                 ORDER BY r.prrelid::regclass::text COLLATE "C")
             FROM pg_publication_rel r WHERE r.prpubid = p.oid),
         'schemas', {publication_schemas})
@@ -142,3 +137,9 @@ WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_datab
 -- From PostgreSQL 15 on, a part of the publications' query.
 (SELECT string_agg(quote_ident(m.nspname), ', ' ORDER BY m.nspname COLLATE "C")
     FROM pg_publication_namespace r JOIN pg_namespace m ON m.oid = r.pnnspid WHERE r.pnpubid = p.oid)
+
+-- name: publication_filters
+-- From PostgreSQL 15 on, a part of the publications' query: the columns and the rows of a table.
+, (SELECT concat(' (', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), ')')
+    FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs) HAVING count(*) > 0),
+' where ' || pg_get_expr(r.prqual, r.prrelid)
