@@ -152,6 +152,7 @@ class _Reading:
             "history": queries.literal(self._history),
             "subscription": meta["subscription"],
             "publication_schemas": _DATABASE["publication_schemas"] if self._major >= 15 else "NULL",
+            "publication_tables": _DATABASE["publication_tables" if self._major >= 15 else "publication_tables_14"],
         }
         return meta
 

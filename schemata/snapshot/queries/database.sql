@@ -102,14 +102,7 @@ FROM (
             CASE WHEN p.pubdelete THEN 'delete' END, CASE WHEN p.pubtruncate THEN 'truncate' END),
         'via root', CASE WHEN p.pubviaroot THEN 'yes' END,
         'generated columns', nullif(nullif(to_jsonb(p) ->> 'pubgencols', 'n'), 'false'),
-        'tables', (SELECT string_agg(concat(r.prrelid::regclass,
-                (SELECT concat(' (', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), ')')
-                    FROM pg_attribute a WHERE a.attrelid = r.prrelid
-                    AND a.attnum = ANY (string_to_array(to_jsonb(r) ->> 'prattrs', ' ')::int2[])
-                    HAVING count(*) > 0),
-                ' where ' || pg_get_expr((to_jsonb(r) ->> 'prqual')::pg_node_tree, r.prrelid)), E'\n'
-                ORDER BY r.prrelid::regclass::text COLLATE "C")
-            FROM pg_publication_rel r WHERE r.prpubid = p.oid),
+        'tables', {publication_tables},
         'schemas', {publication_schemas})
     FROM pg_publication p
 ) o
@@ -142,3 +135,16 @@ WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_datab
 -- From PostgreSQL 15 on, a part of the publications' query.
 (SELECT string_agg(quote_ident(m.nspname), ', ' ORDER BY m.nspname COLLATE "C")
     FROM pg_publication_namespace r JOIN pg_namespace m ON m.oid = r.pnnspid WHERE r.pnpubid = p.oid)
+
+-- name: publication_tables
+-- A part of the publications' query: the tables, from PostgreSQL 15 on with columns and row filters.
+(SELECT string_agg(concat(r.prrelid::regclass,
+        (SELECT concat(' (', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), ')')
+            FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs) HAVING count(*) > 0),
+        ' where ' || pg_get_expr(r.prqual, r.prrelid)), E'\n' ORDER BY r.prrelid::regclass::text COLLATE "C")
+    FROM pg_publication_rel r WHERE r.prpubid = p.oid)
+
+-- name: publication_tables_14
+-- The same on PostgreSQL 14.
+(SELECT string_agg(r.prrelid::regclass::text, E'\n' ORDER BY r.prrelid::regclass::text COLLATE "C")
+    FROM pg_publication_rel r WHERE r.prpubid = p.oid)
