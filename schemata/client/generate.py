@@ -125,7 +125,7 @@ def generate(
                     return _stale(folder, [stale], facts)
                 return results.Message(f"{folder} matches the database.", facts=facts)
             checker: processes.Begun | None = None
-            if not check and (before is None or stamps.stale(before, major, migrations, structure, list(schemas))):
+            if not check and (before is None or stamps.stale(before, major, migrations, observed, list(schemas))):
                 checker = stack.enter_context(generator.checker())  # its start takes as long as what follows here
             described = generator.read(connection.query, schemas)
             unseen = generator.unseen(connection.query, described)
