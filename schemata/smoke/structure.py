@@ -87,6 +87,8 @@ def _compared(wanted: model.Snapshot, actual: model.Snapshot, accepted: set[str]
         if schema not in wrong:
             yield Answer("structure", schema or "database", "")
     for difference in differences:
+        if difference.item.kind == "schema" and difference.change == "missing":
+            continue  # asked for by itself
         for item in (difference.item, *difference.parts):
             yield Answer(item.kind, diff.subject(item).removeprefix(f"{item.kind} "), _problem(difference, item))
 
