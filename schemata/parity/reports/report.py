@@ -76,7 +76,7 @@ class Report:
             shown.append(document.Text("Ignored by rule:", "bold"))
             for use in self.rules:
                 colour: document.Colour = "" if use.state in ("in use", "other target") else "yellow"
-                shown.append(document.Text(f"  {use.describe()}", colour))
+                shown.append(document.Text(f"- {use.describe()}", colour))
         shown += [document.Text(f"Wrote {path}") for path in self.written]
         return [*shown, snapshots.not_compared(), self._verdict()]
 
