@@ -175,7 +175,7 @@ def _outcome(
         return _not_asked(answer, other.title, other)
     left, right = (_only(one, scope) for one in (other.snapshot, answer.snapshot))
     schemas = diff.comparable(left, right)
-    shown, ignored = ignoring.apply(rules, answer.name, diff.diff(left, right), today)
+    shown, ignored = ignoring.apply((*rules, *answer.accepted), answer.name, diff.diff(left, right), today)
     unread = {name for one in (left, right) for name in one.left_out}
     return outcome.Outcome(
         answer.name,
@@ -223,6 +223,11 @@ def _uses(
     rules: Sequence[declared.Ignore], outcomes: Sequence[outcome.Outcome], today: datetime.date
 ) -> tuple[ignoring.Use, ...]:
     hidden = [one for found in outcomes for one in found.ignored]
+    # What somebody accepted is told like a rule, where it is the reason that something is not shown.
+    rules = [
+        *rules,
+        *{id(one.rule): one.rule for one in hidden if all(one.rule is not rule for rule in rules)}.values(),
+    ]
     left = [(found.name, difference) for found in outcomes for difference in found.differences]
     return ignoring.uses(rules, hidden, left, [found.name for found in outcomes if found.asked], today)
 

@@ -29,6 +29,7 @@ from invoke import collection
 
 import schemata
 from schemata import boot, config, errors
+from schemata.config import declared
 from schemata.migrations import migration, precheck
 from schemata.remedies import table
 from schemata.server.embedded import instance
@@ -250,6 +251,10 @@ def _settings(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _settings(config.Page, "pages.")
         elif field.name == "services":
             yield from _settings(config.Service, "services.")
+        elif field.name == "targets":
+            yield from _settings(declared.Target, "targets.")
+        elif field.name == "ignore":
+            yield from _settings(declared.Ignore, "ignore.")
         elif dataclasses.is_dataclass(field.default):
             yield from _settings(type(field.default), f"{field.name}.")
         elif field.name != "root":

@@ -319,6 +319,26 @@ def test_rules_of_the_command_line(schemata: CommandLine, pair: Pair) -> None:
     schemata.refused(*AGAINST_STAGING, "--ignore", "tabel:app.x", code=2, says=says)
 
 
+def test_accepted_drift(schemata: CommandLine, migrated: Project) -> None:
+    """What somebody accepted is listed with name and reason and does not count, until the schema is changed again."""
+    with psycopg.connect(migrated.url, autocommit=True) as connection:
+        connection.execute("DROP INDEX app.idx_users_created_at")
+        assert schemata("parity").returncode == 1
+        accept = ("drift-accept", "--reason", "too slow to write", "--by", "dba")
+        assert schemata(*accept).returncode == 0
+        found = schemata.json("parity")
+        assert [one["subject"] for one in found["targets"][0]["ignored"]] == ["index app.users.idx_users_created_at"]
+        assert found["ignore"][0]["state"] == "in use"
+        told = schemata("parity").stdout
+        assert "drift that dba accepted at 20" in told
+        assert ": too slow to write): hid 1 difference" in told
+        connection.execute("COMMENT ON TABLE app.users IS 'Persons'")
+    found = schemata.json("parity", code=1)
+    assert sorted(one["subject"] for one in found["targets"][0]["differences"]) == [
+        "index app.users.idx_users_created_at", "table app.users",
+    ]  # fmt: skip
+
+
 @contextlib.contextmanager
 def ddl(url: str, sql: str) -> Iterator[psycopg.Connection]:
     """Hold the locks of DDL that is not committed."""
