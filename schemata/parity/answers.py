@@ -35,6 +35,9 @@ class Answer:
     error: errors.Error | None = None
 
 
+#: A target of which not even the database's name is known.
+_NAMELESS = "database"
+
 Job = Callable[[], Answer]
 
 
@@ -80,17 +83,18 @@ def of_database(
     try:
         choice = choose()
         title = f"{urls.redact(choice.url)} ({choice.chosen_by})"
+        # The same also where nobody answers, so that metrics and rules know it again.
+        name = name or (declared.DEV if choice.is_dev else urls.database_of(choice.url) or _NAMELESS)
         with targets.named(choice), targets.connect(choice) as connection:
             target = targets.describe(choice, connection)
             title = target.describe()
-            name = name or (declared.DEV if choice.is_dev else target.database)
             answer = Answer(name, title, notes=choice.notes)
             drift: tuple[stored.Drift, ...] = ()
             if sources is not None:
                 answer, drift = _with_history(settings, sources, connection, answer)
             found = taking.take(settings, choice, connection, schemas, lock_wait=lock_wait, reporter=reporter)
     except errors.Error as error:
-        return Answer(name or "database", title, error=error)
+        return Answer(name or _NAMELESS, title, error=error)
     return dataclasses.replace(answer, snapshot=found, accepted=_accepted(drift, found))
 
 

@@ -58,7 +58,7 @@ class Report:
             for schema, counts in one.counts.items():
                 differs = any(counts[severity] for severity in self.counted)
                 numbers = (counts[severity] for severity in kinds.SEVERITIES)
-                word = "differs" if differs else "parity"
+                word = "differs" if differs else "not counted" if any(counts.values()) else "parity"
                 found.append((one.name, listing.name_of(schema), *numbers, ignored[schema], word))
         return found
 

@@ -64,7 +64,7 @@ def test_a_change_by_hand_is_told(schemata: CommandLine, migrated: Project) -> N
     """Each difference with its severity, its fact, both values, the count, and what to type."""
     with psycopg.connect(migrated.url) as connection:
         connection.execute(CHANGE)
-    ended = schemata("parity", NO_COLOR="1")
+    ended = schemata("parity", NO_COLOR="1", COLUMNS="100")
     assert ended.returncode == 1
     for line in (
         "structure    changed  column app.users.name",
@@ -119,6 +119,7 @@ def test_a_database_against_another(schemata: CommandLine, pair: Pair) -> None:
     assert subjects(found) == {"table app.tmp_import": "extra"}
     assert found["targets"][0]["differences"][0]["parts"][0]["name"] == "id"
     found = schemata.json("parity", "--url", pair.staging, "--against", pair.prod, code=1)
+    assert "(--against, PostgreSQL" in found["targets"][0]["expected"]
     assert found["targets"][0]["differences"][0]["change"] == "missing"
 
 
@@ -126,7 +127,7 @@ def test_the_json_is_what_the_table_tells(schemata: CommandLine, pair: Pair) -> 
     """Every number of the matrix, for every target and schema."""
     pair.change(pair.prod, CHANGE)
     flags = ("parity", "--targets", "staging,prod,away", "--against", "staging")
-    ended = schemata(*flags, NO_COLOR="1")
+    ended = schemata(*flags, NO_COLOR="1", COLUMNS="100")
     found = schemata.json(*flags, code=3)
     assert ended.returncode == 3
     expected = [[str(value) for value in row.values() if value is not None] for row in found["matrix"]]
@@ -205,6 +206,7 @@ def test_chosen_schemas(schemata: CommandLine, project: Project, pair: Pair, tmp
     found = schemata.json(*AGAINST_STAGING, "--all-schemas", code=1)
     assert found["targets"][0]["not_read"] == []
     assert subjects(found)["table audit.log"] == "extra"
+    assert "On neither side there is a schema nowhere" in schemata(*AGAINST_STAGING, "--schemas", "nowhere").stdout
     # A file holds more than is asked for.
     schemata("snapshot", "--target", "prod", "--all-schemas", "--out", str(tmp_path / "prod.json"))
     assert schemata("parity", "--targets", "staging", "--against", str(tmp_path / "prod.json")).returncode == 0
@@ -214,7 +216,7 @@ def test_both_definitions_side_by_side(schemata: CommandLine, pair: Pair) -> Non
     """In full, with every word that differs marked."""
     pair.change(pair.prod, "CREATE OR REPLACE VIEW app.totals AS SELECT user_id, max(total) AS total FROM app.orders"
                 " WHERE total > 1 GROUP BY user_id")  # fmt: skip
-    ended = schemata(*AGAINST_STAGING, "--full", NO_COLOR="1")
+    ended = schemata(*AGAINST_STAGING, "--full", NO_COLOR="1", COLUMNS="100")
     assert re.search(r"\[-sum-\]\(total\) AS total +\| +\{\+max\+\}\(total\) AS total", ended.stdout)
     assert "{+WHERE (total > (1)::numeric)+}" in ended.stdout
 
@@ -392,6 +394,8 @@ def test_wrong_sides(schemata: CommandLine, project: Project, pair: Pair, tmp_pa
     schemata.refused(
         "parity", "--against", "nothing.json", code=2, says=("nothing.json", "No such file", "inv snapshot")
     )
+    text = schemata.refused("parity", "--against", f"mysql://u:{SECRET}@h/d", code=2, says=("is not a PostgreSQL URL",))
+    assert SECRET not in text
     (tmp_path / "other.json").write_text('{"format": "schemata snapshot 0"}')
     says = ("other.json cannot be compared with", "its format is")
     schemata.refused("parity", "--against", str(tmp_path / "other.json"), code=2, says=says)

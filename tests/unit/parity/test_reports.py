@@ -79,6 +79,11 @@ def test_the_matrix_counts_by_target_schema_and_class() -> None:
     assert [tuple(row.values()) for row in result.as_dict()["matrix"]] == result.rows()
 
 
+def test_what_does_not_count_is_no_parity() -> None:
+    """A schema that differs in nothing that counts is not called equal."""
+    assert made(asked("a", COMMENT), counted=("structure",)).rows()[1][-1] == "not counted"
+
+
 def _samples(text: str) -> dict[str, int]:
     """Return the samples of Prometheus' text format, checked line by line against its grammar."""
     name, label = r"[a-zA-Z_:][a-zA-Z0-9_:]*", r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"'
