@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from schemata import config, errors, targets
-from schemata.history import status
+from schemata.config import declared
+from schemata.history import recorded as stored
+from schemata.history import status, tables
 from schemata.migrations import migration
 from schemata.postgres import libpq, urls
 from schemata.report import progress
-from schemata.snapshot import model, taking
+from schemata.snapshot import fingerprints, listing, model, taking
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Answer:
 
     :param ids: the migrations that make what is expected of it; None for all of them.
     :param recorded: whether any migration is recorded as applied there.
+    :param accepted: as rules, the drift that somebody accepted, in schemas that are still as they were then.
     """
 
     name: str
@@ -28,8 +31,12 @@ class Answer:
     ids: frozenset[str] | None = None
     recorded: bool = True
     notes: tuple[str, ...] = ()
+    accepted: tuple[declared.Ignore, ...] = ()
     error: errors.Error | None = None
 
+
+#: A target of which not even the database's name is known.
+_NAMELESS = "database"
 
 Job = Callable[[], Answer]
 
@@ -76,30 +83,35 @@ def of_database(
     try:
         choice = choose()
         title = f"{urls.redact(choice.url)} ({choice.chosen_by})"
+        # The same also where nobody answers, so that metrics and rules know it again.
+        name = name or (declared.DEV if choice.is_dev else urls.database_of(choice.url) or _NAMELESS)
         with targets.named(choice), targets.connect(choice) as connection:
             target = targets.describe(choice, connection)
             title = target.describe()
-            name = name or (config.declared.DEV if choice.is_dev else target.database)
-            ids: frozenset[str] | None = None
-            recorded, notes = True, choice.notes
+            answer = Answer(name, title, notes=choice.notes)
+            drift: tuple[stored.Drift, ...] = ()
             if sources is not None:
-                ids, recorded, told = _applied(settings, sources, connection)
-                notes = (*notes, *told)
+                answer, drift = _with_history(settings, sources, connection, answer)
             found = taking.take(settings, choice, connection, schemas, lock_wait=lock_wait, reporter=reporter)
     except errors.Error as error:
-        return Answer(name or "database", title, error=error)
-    return Answer(name, title, found, ids, recorded, notes)
+        return Answer(name or _NAMELESS, title, error=error)
+    return dataclasses.replace(answer, snapshot=found, accepted=_accepted(drift, found))
 
 
-def _applied(
-    settings: config.Config, sources: tuple[migration.Migration, ...], connection: libpq.Connection
-) -> tuple[frozenset[str] | None, bool, tuple[str, ...]]:
-    """Return the ids that are applied, None where that is all of them; whether there are any; what to say of it."""
+def _with_history(
+    settings: config.Config,
+    sources: tuple[migration.Migration, ...],
+    connection: libpq.Connection,
+    answer: Answer,
+) -> tuple[Answer, tuple[stored.Drift, ...]]:
+    """Return the answer with which migrations are applied and what else the history tells; and the drift in it."""
     try:
+        drift = tables.History(settings.history_schema).read(connection.query).drift
         compared = status.compare(settings, sources, connection.query, full=False)
     except errors.Error as error:
-        return None, True, (f"Compared with what all migrations make, because {error.message}",)
-    notes = []
+        note = f"Compared with what all migrations make, because {error.message}"
+        return dataclasses.replace(answer, notes=(*answer.notes, note)), ()
+    notes = list(answer.notes)
     others: dict[str, int] = {}
     for finding in compared.findings:
         if finding.exit_code not in (errors.DONE, errors.PENDING) or finding.code == "ahead":
@@ -107,10 +119,24 @@ def _applied(
     if others:
         told = ", ".join(f"{count} {code}" for code, count in others.items())
         notes.append(f"Its history needs a look ({told}): inv migrate-status")
-    if not compared.pending:
-        return None, True, tuple(notes)
     pending = {item.id for item in compared.pending}
-    return frozenset(item.id for item in sources if item.id not in pending), len(pending) < len(sources), tuple(notes)
+    applied = frozenset(item.id for item in sources if item.id not in pending)
+    made = dataclasses.replace(
+        answer, ids=applied if pending else None, recorded=bool(applied or not pending), notes=tuple(notes)
+    )
+    return made, drift
+
+
+def _accepted(drift: Sequence[stored.Drift], found: model.Snapshot) -> tuple[declared.Ignore, ...]:
+    now = fingerprints.of(found)
+    return tuple(
+        declared.Ignore(
+            schema=row.schema or listing.DATABASE,
+            reason=f"drift that {row.accepted_by} accepted at {row.accepted_at}: {row.reason}",
+        )
+        for row in drift
+        if row.accepted_by and row.actual == now.get(row.schema)
+    )
 
 
 def of_file(path: str) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from schemata import errors
 from schemata.config import declared
 from schemata.parity import diff
-from schemata.snapshot import kinds
+from schemata.snapshot import kinds, listing
 
 State = Literal["in use", "hides nothing", "expired", "other target"]
 
@@ -91,7 +91,7 @@ def fits(rule: declared.Ignore, target: str, difference: diff.Difference) -> boo
     return (
         rule.target in ("", target)
         and rule.kind in ("", item.kind)
-        and _like(rule.schema, item.schema)
+        and _like(rule.schema, item.schema or listing.DATABASE)
         and _like(rule.name, name)
         and (not rule.fact or any(_like(rule.fact, change.fact) for change in difference.changes))
     )

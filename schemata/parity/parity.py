@@ -5,6 +5,7 @@ import datetime
 import functools
 import time
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from schemata import config, errors, targets
 from schemata.config import declared, values
@@ -13,7 +14,7 @@ from schemata.parity import answers, diff, expected, ignoring, renames
 from schemata.parity.reports import metrics as exposition
 from schemata.parity.reports import outcome, page, report
 from schemata.report import progress
-from schemata.snapshot import kinds, model, taking
+from schemata.snapshot import kinds, listing, model, taking
 
 
 def parity(
@@ -94,15 +95,15 @@ def _check_kinds(rules: Sequence[declared.Ignore]) -> None:
 
 
 def _against(settings: config.Config, against: str, ask: Callable[..., answers.Answer]) -> answers.Job:
-    """Return how to ask the other side. A name of the settings comes first, and a URL is known by its form."""
-    if any(target.name == against for target in settings.targets):
-        return functools.partial(ask, against, functools.partial(targets.by_name, settings, against), sources=None)
-    if "://" in against or ("=" in against and not against.endswith(".json")):
-        return functools.partial(ask, "", functools.partial(targets.choose, settings, against), sources=None)
-    if against.endswith(".json"):
-        stored = answers.of_file(against)
-        return lambda: stored
-    targets.check_name(settings, against)
+    """Return how to ask the other side: a name of the settings, a file, a URL, whichever of them fits first."""
+    if not any(target.name == against for target in settings.targets):
+        if against.endswith(".json") or Path(against).is_file():
+            stored = answers.of_file(against)
+            return lambda: stored
+        if "://" in against or "=" in against:
+            choice = dataclasses.replace(targets.choose(settings, against), chosen_by="--against")
+            return functools.partial(ask, "", lambda: choice, sources=None)
+        targets.check_name(settings, against)
     return functools.partial(ask, against, functools.partial(targets.by_name, settings, against), sources=None)
 
 
@@ -175,7 +176,7 @@ def _outcome(
         return _not_asked(answer, other.title, other)
     left, right = (_only(one, scope) for one in (other.snapshot, answer.snapshot))
     schemas = diff.comparable(left, right)
-    shown, ignored = ignoring.apply(rules, answer.name, diff.diff(left, right), today)
+    shown, ignored = ignoring.apply((*rules, *answer.accepted), answer.name, diff.diff(left, right), today)
     unread = {name for one in (left, right) for name in one.left_out}
     return outcome.Outcome(
         answer.name,
@@ -211,6 +212,9 @@ def _only(found: model.Snapshot, scope: Sequence[str] | None) -> model.Snapshot:
 
 def _notes(left: model.Snapshot, right: model.Snapshot, name: str) -> list[str]:
     notes = [f"Not seen, because the role may not: {what}" for what in dict.fromkeys((*left.blind, *right.blind))]
+    nowhere = [schema for schema in listing.absent(left) if schema in listing.absent(right)]
+    if nowhere:
+        notes.append(f"On neither side there is a schema {', '.join(nowhere)}")
     if left.major != right.major:
         notes.append(
             f"PostgreSQL {left.major} ({name}) is compared with {right.major}: some definitions are printed in "
@@ -223,6 +227,11 @@ def _uses(
     rules: Sequence[declared.Ignore], outcomes: Sequence[outcome.Outcome], today: datetime.date
 ) -> tuple[ignoring.Use, ...]:
     hidden = [one for found in outcomes for one in found.ignored]
+    # What somebody accepted is told like a rule, where it is the reason that something is not shown.
+    rules = [
+        *rules,
+        *{id(one.rule): one.rule for one in hidden if all(one.rule is not rule for rule in rules)}.values(),
+    ]
     left = [(found.name, difference) for found in outcomes for difference in found.differences]
     return ignoring.uses(rules, hidden, left, [found.name for found in outcomes if found.asked], today)
 

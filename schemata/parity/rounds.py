@@ -28,18 +28,22 @@ def repeat(
         try:
             while True:
                 began = time.monotonic()
+                result: document.Result
                 try:
                     found = once()
                 except errors.Error as error:
                     if not rounds:
                         raise
-                    show(results.Message(f"{_now()} no answer: {error}", ok=False, exit_code=error.exit_code))
-                    last, code = None, error.exit_code
+                    result = results.Message(f"{_now()} no answer: {error}", ok=False, exit_code=error.exit_code)
+                    last = None
                 else:
                     same = last is not None and _known(found) == _known(last)
-                    show(_unchanged(found) if same and not whole else found)
-                    last, code = found, found.exit_code
-                rounds += 1
+                    result = _unchanged(found) if same and not whole else found
+                    last = found
+                # A signal must not cut what somebody reads, and the round that is shown is the last one.
+                with signals.deferred():
+                    rounds, code = rounds + 1, result.exit_code
+                    show(result)
                 time.sleep(max(0.0, every - (time.monotonic() - began)))
         except KeyboardInterrupt as stop:
             if not rounds:

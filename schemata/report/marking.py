@@ -9,7 +9,9 @@ from typing import NamedTuple
 # A literal or a quoted name is one word; so is a run of blanks. Nothing is taken apart any further.
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\w+|\s+|.", re.S)
 #: Above this the comparison by words takes too long for what it shows: lines are compared, and marked whole.
-_MOST = 4000
+_MOST = 2000
+#: Lines of one place above which they are not paired by likeness.
+_PAIRED = 100
 #: How alike two lines must be for them to stand beside each other.
 _ALIKE = 0.5
 
@@ -80,7 +82,8 @@ def rows(expected: str | None, actual: str | None, context: int = 3) -> list[Row
         expected, actual = expected[:-1], actual[:-1]
     left, right = expected.split("\n"), actual.split("\n")
     found: list[Row] = []
-    blocks = difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes()
+    # Lines that are everywhere, such as empty ones, are no landmarks: difflib leaves them out where it is long.
+    blocks = difflib.SequenceMatcher(None, left, right).get_opcodes()
     for number, (tag, i, j, k, m) in enumerate(blocks):
         if tag == "equal":
             found += _equal(left[i:j], context if number else 0, context if number < len(blocks) - 1 else 0)
@@ -100,6 +103,8 @@ def _equal(lines: Sequence[str], first: int, last: int) -> list[Row]:
 def _differing(left: Sequence[str], right: Sequence[str]) -> list[Row]:
     """Put lines beside each other that are alike, in order; what is left over stands alone."""
     found: list[Row] = []
+    if len(left) > _PAIRED or len(right) > _PAIRED:
+        return [*(Row(_alone(line), None) for line in left), *(Row(None, _alone(line)) for line in right)]
     at = 0
     for line in left:
         match = _match(line, right, at)

@@ -77,7 +77,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     # Line ends would break the row, and escape sequences the terminal.
-    return "".join(character if character.isprintable() else " " for character in str(value))
+    return wrapping.printable(str(value))
 
 
 def _cut(text: str, size: int) -> str:
@@ -120,7 +120,8 @@ def _block(block: document.Block, paint: Paint, page: int, width: int) -> str:
         case document.Gap():
             return ""
         case document.Text():
-            return paint(wrapping.wrap(block.text, width), block.colour)
+            text = "\n".join(map(wrapping.printable, block.text.split("\n")))
+            return paint(wrapping.wrap(text, width), block.colour)
         case document.Grid():
             return table(block.columns, block.rows, paint, page)
         case document.Verbatim():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from schemata.report import document, marking
+from schemata.report import document, marking, wrapping
 
 Paint = Callable[[str, str], str]
 
@@ -26,14 +26,14 @@ def change(block: document.Change, paint: Paint, page: int) -> str:
 
 def fact(block: document.Fact, page: int) -> str:
     """Return a fact as a line that fits the page, or as all its lines."""
-    head = f"{_INDENT}{block.name}: "
+    head = f"{_INDENT}{wrapping.printable(block.name)}: "
     if block.full:
-        return head + block.value.replace("\n", f"\n{_INDENT}  ")
-    return head + marking.excerpt(block.value, block.value, max(20, page - len(head)), ABSENT)[0]
+        return head + f"\n{_INDENT}  ".join(map(wrapping.printable, block.value.split("\n")))
+    return head + wrapping.printable(marking.excerpt(block.value, block.value, max(20, page - len(head)), ABSENT)[0])
 
 
 def _short(block: document.Change, paint: Paint, page: int) -> str:
-    head = f"{_INDENT}{block.name}: "
+    head = f"{_INDENT}{wrapping.printable(block.name)}: "
     room = max(20, page - len(head) - len(_ARROW))
     lengths = [len(ABSENT if text is None else " ".join(text.split())) for text in (block.expected, block.actual)]
     # What the shorter one does not need the longer one gets.
@@ -44,7 +44,7 @@ def _short(block: document.Change, paint: Paint, page: int) -> str:
 
 
 def _painted(pieces: Sequence[marking.Piece], paint: Paint, colour: str) -> str:
-    return "".join(paint(piece.text, colour if piece.differs else "") for piece in pieces)
+    return "".join(paint(wrapping.printable(piece.text), colour if piece.differs else "") for piece in pieces)
 
 
 def _full(block: document.Change, paint: Paint, page: int) -> str:
@@ -95,7 +95,7 @@ def _folded(runs: Sequence[_Run], width: int) -> list[list[_Run]]:
     lines: list[list[_Run]] = [[]]
     left = width
     for run in runs:
-        text = "".join(character if character.isprintable() else " " for character in run.text)
+        text = wrapping.printable(run.text)
         while text:
             # Between words where that is near, else anywhere.
             blank = text.rfind(" ", 0, left) + 1 if len(text) > left else 0

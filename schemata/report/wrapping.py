@@ -27,3 +27,12 @@ def wrap(text: str, width: int, *, indent: str = "") -> str:
                 break_on_hyphens=False,
             )
     return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, without what a terminal would take for a command.
+
+    >>> printable("one\\ttwo\\x1b[2J")
+    'one two [2J'
+    """
+    return "".join(character if character.isprintable() else " " for character in text)

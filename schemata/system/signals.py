@@ -40,3 +40,31 @@ def held() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Let the block, which must be short, end before SIGTERM or SIGINT is handled; a second signal is not deferred."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[signal.Signals] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number)
+        handler = before[name]
+        if arrived and callable(handler):
+            handler(number, frame)
+        arrived.append(name)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        first = before[arrived[0]] if arrived else None
+        if callable(first):
+            first(arrived[0], None)

@@ -29,10 +29,12 @@ from invoke import collection
 
 import schemata
 from schemata import boot, config, errors
+from schemata.config import declared
 from schemata.migrations import migration, precheck
 from schemata.remedies import table
 from schemata.server.embedded import instance
 from schemata.services import manage
+from schemata.snapshot import kinds
 from tests.acceptance.services.test_services import free_ports
 from tests.conftest import REPOSITORY, Project
 
@@ -250,6 +252,10 @@ def _settings(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _settings(config.Page, "pages.")
         elif field.name == "services":
             yield from _settings(config.Service, "services.")
+        elif field.name == "targets":
+            yield from _settings(declared.Target, "targets.")
+        elif field.name == "ignore":
+            yield from _settings(declared.Ignore, "ignore.")
         elif dataclasses.is_dataclass(field.default):
             yield from _settings(type(field.default), f"{field.name}.")
         elif field.name != "root":
@@ -341,6 +347,13 @@ def test_troubleshooting_lists_every_sqlstate_that_has_a_remedy() -> None:
     """Each SQLSTATE of the table of remedies is documented, and no other is."""
     rows = [row for row in _rows("docs/troubleshooting.md") if re.fullmatch(r"[0-9A-Z]{5}(, [0-9A-Z]{5})*", row[0])]
     assert {code for row in rows for code in row[0].split(", ")} == {row.sqlstate for row in table.ROWS}
+
+
+def test_what_is_not_compared_is_documented() -> None:
+    """The document of parity has each row that every report has, with its reason, and no other."""
+    rows = list(_rows("docs/parity.md"))
+    start = next(number for number, row in enumerate(rows) if row[0] == "not compared")
+    assert [tuple(row) for row in rows[start + 1 :]] == list(kinds.NOT_COMPARED)
 
 
 def test_the_readme_lists_every_exit_code() -> None:

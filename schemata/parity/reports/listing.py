@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from schemata.parity import diff
 from schemata.parity.reports import outcome
-from schemata.report import document
+from schemata.report import document, wrapping
 from schemata.snapshot import kinds, listing
 
 _COLOURS: dict[str, document.Colour] = {kinds.STRUCTURE: "red", kinds.ACCESS: "yellow"}
@@ -22,7 +22,8 @@ def differences(answer: outcome.Outcome, full: bool) -> Iterator[document.Block]
         yield document.Gap()
         yield document.Text(f"{title}: {outcome.told(in_schema)}", "bold")
         for difference in in_schema:
-            line = f"  {difference.severity:<12} {difference.change:<8} {difference.subject}{parts(difference)}"
+            subject = wrapping.printable(difference.subject)
+            line = f"  {difference.severity:<12} {difference.change:<8} {subject}{parts(difference)}"
             yield document.Text(line, _COLOURS.get(difference.severity, ""))
             yield from _changes(difference, full)
     if answer.renamed:

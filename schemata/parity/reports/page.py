@@ -135,6 +135,8 @@ def _difference(difference: diff.Difference) -> Iterator[str]:
     yield f'<article class="{severity}"><header><span class="chip {severity}">{severity}</span>'
     yield f'<span class="change">{difference.change}</span>{subject}{more}</header>'
     facts = [(change.fact, change.expected, change.actual) for change in difference.changes]
+    # Where the facts are of several classes, each that is less severe than the whole says so.
+    milder = {change.fact: change.severity for change in difference.changes if change.severity != severity}
     if difference.change != "changed":
         facts += [(fact, *listing.sides(difference, value)) for fact, value in listing.definition(difference)]
     if facts:
@@ -142,7 +144,8 @@ def _difference(difference: diff.Difference) -> Iterator[str]:
         yield '<th scope="col">expected</th><th scope="col">actual</th></tr></thead><tbody>'
         for fact, expected, actual in facts:
             left, right = _values(expected, actual, whole=difference.change != "changed")
-            yield f'<tr><th scope="row">{_text(fact)}</th>{left}{right}</tr>'
+            more = f"<small>{milder[fact]}</small>" if fact in milder else ""
+            yield f'<tr><th scope="row">{_text(fact)}{more}</th>{left}{right}</tr>'
         yield "</tbody></table>"
     yield "</article>"
 

@@ -58,7 +58,7 @@ class Report:
             for schema, counts in one.counts.items():
                 differs = any(counts[severity] for severity in self.counted)
                 numbers = (counts[severity] for severity in kinds.SEVERITIES)
-                word = "differs" if differs else "parity"
+                word = "differs" if differs else "not counted" if any(counts.values()) else "parity"
                 found.append((one.name, listing.name_of(schema), *numbers, ignored[schema], word))
         return found
 
@@ -76,7 +76,7 @@ class Report:
             shown.append(document.Text("Ignored by rule:", "bold"))
             for use in self.rules:
                 colour: document.Colour = "" if use.state in ("in use", "other target") else "yellow"
-                shown.append(document.Text(f"  {use.describe()}", colour))
+                shown.append(document.Text(f"- {use.describe()}", colour))
         shown += [document.Text(f"Wrote {path}") for path in self.written]
         return [*shown, snapshots.not_compared(), self._verdict()]
 

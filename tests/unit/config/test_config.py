@@ -1,15 +1,19 @@
 """config: each setting from the file and the environment, and an error that names it when it cannot be."""
 
+import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemata import config, errors
+from schemata.config import declared
 from tests.unit import cases
 
 ROOT = Path("/project")
 PAGE = {"name": "things", "table": "app.things", "order": ["id desc"], "index": "idx_things"}
+
+RULE = {"kind": "table", "reason": "known"}
 
 
 def parsed(table: dict[str, Any], **environment: str) -> config.Config:
@@ -47,6 +51,13 @@ def test_the_defaults() -> None:
          {}, "server.settings", {"jit": "off", "work_mem": "4MB", "port": "1"}),
         ("a range with an open end", {"accepts": "20250814221815.."}, {}, "accepts", "20250814221815.."),
         ("a search path", {"search_path": ["{schema}", "public"]}, {}, "search_path", ("{schema}", "public")),
+        ("a target", {"targets": {"prod": {"url_env": "PROD_URL"}}}, {}, "targets",
+         (declared.Target("prod", "PROD_URL"),)),
+        ("a rule until a day of TOML", {"ignore": [RULE | {"until": datetime.date(2026, 12, 31)}]}, {}, "ignore",
+         (declared.Ignore(kind="table", reason="known", until=datetime.date(2026, 12, 31)),)),
+        ("a rule until a day as text, for the development server", {"ignore": [
+            RULE | {"until": "2026-12-31", "target": "dev"}]}, {}, "ignore",
+         (declared.Ignore(kind="table", reason="known", until=datetime.date(2026, 12, 31), target="dev"),)),
         ("a page", {"pages": [PAGE]}, {}, "pages", (config.Page("things", "app.things", ("id desc",), "idx_things"),)),
     ],
 )  # fmt: skip
@@ -115,6 +126,22 @@ def test_a_setting(table: dict[str, Any], environment: dict[str, str], read: str
          "is outside the project's folder"),
         ("a client beside the project", {"client": {"folder": "a/../../client"}}, {}, "client] folder",
          "SCHEMATA_CLIENT_DIR may be anywhere"),
+        ("targets that are no table", {"targets": []}, {}, "[tool.schemata.targets]", "not a table of targets"),
+        ("a target without a variable", {"targets": {"prod": {}}}, {}, "targets.prod]", "url_env is missing"),
+        ("a target with a strange name", {"targets": {"a b": {"url_env": "X"}}}, {}, "targets.a b]", "valid name"),
+        ("a password in the file", {"targets": {"prod": {"url_env": "X", "url": "postgresql://u:secret@h/d"}}}, {},
+         "targets.prod] url", "does not belong in the file"),
+        ("a URL as a variable", {"targets": {"prod": {"url_env": "postgresql://u:secret@h/d"}}}, {},
+         "targets.prod] url_env", "not the name of an environment variable"),
+        ("rules that are no array", {"ignore": {}}, {}, "[[tool.schemata.ignore]]", "not an array"),
+        ("a rule without a reason", {"ignore": [{"kind": "table"}]}, {}, "ignore]] 1", "reason is missing"),
+        ("a rule with an empty reason", {"ignore": [{"kind": "table", "reason": " "}]}, {}, "ignore]] 1 reason", "why"),
+        ("a rule for everything", {"ignore": [{"target": "dev", "reason": "x"}]}, {}, "ignore]] 1",
+         "ignore every difference"),
+        ("a rule for an unknown target", {"ignore": [{"kind": "table", "target": "prd", "reason": "x"}]}, {},
+         "ignore]] 1 target", "Known: dev"),
+        ("a rule until no day", {"ignore": [{"kind": "table", "reason": "x", "until": "soon"}]}, {},
+         "ignore]] 1 until", "not a date"),
         ("an unknown key of a page", {"pages": [PAGE | {"indx": "i"}]}, {}, "pages]] 1 indx", "Did you mean index?"),
     ],
 )  # fmt: skip
@@ -124,6 +151,7 @@ def test_a_wrong_setting(table: dict[str, Any], environment: dict[str, str], whe
         parsed(table, **environment)
     assert where in caught.value.where
     assert words in str(caught.value)
+    assert "secret" not in str(caught.value)
     assert caught.value.exit_code == errors.WRONG_SETTINGS
 
 
@@ -155,6 +183,7 @@ def test_a_broken_file(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(errors.ConfigError) as caught:
         config.load(tmp_path, {})
     assert words in str(caught.value)
+    assert "secret" not in str(caught.value)
     assert caught.value.exit_code == errors.WRONG_SETTINGS
 
 
