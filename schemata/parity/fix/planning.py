@@ -121,6 +121,9 @@ def _add_drops(nodes: Nodes, decided: decisions.Decisions, actual: structure.Str
         if item.kind == "sequence":
             column = sequences.owning_column(item, actual.items)
             carrier = column.key if column is not None and column.key in decided.drops else None
+        for need in sorted(actual.needs.get(key, ())):
+            if need[1] == "base type" and key in actual.needs.get(need, ()) and need in decided.drops:
+                carrier = need
         if carrier is not None:
             carried.append((key, carrier))
             continue
@@ -271,10 +274,9 @@ def _connect_needs(nodes: Nodes, number: int, key: steps.Key, expected: structur
         for other in ready:
             if other not in nodes.creating.get(key, ()) or other < number:
                 nodes.edge(other, number)
-    if step.late:
-        for need in step.needs:
-            for other in nodes.ready(need):
-                nodes.edge(other, number)
+    for need in step.needs:
+        for other in nodes.ready(need):
+            nodes.edge(other, number)
 
 
 def _free_names(nodes: Nodes, expected: structure.Structure, actual: structure.Structure) -> None:

@@ -50,9 +50,9 @@ SELECT json_build_array(
                 ELSE 'double' END),
             concat('STORAGE = ', CASE y.typstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main'
                 ELSE 'extended' END),
-            concat('CATEGORY = ', quote_literal(y.typcategory)), CASE WHEN y.typispreferred THEN 'PREFERRED = true' END,
+            concat('CATEGORY = ', quote_literal(y.typcategory::text)), CASE WHEN y.typispreferred THEN 'PREFERRED = true' END,
             CASE WHEN y.typelem <> 0 THEN concat('ELEMENT = ', format_type(y.typelem, NULL)) END,
-            concat('DELIMITER = ', quote_literal(y.typdelim))) END)))
+            concat('DELIMITER = ', quote_literal(y.typdelim::text))) END)))
 FROM pg_type y
 JOIN pg_namespace n ON n.oid = y.typnamespace
 LEFT JOIN pg_type b ON b.oid = y.typbasetype

@@ -19,9 +19,8 @@ def changes(new: model.Item, old: model.Item, changed: frozenset[str], world: st
     """Return the steps that bring those of the changed facts that are annotations."""
     if not changed & FACTS:
         return []
-    held = privileges.parsed(old.facts.get("grants"))
-    if held is None:
-        held = privileges.usual(old.kind, old.name, privileges.owner(old, world.major), world.major)
+    usual = privileges.usual(old.kind, old.name, privileges.owner(old, world.major), world.major)
+    held = privileges.parsed(old.facts.get("grants"), usual)
     return _all(new, old, held, world)
 
 
@@ -31,9 +30,7 @@ def _all(new: model.Item, old: model.Item, held: privileges.Held, world: steps.W
     whose, was = privileges.owner(new, world.major), privileges.owner(old, world.major)
     if whose != was:
         made.append(_step([_owner(new, whose)], "owner"))
-    after = privileges.parsed(facts.get("grants"))
-    if after is None:
-        after = privileges.usual(new.kind, new.name, whose, world.major)
+    after = privileges.parsed(facts.get("grants"), privileges.usual(new.kind, new.name, whose, world.major))
     if new.kind != "default privileges":
         column = new.name if new.kind == "column" else ""
         granted = privileges.statements(privileges.on(new), privileges.moved(held, was, whose), after, column=column)
@@ -55,7 +52,7 @@ def _of_columns(table: model.Item, granted: list[str], world: steps.World) -> li
         return sql
     for column in world.expected.values():
         if column.kind == "column" and (column.schema, column.of) == (table.schema, table.name):
-            held = privileges.parsed(column.facts.get("grants")) or {}
+            held = privileges.parsed(column.facts.get("grants"), {})
             again = {who: what for who, what in held.items() if f" FROM {names.role(who[0])};" in revoked}
             sql += privileges.statements(privileges.on(column), {}, again, column=column.name)
     return sql

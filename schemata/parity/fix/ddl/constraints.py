@@ -107,6 +107,10 @@ def change_constraint(
     """Return what changes a constraint: it is validated where that is all, else made again."""
     made: list[steps.Outcome] = []
     after, before = new.facts["definition"], old.facts["definition"]
+    if "triggers" in changed and "triggers" in new.facts:
+        reason = "a foreign key that checks nothing is not made on purpose"
+        made.append(steps.Refusal(reason, (), frozenset(("triggers",))))
+        changed = changed - {"triggers"}
     if "triggers" in changed or ("definition" in changed and f"{after}{_NOT_VALID}" != before):
         return [steps.Replace(changed)]
     if "definition" in changed:

@@ -59,10 +59,10 @@ def _attribute(item: model.Item) -> str:
 
 
 def drop(item: model.Item, world: steps.World) -> steps.Outcome:
-    """Return what drops a type or a collation, which fails while anything uses it."""
+    """Return what drops a type or a collation."""
     if item.kind == "base type":
-        text = f"DROP TYPE {names.address(item)} CASCADE;"
-        return steps.Refusal("its functions go together with it", (text,))
+        # With its functions, which take and give it: everything else that needs it was dropped before.
+        return steps.Step((f"DROP TYPE {names.address(item)} CASCADE;",))
     return steps.Step((f"DROP {names.word(item)} {names.address(item)};",))
 
 

@@ -66,6 +66,8 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
 def drop(item: model.Item, world: steps.World) -> steps.Outcome:
     """Return what drops something that belongs to no schema: nothing that holds data, and nothing that is in use."""
     text = f"DROP {names.word(item)} {names.address(item)};"
+    if item.kind == "extension" and item.name == "plpgsql":
+        return steps.Refusal("the engine itself needs it", (text,))
     if item.kind == "extension" and item.name not in _WITHOUT_ROWS and not world.destructive:
         return steps.Refusal("the rows that the extension keeps would be lost", (text,))
     return steps.Step((text,))
@@ -82,8 +84,17 @@ def change_extension(
         made.append(steps.Step((text,), frozenset(("schema",))))
     if "version" in changed:
         text = f"ALTER EXTENSION {address} UPDATE TO {literal(new.facts['version']).strip()};"
+        if _numbers(new.facts["version"]) < _numbers(old.facts["version"]):
+            made.append(
+                steps.Refusal("extensions have no way back to an older version", (text,), frozenset(("version",)))
+            )
+            return made
         made.append(steps.Step((text,), frozenset(("version",))))
     return made
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def change_foreign(
@@ -200,32 +211,27 @@ def change_defaults(
 
 
 def create_grant(item: model.Item, world: steps.World) -> list[steps.Outcome]:
-    """Return the grants on an object of the system or of an extension, from those that everybody has."""
-    on = _system_object(item)
-    if on is None:
-        return [_grant_refused(item)]
-    after = privileges.parsed(item.facts.get("grants")) or {}
-    before: privileges.Held = {} if ("PUBLIC", "") in after else {("PUBLIC", ""): {"ALL": False}}
-    return [steps.Step(tuple(privileges.statements(on, before, after)), late=True)]
+    """Return the grants on an object of the system or of an extension, beyond those that it has from its birth."""
+    return [_granted(item, None, frozenset())]
 
 
 def drop_grant(item: model.Item, world: steps.World) -> steps.Outcome:
-    """Return that the grants that an object of the system had from its birth are not known."""
-    return _grant_refused(item)
+    """Return the statements that leave an object of the system with the grants from its birth."""
+    return _granted(None, item, frozenset())
 
 
 def change_grant(new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World) -> list[steps.Outcome]:
-    """Return the grants on an object of the system or of an extension."""
-    on = _system_object(new)
+    """Return the statements between the grants on an object of the system or of an extension."""
+    return [_granted(new, old, changed)]
+
+
+def _granted(new: model.Item | None, old: model.Item | None, changed: frozenset[str]) -> steps.Outcome:
+    item = new or old
+    assert item is not None
+    on = _system_object(item)
     if on is None:
-        return [_grant_refused(new)]
-    before, after = (privileges.parsed(item.facts.get("grants")) or {} for item in (old, new))
-    return [steps.Step(tuple(privileges.statements(on, before, after)), changed, late=True)]
-
-
-def _grant_refused(item: model.Item) -> steps.Refusal:
-    reason = "what the system or the extension granted at first is not in a snapshot"
-    return steps.Refusal(reason, (f"GRANT … ON {item.name} TO …;",), frozenset(("grants",)))
+        return steps.Refusal("GRANT has no form for it that can be told from its name", (f"GRANT … ON {item.name} …;",))
+    return steps.Step(tuple(privileges.of_system(new, old, on)), changed, late=True)
 
 
 def _system_object(item: model.Item) -> str | None:

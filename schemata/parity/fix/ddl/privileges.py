@@ -9,6 +9,8 @@ from schemata.snapshot import model
 
 _LINE = re.compile(r"(?P<grantee>.+?): (?P<privileges>[A-Z ,]+?)(?: \(granted by (?P<grantor>.*)\))?", re.DOTALL)
 _OPTION = " WITH GRANT OPTION"
+#: Before a line of what an object has from its birth and no longer.
+REVOKED = "revoked from "
 #: (grantee, grantor) and what was granted: whether with grant option, by privilege. The grantor "" is the owner.
 Held = dict[tuple[str, str], dict[str, bool]]
 
@@ -26,22 +28,30 @@ _CLASSES = {
 }
 
 
-def parsed(text: str | None) -> Held | None:
-    """Return the grants of a fact; None where it is absent, and so the usual ones hold.
+def parsed(text: str | None, usual: Held) -> Held:
+    """Return the grants that hold: the usual ones, with what a fact says beyond them.
 
-    >>> parsed("app: SELECT, UPDATE WITH GRANT OPTION")
+    >>> parsed("app: SELECT, UPDATE WITH GRANT OPTION", {})
     {('app', ''): {'SELECT': False, 'UPDATE': True}}
+    >>> parsed("revoked from PUBLIC: EXECUTE", {("PUBLIC", ""): {"EXECUTE": False}})
+    {}
     """
-    if text is None:
-        return None
-    found: Held = {}
-    for line in text.split("\n") if text != "nobody" else []:
+    found = {who: dict(privileges) for who, privileges in usual.items()}
+    lines = [(line.startswith(REVOKED), line.removeprefix(REVOKED)) for line in text.split("\n")] if text else []
+    for revoked, line in sorted(lines, reverse=True):
         match = _LINE.fullmatch(line)
         if match is None:
             continue
-        held = found.setdefault((match["grantee"], match["grantor"] or ""), {})
+        who = (match["grantee"], match["grantor"] or "")
+        held = found.setdefault(who, {})
         for privilege in match["privileges"].split(", "):
-            held[privilege.removesuffix(_OPTION)] = privilege.endswith(_OPTION)
+            name, option = privilege.removesuffix(_OPTION), privilege.endswith(_OPTION)
+            if revoked:
+                held.pop(name, None)
+            else:
+                held[name] = option
+        if not held:
+            del found[who]
     return found
 
 
@@ -55,6 +65,8 @@ def owner(item: model.Item, major: int) -> str:
 
 def usual(kind: str, name: str, whose: str, major: int) -> Held:
     """Return what an object of a kind is born with, where no default privileges say otherwise."""
+    if kind == "large object":
+        return {(whose, ""): {"SELECT": False, "UPDATE": False}}
     if kind in _TABLES:
         own: tuple[str, ...] = (*_TABLE, "MAINTAIN") if major >= 17 else _TABLE
     elif kind == "sequence":
@@ -86,12 +98,9 @@ def at_birth(item: model.Item, world: steps.World) -> Held:
     name = f"for {model.DEPLOYER} on {objects}"
     everywhere = world.actual.get(("", "default privileges", "", name))
     if everywhere is not None:
-        found = parsed(everywhere.facts.get("grants")) or {}
+        found = parsed(everywhere.facts.get("grants"), found)
     here = world.actual.get((item.schema, "default privileges", "", name))
-    if here is not None:
-        for who, privileges in (parsed(here.facts.get("grants")) or {}).items():
-            found.setdefault(who, {}).update(privileges)
-    return found
+    return parsed(here.facts.get("grants"), found) if here is not None else found
 
 
 def moved(held: Held, before: str, after: str) -> Held:
@@ -161,7 +170,8 @@ def on(item: model.Item) -> str:
 
 
 _DEFAULTS = re.compile(r"for (?P<role>.+) on (?P<objects>[a-z ]+)", re.DOTALL)
-_KINDS = {"tables": "table", "sequences": "sequence", "functions": "function", "types": "domain", "schemas": "schema"}
+_KINDS = {"tables": "table", "sequences": "sequence", "functions": "function", "types": "domain", "schemas": "schema",
+          "large objects": "large object"}  # fmt: skip
 
 
 def defaults(new: model.Item | None, old: model.Item | None, major: int) -> list[str]:
@@ -173,11 +183,19 @@ def defaults(new: model.Item | None, old: model.Item | None, major: int) -> list
         return []
     role, objects = match["role"], match["objects"]
     normal: Held = {} if item.schema else usual(_KINDS.get(objects, "table"), "", role, major)
-    before = parsed(old.facts.get("grants")) if old is not None else normal
-    after = parsed(new.facts.get("grants")) if new is not None else normal
+    before, after = (parsed(one.facts.get("grants") if one is not None else None, normal) for one in (old, new))
     prefix = "ALTER DEFAULT PRIVILEGES "
     if role != model.DEPLOYER:
         prefix += f"FOR ROLE {names.role(role)} "
     if item.schema:
         prefix += f"IN SCHEMA {names.quoted(item.schema)} "
-    return statements(objects.upper(), before or {}, after or {}, prefix=prefix)
+    return statements(objects.upper(), before, after, prefix=prefix)
+
+
+def of_system(new: model.Item | None, old: model.Item | None, on: str) -> list[str]:
+    """Return the statements for an object whose first grants are not known: only what differs from them is."""
+    texts = [one.facts.get("grants", "") if one is not None else "" for one in (old, new)]
+    lines = "\n".join(line.removeprefix(REVOKED) for text in texts for line in text.split("\n") if REVOKED in line)
+    first = parsed(lines, {})
+    before, after = (parsed(text, first) for text in texts)
+    return statements(on, before, after)

@@ -58,7 +58,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
         )
     if "partition of" in facts:
         made.append(_attach(item, world))
-    if "replica identity" in facts:
+    if "replica identity" in facts and item.kind == "table":
         made.append(_replica_identity(item, world))
     return made
 
