@@ -3,19 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from schemata.parity.fix import steps
-from schemata.parity.fix.ddl import (
-    annotations,
-    columns,
-    constraints,
-    data_types,
-    database,
-    publications,
-    routines,
-    sequences,
-    tables,
-    text_search,
-    views,
-)
+from schemata.parity.fix.ddl import annotations, columns, constraints, sequences, tables, views
+from schemata.parity.fix.objects import data_types, database, publications, routines, text_search
 from schemata.snapshot import model
 
 Create = Callable[[model.Item, steps.World], list[steps.Outcome]]

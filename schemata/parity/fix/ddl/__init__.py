@@ -1,1 +1,1 @@
-"""The statements of each kind of item: to create it, to drop it, and to change its facts."""
+"""The statements of relations and their parts, and of what is said about any item: names, owners, grants, comments."""

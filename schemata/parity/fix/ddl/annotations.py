@@ -2,7 +2,6 @@
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names, privileges
-from schemata.postgres.queries import literal
 from schemata.snapshot import model
 
 FACTS = frozenset(("owner", "grants", "comment", "index comment", "security labels"))
@@ -11,7 +10,7 @@ FACTS = frozenset(("owner", "grants", "comment", "index comment", "security labe
 def of_new(item: model.Item, world: steps.World) -> list[steps.Step]:
     """Return the steps that say about a created item what is expected."""
     born = item._replace(facts={})
-    held = privileges.at_birth(item, world)
+    held = privileges.when_created(item, world)
     return [step for step in _all(item, born, held, world) if isinstance(step, steps.Step)]
 
 
@@ -84,14 +83,13 @@ def _comment(text: str | None, item: model.Item) -> str:
     if item.kind == "schema" and item.name == "public":
         # Its comment from birth is told as none, and no comment as an empty one.
         text = "standard public schema" if text is None else text or None
-    return literal(text).strip()
+    return names.literal(text)
 
 
 def _labels(item: model.Item, new: str | None, old: str | None) -> list[str]:
     after, before = _by_provider(new), _by_provider(old)
     return [
-        f"SECURITY LABEL FOR {names.quoted(provider)} ON {names.target(item)}"
-        f" IS {literal(after.get(provider)).strip()};"
+        f"SECURITY LABEL FOR {names.quoted(provider)} ON {names.target(item)} IS {names.literal(after.get(provider))};"
         for provider in sorted({*after, *before})
         if after.get(provider) != before.get(provider)
     ]

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import conversions, identity, names, nullability, sequences
-from schemata.postgres.queries import literal
 from schemata.snapshot import model
 
 _STORED = " STORED"
@@ -39,7 +38,7 @@ def foreign_options(item: model.Item) -> str:
         for fact, text in item.facts.items()
         if fact.startswith("foreign option ")
     )
-    return ", ".join(f"{names.quoted(name)} {literal(text).strip()}" for name, text in found)
+    return ", ".join(f"{names.quoted(name)} {names.literal(text)}" for name, text in found)
 
 
 def changed_foreign_options(new: model.Item, old: model.Item) -> str:
@@ -53,7 +52,7 @@ def changed_foreign_options(new: model.Item, old: model.Item) -> str:
             words.append(f"DROP {names.quoted(name)}")
         else:
             words.append(
-                f"{'SET' if fact in old.facts else 'ADD'} {names.quoted(name)} {literal(new.facts[fact]).strip()}"
+                f"{'SET' if fact in old.facts else 'ADD'} {names.quoted(name)} {names.literal(new.facts[fact])}"
             )
     return ", ".join(words)
 
@@ -85,7 +84,7 @@ _SETTABLE = {"storage": "STORAGE", "compression": "COMPRESSION", "statistics tar
 def assignments(item: model.Item, facts: list[str], prefix: str = "option ") -> str:
     """Return storage parameters as SET has them between its parentheses."""
     return ", ".join(
-        f"{names.quoted(fact.removeprefix(prefix))} = {literal(item.facts[fact]).strip()}" for fact in sorted(facts)
+        f"{names.quoted(fact.removeprefix(prefix))} = {names.literal(item.facts[fact])}" for fact in sorted(facts)
     )
 
 

@@ -2,7 +2,6 @@
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names, sequences
-from schemata.postgres.queries import literal
 from schemata.snapshot import model
 
 
@@ -43,7 +42,7 @@ def _add_identity(new: model.Item, old: model.Item, facts: frozenset[str], world
             f"ALTER SEQUENCE {address} OWNED BY NONE;",
             f"ALTER SEQUENCE {address} RENAME TO {names.quoted(aside)};",
             names.alter_column(new, f"ADD {definition(new, world)}"),
-            f"SELECT pg_catalog.setval({literal(address).strip()}, last_value, is_called) FROM {moved};",
+            f"SELECT pg_catalog.setval({names.literal(address)}, last_value, is_called) FROM {moved};",
             f"DROP SEQUENCE {moved};",
         ]
     else:
@@ -67,7 +66,7 @@ def _drop_identity(new: model.Item, old: model.Item, facts: frozenset[str], worl
     moved = names.qualified(sequence.schema, aside)
     sql = [
         f"CREATE SEQUENCE {moved} {sequences.options(expected.facts)};",
-        f"SELECT pg_catalog.setval({literal(moved).strip()}, last_value, is_called) FROM {address};",
+        f"SELECT pg_catalog.setval({names.literal(moved)}, last_value, is_called) FROM {address};",
         names.alter_column(new, "DROP IDENTITY"),
         f"ALTER SEQUENCE {moved} RENAME TO {names.quoted(sequence.name)};",
     ]

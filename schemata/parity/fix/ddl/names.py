@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from schemata.postgres import queries
+from schemata.postgres import quoting
 from schemata.snapshot import model
 
 _TYPES = ("shell type", "base type", "enum", "composite type", "range type")
@@ -13,7 +13,12 @@ _RELATIONS = ("table", "view", "materialized view", "foreign table", "sequence")
 
 def quoted(name: str) -> str:
     """Return a name as a statement has it."""
-    return queries.identifier(name)
+    return quoting.identifier(name)
+
+
+def literal(value: str | None) -> str:
+    """Return a text as a statement has it; None as NULL."""
+    return quoting.literal(value).strip()
 
 
 def qualified(schema: str, name: str) -> str:

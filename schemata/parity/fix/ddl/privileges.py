@@ -89,7 +89,7 @@ def usual(kind: str, name: str, whose: str, major: int) -> Held:
     return found
 
 
-def at_birth(item: model.Item, world: steps.World) -> Held:
+def when_created(item: model.Item, world: steps.World) -> Held:
     """Return what the item is born with when the deployer creates it, default privileges counted in."""
     objects = _CLASSES.get(item.kind)
     found = usual(item.kind, "", model.DEPLOYER, world.major)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names
-from schemata.postgres.queries import literal
 from schemata.snapshot import model
 
 _IDENTITY = " (identity)"
@@ -47,7 +46,7 @@ def position(item: model.Item, column: model.Item) -> str:
     """Return the statement that moves a new sequence past the values that its column has."""
     highest, lowest = ("max", "greatest") if not item.facts.get("increment", "1").startswith("-") else ("min", "least")
     return (
-        f"SELECT pg_catalog.setval({literal(names.address(item)).strip()}, {lowest}({item.facts.get('start', '1')},"
+        f"SELECT pg_catalog.setval({names.literal(names.address(item))}, {lowest}({item.facts.get('start', '1')},"
         f" {highest}({names.quoted(column.name)}) + {item.facts.get('increment', '1')}), false)"
         f" FROM {names.relation(column)};"
     )

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names
-from schemata.postgres.queries import literal
 from schemata.snapshot import model
 
 _NOT_VALID = " NOT VALID"
@@ -18,7 +17,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
         case "shell type":
             text = f"CREATE TYPE {address};"
         case "enum":
-            labels = ", ".join(literal(label).strip() for label in json.loads(facts["labels"]))
+            labels = ", ".join(names.literal(label) for label in json.loads(facts["labels"]))
             text = f"CREATE TYPE {address} AS ENUM ({labels});"
         case "domain":
             text = f"CREATE DOMAIN {address} AS {facts['type']}"
@@ -43,7 +42,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
 def _base(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     address, facts = names.address(item), item.facts
     words = [facts["definition"]]
-    words += [f"DEFAULT = {literal(facts['default']).strip()}"] if "default" in facts else []
+    words += [f"DEFAULT = {names.literal(facts['default'])}"] if "default" in facts else []
     words += ["COLLATABLE = true"] if "collation" in facts else []
     functions = tuple(key for key in sorted(world.expected_needs.get(item.key, ())) if key[1] == "function")
     # Its functions take and give the type: it is there as a shell before they are.
@@ -80,10 +79,10 @@ def change_enum(new: model.Item, old: model.Item, changed: frozenset[str], world
         if label in there:
             continue
         # Each is placed beside one that is there: the label before it always is, except for the first.
-        place = f" AFTER {literal(after[at - 1]).strip()}" if at else f" BEFORE {literal(there[0]).strip()}"
+        place = f" AFTER {names.literal(after[at - 1])}" if at else f" BEFORE {names.literal(there[0])}"
         last = at and there[-1] == after[at - 1]
         sql.append(
-            f"ALTER TYPE {names.address(new)} ADD VALUE {literal(label).strip()}{'' if last or not there else place};"
+            f"ALTER TYPE {names.address(new)} ADD VALUE {names.literal(label)}{'' if last or not there else place};"
         )
         there.insert(there.index(after[at - 1]) + 1 if at else 0, label)
     return [steps.Step(tuple(sql), facts, alone=True)]
@@ -201,11 +200,11 @@ def create_collation(item: model.Item, world: steps.World) -> list[steps.Outcome
     """Return what creates a collation."""
     facts = item.facts
     words = [f"PROVIDER = {facts.get('provider', 'libc')}"]
-    locale = literal(facts.get("locale", "")).strip()
+    locale = names.literal(facts.get("locale", ""))
     if "ctype" in facts:
-        words += [f"LC_COLLATE = {locale}", f"LC_CTYPE = {literal(facts['ctype']).strip()}"]
+        words += [f"LC_COLLATE = {locale}", f"LC_CTYPE = {names.literal(facts['ctype'])}"]
     else:
         words.append(f"LOCALE = {locale}")
     words += ["DETERMINISTIC = false"] if "deterministic" in facts else []
-    words += [f"RULES = {literal(facts['rules']).strip()}"] if "rules" in facts else []
+    words += [f"RULES = {names.literal(facts['rules'])}"] if "rules" in facts else []
     return [steps.Step((f"CREATE COLLATION {names.address(item)} ({', '.join(words)});",))]

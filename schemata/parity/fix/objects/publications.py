@@ -2,7 +2,6 @@
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names
-from schemata.postgres.queries import literal
 from schemata.snapshot import model
 
 _GENERATED = {"s": "stored", "n": "none", "true": "stored"}
@@ -28,7 +27,7 @@ def _objects(item: model.Item) -> list[str]:
 
 def _parameters(item: model.Item) -> str:
     facts = item.facts
-    words = [f"publish = {literal(facts.get('publishes', '')).strip()}"]
+    words = [f"publish = {names.literal(facts.get('publishes', ''))}"]
     if "via root" in facts:
         words.append("publish_via_partition_root = true")
     if "generated columns" in facts:

@@ -4,7 +4,6 @@ import re
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import columns, names, privileges
-from schemata.postgres.queries import literal
 from schemata.snapshot import model
 
 #: Extensions of which nothing holds rows: dropping one loses nothing, and fails while anything uses it.
@@ -37,7 +36,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
             text = f"CREATE SCHEMA IF NOT EXISTS {address};"
         case "extension":
             text = f"CREATE EXTENSION IF NOT EXISTS {address} WITH SCHEMA {names.quoted(facts['schema'])}"
-            text += f" VERSION {literal(facts['version']).strip()};"
+            text += f" VERSION {names.literal(facts['version'])};"
         case "language":
             words = [
                 f"{word} {names.without_arguments(facts[word.lower()])}"
@@ -58,7 +57,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
         case _:
             text = f"CREATE SERVER {address}"
             for fact in ("type", "version"):
-                text += f" {fact.upper()} {literal(facts[fact]).strip()}" if fact in facts else ""
+                text += f" {fact.upper()} {names.literal(facts[fact])}" if fact in facts else ""
             text += f" FOREIGN DATA WRAPPER {facts['wrapper']}{options};"
     return [steps.Step((text,))]
 
@@ -83,7 +82,7 @@ def change_extension(
         text = f"ALTER EXTENSION {address} SET SCHEMA {names.quoted(new.facts['schema'])};"
         made.append(steps.Step((text,), frozenset(("schema",))))
     if "version" in changed:
-        text = f"ALTER EXTENSION {address} UPDATE TO {literal(new.facts['version']).strip()};"
+        text = f"ALTER EXTENSION {address} UPDATE TO {names.literal(new.facts['version'])};"
         if _numbers(new.facts["version"]) < _numbers(old.facts["version"]):
             made.append(
                 steps.Refusal("extensions have no way back to an older version", (text,), frozenset(("version",)))
@@ -114,7 +113,7 @@ def change_foreign(
             )
     if "version" in changed:
         facts.add("version")
-        words.append(f"VERSION {literal(new.facts.get('version')).strip()}")
+        words.append(f"VERSION {names.literal(new.facts.get('version'))}")
     options = {fact for fact in changed if fact.startswith("foreign option ")}
     if options:
         facts |= options
@@ -132,7 +131,7 @@ def create_mapping(item: model.Item, world: steps.World) -> list[steps.Outcome]:
         secret = f"{text} OPTIONS (…);"
         return [steps.Refusal("its options are secrets, of which only a hash is compared", (secret,))]
     pairs = [option.partition("=") for option in options]
-    words = ", ".join(f"{names.quoted(key)} {literal(value).strip()}" for key, _, value in pairs)
+    words = ", ".join(f"{names.quoted(key)} {names.literal(value)}" for key, _, value in pairs)
     return [steps.Step((f"{text} OPTIONS ({words});" if words else f"{text};",))]
 
 
@@ -147,7 +146,7 @@ def change_mapping(
 def create_event_trigger(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what creates an event trigger."""
     facts = item.facts
-    tags = ", ".join(literal(tag).strip() for tag in facts["tags"].split(", ")) if "tags" in facts else ""
+    tags = ", ".join(names.literal(tag) for tag in facts["tags"].split(", ")) if "tags" in facts else ""
     when = f" WHEN TAG IN ({tags})" if tags else ""
     sql = [
         f"CREATE EVENT TRIGGER {names.address(item)} ON {facts['event']}{when}"
@@ -271,7 +270,7 @@ def _setting(item: model.Item, facts: frozenset[str], gone: bool) -> steps.Refus
     sql = [
         f"ALTER {who} RESET {fact};"
         if gone or fact not in item.facts
-        else f"ALTER {who} SET {fact} = {literal(item.facts[fact]).strip()};"
+        else f"ALTER {who} SET {fact} = {names.literal(item.facts[fact])};"
         for fact in sorted(facts)
     ]
     reason = "settings of databases and roles are not a migration's: they belong to the server's administration"
