@@ -4,7 +4,9 @@ from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names, privileges
 from schemata.snapshot import model
 
-FACTS = frozenset(("owner", "grants", "comment", "index comment", "security labels"))
+FACTS = frozenset(
+    ("owner", "grants", "comment", "index comment", "not null comment", "security labels", "depends on extension")
+)
 
 
 def of_new(item: model.Item, world: steps.World) -> list[steps.Step]:
@@ -35,12 +37,27 @@ def _all(new: model.Item, old: model.Item, held: privileges.Held, world: steps.W
         granted = privileges.statements(privileges.on(new), privileges.moved(held, was, whose), after, column=column)
         if granted and _has_grants(new):
             made.append(_step([*granted, *_of_columns(new, granted, world)], "grants"))
-    for fact, subject in (("comment", names.target(new)), ("index comment", _index(new))):
+    subjects = {"comment": names.target(new), "index comment": _index(new), "not null comment": _not_null(new)}
+    for fact, subject in subjects.items():
         if facts.get(fact) != before.get(fact):
             made.append(_step([f"COMMENT ON {subject} IS {_comment(facts.get(fact), new)};"], fact))
     if facts.get("security labels") != before.get("security labels"):
         made.append(_step(_labels(new, facts.get("security labels"), before.get("security labels")), "security labels"))
+    before_it, after_it = (set(names.listed(item.facts.get("depends on extension", ""))) for item in (old, new))
+    if before_it != after_it:
+        kind = names.target(new)
+        sql = [f"ALTER {kind} NO DEPENDS ON EXTENSION {names.quoted(name)};" for name in sorted(before_it - after_it)]
+        sql += [f"ALTER {kind} DEPENDS ON EXTENSION {names.quoted(name)};" for name in sorted(after_it - before_it)]
+        made.append(_step(sql, "depends on extension"))
     return made
+
+
+def _not_null(item: model.Item) -> str:
+    """Return the constraint behind a NOT NULL as COMMENT ON names it."""
+    name = item.facts.get("not null constraint")
+    if item.kind == "domain":
+        return f"CONSTRAINT {name or names.quoted(f'{item.name}_not_null')} ON DOMAIN {names.address(item)}"
+    return f"CONSTRAINT {name or names.quoted(f'{item.of}_{item.name}_not_null')} ON {names.relation(item)}"
 
 
 def _of_columns(table: model.Item, granted: list[str], world: steps.World) -> list[str]:

@@ -74,18 +74,11 @@ def after_creation(item: model.Item, world: steps.World) -> list[str]:
             made.append(names.alter_column(item, f"SET {_SETTABLE[fact]} {facts[fact]}"))
     options = [fact for fact in facts if fact.startswith("option ")]
     if options:
-        made.append(names.alter_column(item, f"SET ({assignments(item, options)})"))
+        made.append(names.alter_column(item, f"SET ({names.assignments(item, options)})"))
     return made
 
 
 _SETTABLE = {"storage": "STORAGE", "compression": "COMPRESSION", "statistics target": "STATISTICS"}
-
-
-def assignments(item: model.Item, facts: list[str], prefix: str = "option ") -> str:
-    """Return storage parameters as SET has them between its parentheses."""
-    return ", ".join(
-        f"{names.quoted(fact.removeprefix(prefix))} = {names.literal(item.facts[fact])}" for fact in sorted(facts)
-    )
 
 
 def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
@@ -172,7 +165,7 @@ def _options(item: model.Item, options: set[str]) -> steps.Step:
         listed = ", ".join(names.quoted(fact.removeprefix("option ")) for fact in gone)
         sql.append(names.alter_column(item, f"RESET ({listed})"))
     if there:
-        sql.append(names.alter_column(item, f"SET ({assignments(item, there)})"))
+        sql.append(names.alter_column(item, f"SET ({names.assignments(item, there)})"))
     return steps.Step(tuple(sql), frozenset(options))
 
 

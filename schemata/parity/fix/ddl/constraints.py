@@ -21,10 +21,10 @@ def create_constraint(item: model.Item, world: steps.World) -> list[steps.Outcom
     live = world.live(item) and not partitioned and relation is not None and relation.kind == "table"
     add = f"ALTER TABLE {names.relation(item)} ADD CONSTRAINT {names.quoted(item.name)}"
     if live and (sql := _in_steps(item, add)):
-        made: list[steps.Outcome] = [steps.Step((*sql, *_of_index(item)), alone=True)]
-    else:
-        made = [steps.Step((f"{add} {text};", *_of_index(item)))]
-    return made
+        return [steps.Step((*sql, *_of_index(item)), alone=True)]
+    # The index of a key that is made in one statement gets its storage parameters afterwards, before it has rows.
+    options = _options(item, frozenset(item.facts))
+    return [steps.Step((f"{add} {text};", *(text for step in options for text in step.sql), *_of_index(item)))]
 
 
 def _in_steps(item: model.Item, add: str) -> list[str]:
@@ -55,6 +55,9 @@ def _index_of_key(item: model.Item) -> tuple[str, str, str] | None:
     sql = f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {names.relation(item)} {columns}"
     sql += f" INCLUDE ({after['include']})" if after["include"] else ""
     sql += " NULLS NOT DISTINCT" if match["nulls"] else ""
+    options = [fact for fact in item.facts if fact.startswith("option ")]
+    if options:
+        sql += f" WITH ({names.assignments(item, options)})"
     if "index tablespace" in item.facts:
         sql += f" TABLESPACE {names.quoted(item.facts['index tablespace'])}"
     return f"{sql};", match["what"].split(" ")[0].replace("PRIMARY", "PRIMARY KEY"), after["deferrable"] or ""
@@ -116,7 +119,19 @@ def change_constraint(
     if "definition" in changed:
         text = f"ALTER TABLE {names.relation(new)} VALIDATE CONSTRAINT {names.quoted(new.name)};"
         made.append(steps.Step((text,), frozenset(("definition",)), alone=True))
+    made += _options(new, changed)
     return [*made, *_change_index(new, old, changed, "index tablespace", "index attached to")]
+
+
+def _options(item: model.Item, changed: frozenset[str]) -> list[steps.Step]:
+    """Return what sets and resets the storage parameters of an index, also of that behind a constraint."""
+    facts = frozenset(fact for fact in changed if fact.startswith("option "))
+    there = [fact for fact in facts if fact in item.facts]
+    alter = f"ALTER INDEX {names.qualified(item.schema, item.name)}"
+    gone = ", ".join(names.quoted(fact.removeprefix("option ")) for fact in sorted(facts - set(there)))
+    sql = [f"{alter} RESET ({gone});"] if gone else []
+    sql += [f"{alter} SET ({names.assignments(item, there)});"] if there else []
+    return [steps.Step(tuple(sql), facts)] if sql else []
 
 
 def _change_index(

@@ -8,7 +8,6 @@ from schemata.snapshot import model
 _TYPES = ("shell type", "base type", "enum", "composite type", "range type")
 _ROUTINES = ("function", "procedure", "aggregate")
 _OF_RELATION = ("trigger", "rule", "policy", "constraint")
-_RELATIONS = ("table", "view", "materialized view", "foreign table", "sequence")
 
 
 def quoted(name: str) -> str:
@@ -99,9 +98,9 @@ def inherited(item: model.Item, relation: model.Item | None) -> bool:
     return bool(item.facts.get("inherited")) or (relation is not None and "partition of" in relation.facts)
 
 
-def is_relation(item: model.Item) -> bool:
-    """Tell whether an item is a relation of its own."""
-    return item.kind in _RELATIONS
+def assignments(item: model.Item, facts: list[str], prefix: str = "option ") -> str:
+    """Return storage parameters as SET has them between its parentheses."""
+    return ", ".join(f"{quoted(fact.removeprefix(prefix))} = {literal(item.facts[fact])}" for fact in sorted(facts))
 
 
 def without_arguments(routine: str) -> str:

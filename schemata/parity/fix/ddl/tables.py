@@ -88,8 +88,8 @@ def storage_parameters(item: model.Item) -> str:
     """Return the storage parameters of a relation as WITH has them between its parentheses."""
     own = [fact for fact in item.facts if fact.startswith(_OPTION)]
     toast = [fact for fact in item.facts if fact.startswith(_TOAST)]
-    words = [columns.assignments(item, own)] if own else []
-    words += [f"toast.{columns.assignments(item, [fact], _TOAST)}" for fact in sorted(toast)]
+    words = [names.assignments(item, own)] if own else []
+    words += [f"toast.{names.assignments(item, [fact], _TOAST)}" for fact in sorted(toast)]
     return ", ".join(words)
 
 

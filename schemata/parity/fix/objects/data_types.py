@@ -23,6 +23,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
             text = f"CREATE DOMAIN {address} AS {facts['type']}"
             text += f" COLLATE {facts['collation']}" if "collation" in facts else ""
             text += f" DEFAULT {facts['default']}" if "default" in facts else ""
+            text += f" CONSTRAINT {facts['not null constraint']}" if "not null constraint" in facts else ""
             text += " NOT NULL;" if "not null" in facts else ";"
         case "composite type":
             order = json.loads(facts.get("attribute order", "[]"))
@@ -97,9 +98,17 @@ def change_domain(new: model.Item, old: model.Item, changed: frozenset[str], wor
     if "default" in changed:
         what = f"SET DEFAULT {new.facts['default']}" if "default" in new.facts else "DROP DEFAULT"
         made.append(steps.Step((f"{alter} {what};",), frozenset(("default",))))
-    if "not null" in changed:
-        what = "SET NOT NULL" if "not null" in new.facts else "DROP NOT NULL"
-        made.append(steps.Step((f"{alter} {what};",), frozenset(("not null",))))
+    own = changed & {"not null", "not null constraint"}
+    if own:
+        name = new.facts.get("not null constraint")
+        if "not null" not in own:
+            usual = names.quoted(f"{new.name}_not_null")
+            what = f"RENAME CONSTRAINT {old.facts.get('not null constraint', usual)} TO {name or usual}"
+        elif "not null" in new.facts:
+            what = f"ADD CONSTRAINT {name} NOT NULL" if name else "SET NOT NULL"
+        else:
+            what = "DROP NOT NULL"
+        made.append(steps.Step((f"{alter} {what};",), own))
     return made
 
 
