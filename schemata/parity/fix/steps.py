@@ -1,12 +1,15 @@
 """What a fix is made of: steps that change one item, and refusals with what to type instead."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from schemata.snapshot import kinds, model
 
 Key = tuple[str, str, str, str]
+#: At the end of the fact "owned by" of an identity column's sequence.
+IDENTITY = " (identity)"
 #: Kinds that other items are parts of, by `of`.
 WHOLES = (
     "table", "foreign table", "view", "materialized view", "composite type", "domain",
@@ -80,10 +83,32 @@ class World:
         """Return an expected item by its names."""
         return self.expected.get((schema, kind, of, name))
 
+    def identity_sequence(self, column: model.Item, *, actual: bool = False) -> model.Item | None:
+        """Return the sequence of an identity column, as it is expected or as it is."""
+        return (self._actual_sequences if actual else self._expected_sequences).get(column.key)
+
+    @functools.cached_property
+    def _expected_sequences(self) -> dict[Key, model.Item]:
+        return _of_identities(self.expected, self.expected_needs)
+
+    @functools.cached_property
+    def _actual_sequences(self) -> dict[Key, model.Item]:
+        return _of_identities(self.actual, self.actual_needs)
+
     def live(self, item: model.Item) -> bool:
         """Tell whether a part's relation is there already, perhaps with many rows and in use."""
         relation = self.whole(item)
         return relation is not None and relation.key in self.actual and relation.key not in self.made
+
+
+def _of_identities(items: Mapping[Key, model.Item], needs: Mapping[Key, AbstractSet[Key]]) -> dict[Key, model.Item]:
+    return {
+        need: item
+        for key, item in items.items()
+        if item.kind == "sequence" and item.facts.get("owned by", "").endswith(IDENTITY)
+        for need in needs.get(key, ())
+        if need[1] == "column"
+    }
 
 
 def whole(items: Mapping[Key, model.Item], item: model.Item) -> model.Item | None:

@@ -11,7 +11,9 @@ FACTS = frozenset(
 
 def of_new(item: model.Item, world: steps.World) -> list[steps.Step]:
     """Return the steps that say about a created item what is expected."""
-    born = item._replace(facts={})
+    # A schema called public that is made again is like any other: its creator owns it, and it has no comment.
+    public = item.kind == "schema" and item.name == "public"
+    born = item._replace(facts={"owner": model.DEPLOYER, "comment": ""} if public else {})
     held = privileges.when_created(item, world)
     return [step for step in _all(item, born, held, world) if isinstance(step, steps.Step)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from schemata.parity.fix import steps
-from schemata.parity.fix.ddl import conversions, identity, names, nullability, sequences
+from schemata.parity.fix.ddl import conversions, identity, names, nullability
 from schemata.snapshot import model
 
 _STORED = " STORED"
@@ -59,7 +59,7 @@ def changed_foreign_options(new: model.Item, old: model.Item) -> str:
 
 def made_with(item: model.Item, world: steps.World) -> tuple[steps.Key, ...]:
     """Return what comes into being together with a column: the sequence of an identity."""
-    sequence = sequences.of_column(item, world.expected) if "identity" in item.facts else None
+    sequence = world.identity_sequence(item) if "identity" in item.facts else None
     return (sequence.key,) if sequence is not None else ()
 
 
@@ -115,7 +115,7 @@ def drop(item: model.Item, world: steps.World) -> steps.Outcome:
     if names.inherited(item, relation):
         return steps.Step(())
     if world.destructive or relation.kind == "foreign table" or "generated" in item.facts:
-        sequence = sequences.of_column(item, world.actual)
+        sequence = world.identity_sequence(item, actual=True)
         return steps.Step((sql,), removes=(sequence.key,) if sequence is not None else ())
     return steps.Refusal("the values of the column would be lost", (sql,))
 

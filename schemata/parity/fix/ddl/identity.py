@@ -7,7 +7,7 @@ from schemata.snapshot import model
 
 def definition(item: model.Item, world: steps.World) -> str:
     """Return GENERATED … AS IDENTITY with the parameters of its sequence."""
-    sequence = sequences.of_column(item, world.expected)
+    sequence = world.identity_sequence(item)
     words = f"GENERATED {item.facts['identity'].upper()} AS IDENTITY"
     if sequence is None:
         return words
@@ -30,7 +30,7 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
 
 
 def _add_identity(new: model.Item, old: model.Item, facts: frozenset[str], world: steps.World) -> steps.Step:
-    sequence = sequences.of_column(new, world.expected)
+    sequence = world.identity_sequence(new)
     sql = [names.alter_column(new, "DROP DEFAULT")] if "default" in old.facts else []
     makes: tuple[steps.Key, ...] = ()
     earlier = world.actual.get(sequence.key) if sequence is not None else None
@@ -54,7 +54,7 @@ def _add_identity(new: model.Item, old: model.Item, facts: frozenset[str], world
 
 
 def _drop_identity(new: model.Item, old: model.Item, facts: frozenset[str], world: steps.World) -> steps.Step:
-    sequence = sequences.of_column(old, world.actual)
+    sequence = world.identity_sequence(old, actual=True)
     expected = world.expected.get(sequence.key) if sequence is not None else None
     if sequence is None or expected is None:
         sql = [names.alter_column(new, "DROP IDENTITY")]

@@ -6,7 +6,6 @@ from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
-_IDENTITY = " (identity)"
 _OPTIONS = {
     "type": "AS",
     "increment": "INCREMENT BY",
@@ -54,24 +53,16 @@ def position(item: model.Item, column: model.Item) -> str:
 
 def is_identity(item: model.Item) -> bool:
     """Tell whether a sequence is that of an identity column."""
-    return item.facts.get("owned by", "").endswith(_IDENTITY)
+    return item.facts.get("owned by", "").endswith(steps.IDENTITY)
 
 
 def owning_column(item: model.Item, items: Mapping[steps.Key, model.Item]) -> model.Item | None:
     """Return the column that owns a sequence."""
-    owned = item.facts.get("owned by", "").removesuffix(_IDENTITY)
+    owned = item.facts.get("owned by", "").removesuffix(steps.IDENTITY)
     if not owned:
         return None
     *schema, table, column = names.parts(owned)
     return items.get((schema[0] if schema else item.schema, "column", table, column))
-
-
-def of_column(column: model.Item, items: Mapping[steps.Key, model.Item]) -> model.Item | None:
-    """Return the sequence of an identity column."""
-    for item in items.values():
-        if item.kind == "sequence" and is_identity(item) and owning_column(item, items) == column:
-            return item
-    return None
 
 
 def drop(item: model.Item, world: steps.World) -> steps.Outcome:
@@ -99,13 +90,18 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         ]
         if "cycle" in own:
             words.append("CYCLE" if "cycle" in new.facts else "NO CYCLE")
-        made.append(steps.Step((f"ALTER SEQUENCE {address} {' '.join(words)};",), own))
+        text = f"ALTER SEQUENCE {address} {' '.join(words)}"
+        if not _overlap(new, old) and not world.destructive:
+            reason = "the position that the sequence has reached lies outside of what is expected, and would be lost"
+            made.append(steps.Refusal(reason, (f"{text} RESTART;",), own))
+        else:
+            made.append(steps.Step((f"{text};" if _overlap(new, old) else f"{text} RESTART;",), own))
     if "persistence" in changed:
         word = "UNLOGGED" if "persistence" in new.facts else "LOGGED"
         made.append(steps.Step((f"ALTER SEQUENCE {address} SET {word};",), frozenset(("persistence",))))
     if "owned by" in changed:
         column = owning_column(new, world.expected)
-        owned = new.facts.get("owned by", "NONE").removesuffix(_IDENTITY)
+        owned = new.facts.get("owned by", "NONE").removesuffix(steps.IDENTITY)
         made.append(
             steps.Step(
                 (f"ALTER SEQUENCE {address} OWNED BY {owned};",),
@@ -115,3 +111,13 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
             )
         )
     return made
+
+
+def _overlap(new: model.Item, old: model.Item) -> bool:
+    """Tell whether a number may be in the range of both."""
+    try:
+        lowest = max(int(item.facts["minimum"]) for item in (new, old))
+        highest = min(int(item.facts["maximum"]) for item in (new, old))
+    except (KeyError, ValueError):
+        return True
+    return lowest <= highest

@@ -1,5 +1,6 @@
 """What belongs to no schema: schemas, extensions, languages, foreign data, event triggers, publications, settings."""
 
+import dataclasses
 import re
 
 from schemata.parity.fix import steps
@@ -243,22 +244,22 @@ def _system_object(item: model.Item) -> str | None:
 
 def refuse_setting(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return how a setting of the database or a role is set: for a person, because it is not of one database."""
-    return [_setting(item, facts=frozenset(item.facts), gone=False)]
+    return [_setting(item, frozenset(item.facts), gone=False)]
 
 
 def drop_setting(item: model.Item, world: steps.World) -> steps.Outcome:
     """Return how a setting of the database or a role is reset."""
-    return _setting(item, facts=frozenset(item.facts), gone=True)
+    return _setting(item, frozenset(item.facts), gone=True)
 
 
 def change_setting(
     new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World
 ) -> list[steps.Outcome]:
     """Return how settings of the database or a role are set and reset."""
-    return [_setting(new, facts=changed, gone=False)]
+    return [dataclasses.replace(_setting(new, changed, gone=False), facts=changed)]
 
 
-def _setting(item: model.Item, facts: frozenset[str], gone: bool) -> steps.Refusal:
+def _setting(item: model.Item, facts: frozenset[str], *, gone: bool) -> steps.Refusal:
     role = item.name.removeprefix("role ").partition("in this database")[0]
     role = role.strip() if item.name.startswith("role ") else ""
     if item.name.startswith("role ") and not item.name.endswith("in this database"):
@@ -274,4 +275,4 @@ def _setting(item: model.Item, facts: frozenset[str], gone: bool) -> steps.Refus
         for fact in sorted(facts)
     ]
     reason = "settings of databases and roles are not a migration's: they belong to the server's administration"
-    return steps.Refusal(reason, tuple(sql), facts)
+    return steps.Refusal(reason, tuple(sql))
