@@ -15,6 +15,11 @@ _WHY = (
 )
 
 
+#: What a rollback need not bring back: an index that is not valid, a foreign key that checks nothing, an order.
+_NOT_WANTED = frozenset(("valid", "triggers", "column order"))
+_UNKNOWN = "no statement is known that would do it"
+
+
 @dataclasses.dataclass(frozen=True)
 class Script:
     """One migration: its schema, and the text of it and of its rollback, which is empty where there is none.
@@ -54,6 +59,8 @@ def scripts(expected: model.Snapshot, actual: model.Snapshot, schemas: Sequence[
     texts: list[Script] = []
     before = here
     steps_of = list(zip(found.groups, progress.states(found, wanted, here), strict=True))
+    final = steps_of[-1][1] if steps_of else here
+    refused = _remaining(diff.diff(expected, final.snapshot(actual)), found.refused)
     last = {group.schema: number for number, (group, _) in enumerate(steps_of) if _sql(found, group.numbers)}
     shown = sum(bool(_sql(found, group.numbers)) for group, _ in steps_of)
     for number, (group, after) in enumerate(steps_of):
@@ -61,11 +68,35 @@ def scripts(expected: model.Snapshot, actual: model.Snapshot, schemas: Sequence[
         if not sql:
             continue
         part = f", part {len(texts) + 1} of {shown}" if shown > 1 else ""
-        notes = _notes(found.refused, group.schema, schemas, suggestions) if last[group.schema] == number else ""
+        notes = _notes(refused, group.schema, schemas, suggestions) if last[group.schema] == number else ""
         undo = planning.plan(before, after, schemas, actual.major, destructive=True)
         texts.append(_script(group.schema, group.alone, sql, notes, undo, part, first=not texts))
         before = after
-    return Scripts(tuple(texts), found.refused)
+    return Scripts(tuple(texts), refused)
+
+
+def _remaining(
+    differences: Sequence[diff.Difference], refused: Sequence[decisions.Refused]
+) -> tuple[decisions.Refused, ...]:
+    """Return what stays different as the difference will tell it, each with the reason why."""
+    found: list[decisions.Refused] = []
+    for difference in differences:
+        item = difference.item
+        if difference.change != "changed":
+            # The columns of a table that became a view are told one by one: they stay for the table's reason.
+            known = [one for one in refused if one.change == difference.change and one.item.key == item.key]
+            known += [one for one in refused if one.item.schema == item.schema and one.item.name == item.of]
+            reason, sql = (known[0].reason, known[0].sql) if known else (_UNKNOWN, ())
+            found.append(decisions.Refused(item, difference.change, frozenset(), reason, sql))
+            continue
+        left = {change.fact for change in difference.changes}
+        for one in refused:
+            if one.item.key == item.key and one.facts & left:
+                found.append(dataclasses.replace(one, item=item, change="changed", facts=frozenset(one.facts & left)))
+                left -= one.facts
+        if left:
+            found.append(decisions.Refused(item, "changed", frozenset(left), _UNKNOWN))
+    return tuple(found)
 
 
 def _sql(plan: planning.Plan, numbers: Sequence[int]) -> list[str]:
@@ -77,8 +108,9 @@ def _script(
 ) -> Script:
     undoing = [text for group in undo.groups for text in _sql(undo, group.numbers)]
     reason = ""
-    if undo.refused:
-        reason = "; ".join(f"{diff.subject(one.item)}: {one.reason}" for one in undo.refused)
+    refused = [one for one in undo.refused if not one.facts or one.facts - _NOT_WANTED]
+    if refused:
+        reason = "; ".join(f"{diff.subject(one.item)}: {one.reason}" for one in refused)
     elif not undoing:
         reason = "nothing of it can be undone by a statement"
     title = _TITLE.format(part)

@@ -7,6 +7,7 @@ from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
 _NOT_VALID = " NOT VALID"
+_INVALID = "an index that is not valid is not made on purpose"
 _KEY = re.compile(r"(?P<what>PRIMARY KEY|UNIQUE(?P<nulls> NULLS NOT DISTINCT)?) (?=\()")
 _PLAIN_AFTER = re.compile(r"(?: INCLUDE \((?P<include>.*?)\))?(?P<deferrable>(?: DEFERRABLE| INITIALLY DEFERRED)*)")
 
@@ -141,8 +142,7 @@ def _change_index(
     index = names.qualified(new.schema, new.name)
     if "valid" in changed:
         if "valid" in new.facts:
-            reason = "nobody wants an index that is not valid"
-            made.append(steps.Refusal(reason, (), frozenset(("valid",))))
+            made.append(steps.Refusal(_INVALID, (), frozenset(("valid",))))
         else:
             made.append(steps.Step((f"REINDEX INDEX CONCURRENTLY {index};",), frozenset(("valid",)), alone=True))
     if "clustered" in changed:
@@ -168,7 +168,10 @@ def create_index(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     relation = world.whole(item)
     live = world.live(item) and relation is not None and "partition by" not in relation.facts
     sql = (_create_index(item, item.name, live), *_index_rest(item))
-    return [steps.Step(sql, alone=live)]
+    made: list[steps.Outcome] = [steps.Step(sql, alone=live)]
+    if "valid" in item.facts:
+        made.append(steps.Refusal(_INVALID, (), frozenset(("valid",))))
+    return made
 
 
 def _create_index(item: model.Item, name: str, concurrently: bool) -> str:

@@ -139,9 +139,18 @@ def create_mapping(item: model.Item, world: steps.World) -> list[steps.Outcome]:
 def change_mapping(
     new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World
 ) -> list[steps.Outcome]:
-    """Return that a user mapping is not changed: its options are secrets."""
-    text = f"ALTER USER MAPPING {names.address(new)} OPTIONS (SET …);"
-    return [steps.Refusal("its options are secrets, of which only a hash is compared", (text,), changed)]
+    """Return what changes the options of a user mapping, as far as they are no secrets."""
+    after, before = (
+        dict(option.split("=", 1) for option in names.listed(item.facts.get("options", ""))) for item in (new, old)
+    )
+    words = [f"DROP {names.quoted(name)}" for name in before if name not in after]
+    for name, value in after.items():
+        if before.get(name) != value:
+            if value.startswith("hidden "):
+                text = f"ALTER USER MAPPING {names.address(new)} OPTIONS (SET {names.quoted(name)} …);"
+                return [steps.Refusal("its options are secrets, of which only a hash is compared", (text,), changed)]
+            words.append(f"{'SET' if name in before else 'ADD'} {names.quoted(name)} {names.literal(value)}")
+    return [steps.Step((f"ALTER USER MAPPING {names.address(new)} OPTIONS ({', '.join(words)});",), changed)]
 
 
 def create_event_trigger(item: model.Item, world: steps.World) -> list[steps.Outcome]:
@@ -185,12 +194,41 @@ def refuse_subscription(item: model.Item, world: steps.World) -> steps.Outcome:
     return steps.Refusal("the position of the replication would be lost, with its slot on the other server", (text,))
 
 
+_PARAMETERS = {
+    "binary": ("binary", "false"),
+    "streaming": ("streaming", "off"),
+    "synchronous commit": ("synchronous_commit", "off"),
+    "disable on error": ("disable_on_error", "false"),
+    "password required": ("password_required", "true"),
+    "run as owner": ("run_as_owner", "false"),
+    "origin": ("origin", "any"),
+}
+_STREAMING = {"t": "on", "true": "on", "p": "parallel"}
+
+
 def change_subscription(
     new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World
 ) -> list[steps.Outcome]:
-    """Return that a subscription is not changed: whether the publisher can do it is not known here."""
-    text = f"ALTER SUBSCRIPTION {names.address(new)} …;"
-    return [steps.Refusal("what the publisher offers is not known here", (text,), changed)]
+    """Return what changes a subscription without asking its publisher; the rest needs that it is disabled."""
+    made: list[steps.Outcome] = []
+    alter = f"ALTER SUBSCRIPTION {names.address(new)}"
+    own = changed & _PARAMETERS.keys()
+    if own:
+        words = []
+        for fact in sorted(own):
+            parameter, usual = _PARAMETERS[fact]
+            value = new.facts.get(fact, usual)
+            value = _STREAMING.get(value, value) if fact == "streaming" else "true" if value == "yes" else value
+            words.append(f"{parameter} = {names.literal(value)}")
+        made.append(steps.Step((f"{alter} SET ({', '.join(words)});",), own))
+    if "publications" in changed:
+        text = f"{alter} SET PUBLICATION {new.facts['publications']} WITH (refresh = false);"
+        made.append(steps.Step((text,), frozenset(("publications",))))
+    rest = changed - own - {"publications"}
+    if rest:
+        reason = "it is changed only while the subscription is disabled and its publisher answers"
+        made.append(steps.Refusal(reason, (f"{alter} SET (…);",), rest))
+    return made
 
 
 def create_defaults(item: model.Item, world: steps.World) -> list[steps.Outcome]:
