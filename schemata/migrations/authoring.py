@@ -55,18 +55,13 @@ def new(settings: config.Config, *, schema: str, name: str) -> results.Message:
             f"inv migrate-new --schema {settings.schemas[0]} --name create_something",
         )
     lookup.check_schema(settings, schema)
-    slug = re.sub(r"[\s-]+", "_", name.strip().lower())
-    if not _WORD.fullmatch(slug) or len(slug) > 100:
-        raise errors.ConfigError(
-            f"{name!r} is not a name for a migration",
-            "Use lower-case words, such as create_invoices (at most 100 letters).",
-        )
+    words = slug(name)
     folder = settings.migrations / schema
     # A new project has no folder yet.
     existing = files.read(settings.migrations, settings.schemas) if settings.migrations.is_dir() else ()
     stamp = after(existing)
-    stem = f"{schema}.{stamp}.{slug}"
-    title = slug.replace("_", " ").capitalize() + "."
+    stem = f"{schema}.{stamp}.{words}"
+    title = words.replace("_", " ").capitalize() + "."
     paths = (folder / f"{stem}.sql", folder / f"{stem}.rollback.sql")
     files.write_new(paths[0], _TEMPLATE.format(title=title))
     files.write_new(paths[1], _ROLLBACK_TEMPLATE.format(title=title[0].lower() + title[1:], id=stem))
@@ -77,6 +72,21 @@ def new(settings: config.Config, *, schema: str, name: str) -> results.Message:
         + "\nFill both in, then: inv migrate --dry-run; inv migrate",
         facts={"id": stem, "files": shown},
     )
+
+
+def slug(name: str) -> str:
+    """Return a name as the last part of a migration's id. Raises ConfigError where it is not possible as one.
+
+    >>> slug("Create invoices")
+    'create_invoices'
+    """
+    words = re.sub(r"[\s-]+", "_", name.strip().lower())
+    if not _WORD.fullmatch(words) or len(words) > 100:
+        raise errors.ConfigError(
+            f"{name!r} is not a name for a migration",
+            "Use lower-case words, such as create_invoices (at most 100 letters).",
+        )
+    return words
 
 
 def after(existing: Sequence[migration.Migration], now: datetime.datetime | None = None) -> str:

@@ -51,6 +51,8 @@ MAY_IMPORT = {
         "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "deploy",
         "server.programs", "server.embedded",
     },
+    # Writes migrations from differences: values in, files out.
+    "parity.fix": {"errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "parity"},
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
     },
@@ -87,18 +89,28 @@ PURE = {
     "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.position", "schemata.sql.index_definition",
     "schemata.sql.destructive", "schemata.sql.kinds", "schemata.sql.lexer",
     "schemata.sql.client_copy", "schemata.sql.extension_requests",
-    "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless",
+    "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.view_columns",
+    "schemata.sql.routine_signature",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.report.marking", "schemata.report.sides",
     "schemata.config.declared",
     "schemata.parity.ignoring", "schemata.parity.renames",
     "schemata.parity.reports.outcome", "schemata.parity.reports.listing", "schemata.parity.reports.report",
     "schemata.parity.reports.metrics",
-    "schemata.postgres.urls", "schemata.postgres.failures", "schemata.postgres.backoff",
+    "schemata.postgres.urls", "schemata.postgres.quoting", "schemata.postgres.failures", "schemata.postgres.backoff",
     "schemata.postgres.lock_holder", "schemata.postgres.deployer",
     "schemata.snapshot.model", "schemata.snapshot.kinds", "schemata.snapshot.fingerprints",
     "schemata.snapshot.listing",
     "schemata.parity.diff",
+    "schemata.parity.fix.ddl.annotations", "schemata.parity.fix.ddl.columns", "schemata.parity.fix.ddl.constraints",
+    "schemata.parity.fix.ddl.conversions", "schemata.parity.fix.ddl.identity", "schemata.parity.fix.ddl.names",
+    "schemata.parity.fix.ddl.nullability", "schemata.parity.fix.ddl.privileges", "schemata.parity.fix.ddl.sequences",
+    "schemata.parity.fix.ddl.tables", "schemata.parity.fix.ddl.views", "schemata.parity.fix.decisions",
+    "schemata.parity.fix.objects.data_types", "schemata.parity.fix.objects.database",
+    "schemata.parity.fix.objects.publications", "schemata.parity.fix.objects.routines",
+    "schemata.parity.fix.objects.text_search", "schemata.parity.fix.ordering", "schemata.parity.fix.planning",
+    "schemata.parity.fix.progress", "schemata.parity.fix.scripts", "schemata.parity.fix.statements",
+    "schemata.parity.fix.steps", "schemata.parity.fix.structure",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.precheck",
     "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
     "schemata.migrations.lock_file",
@@ -121,7 +133,8 @@ HOMES = {
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
-        "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy",
+        "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.view_columns",
+        "schemata.sql.routine_signature",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
@@ -161,7 +174,7 @@ LIGHT_MUST_NOT_LOAD = {
 
 def package(module: str) -> str:
     """Return the package of a module, as MAY_IMPORT names it."""
-    for nested in ("server.embedded", "server.compose", "server.programs"):
+    for nested in ("server.embedded", "server.compose", "server.programs", "parity.fix"):
         if module == f"schemata.{nested}" or module.startswith(f"schemata.{nested}."):
             return nested
     parts = module.split(".")

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable, Sequence
 
+from schemata.postgres import quoting
+
 # Sends one SQL text and returns the rows of its last statement, as text.
 Ask = Callable[[str], Sequence[tuple[str | None, ...]]]
 
@@ -22,28 +24,5 @@ def load(file: str, folder: str = _FOLDER) -> dict[str, str]:
     return {name: "".join(block).strip() for name, block in found.items()}
 
 
-def identifier(name: str) -> str:
-    """Return a quoted SQL identifier.
-
-    >>> identifier('odd"name')
-    '"odd""name"'
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: str | int | float | bool | None) -> str:
-    """Return a value as an SQL literal that any setting of standard_conforming_strings reads alike.
-
-    >>> literal("it's"), literal(None), literal(3)
-    ("'it''s'", 'NULL', '3')
-    """
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    quoted = value.replace("'", "''")
-    if "\\" in quoted:
-        return " E'" + quoted.replace("\\", "\\\\") + "'"
-    return f"'{quoted}'"
+identifier = quoting.identifier
+literal = quoting.literal

@@ -97,7 +97,7 @@ WHERE d.objid >= 16384 AND d.refobjid >= 2200 AND d.deptype IN ('n', 'a', 'i', '
 
 -- name: stand_ins
 -- What stands for what: the row type for its table, the array for its element, the default for its column, the rule
--- for its view, the index for its constraint.
+-- for its view, the index for its constraint, an extension for what it made, an operator class for what is in it.
 SELECT json_build_array('pg_type'::regclass::oid, c.reltype, 0,
     CASE c.relkind WHEN 'c' THEN 'pg_type' ELSE 'pg_class' END::regclass::oid,
     CASE c.relkind WHEN 'c' THEN c.reltype ELSE c.oid END, 0) FROM pg_class c WHERE c.reltype <> 0 AND c.oid >= 16384
@@ -119,3 +119,11 @@ FROM pg_rewrite r WHERE r.rulename = '_RETURN' AND r.oid >= 16384
 UNION ALL
 SELECT json_build_array('pg_class'::regclass::oid, k.conindid, 0, 'pg_constraint'::regclass::oid, k.oid, 0)
 FROM pg_constraint k WHERE k.contype IN ('p', 'u', 'x')
+UNION ALL
+SELECT json_build_array(d.classid, d.objid, 0, d.refclassid, d.refobjid, 0)
+FROM pg_depend d WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass AND d.objid >= 2200
+UNION ALL
+SELECT DISTINCT ON (d.classid, d.objid) json_build_array(d.classid, d.objid, 0, d.refclassid, d.refobjid, 0)
+FROM pg_depend d WHERE d.objid >= 16384 AND (d.classid, d.refclassid) IN (
+    ('pg_amop'::regclass, 'pg_opclass'::regclass), ('pg_amproc'::regclass, 'pg_opclass'::regclass),
+    ('pg_publication_rel'::regclass, 'pg_publication'::regclass))

@@ -27,28 +27,32 @@ SELECT json_build_array(
         'not null', CASE WHEN y.typnotnull THEN 'yes' END,
         'default', CASE WHEN y.typtype IN ('d', 'b') THEN
             coalesce(pg_get_expr(y.typdefaultbin, 0), y.typdefault) END,
-        'subtype', (SELECT concat_ws(' ', format_type(r.rngsubtype, NULL),
-                CASE WHEN NOT o.opcdefault THEN concat('operator class ', quote_ident(s.nspname), '.',
+        'subtype', (SELECT concat_ws(', ', concat('SUBTYPE = ', format_type(r.rngsubtype, NULL)),
+                CASE WHEN NOT o.opcdefault THEN concat('SUBTYPE_OPCLASS = ', quote_ident(s.nspname), '.',
                     quote_ident(o.opcname)) END,
-                CASE WHEN r.rngcollation <> u.typcollation THEN concat('collation ', r.rngcollation::regcollation) END,
-                CASE WHEN r.rngcanonical <> 0 THEN concat('canonical ', r.rngcanonical) END,
-                CASE WHEN r.rngsubdiff <> 0 THEN concat('subdiff ', r.rngsubdiff) END)
+                CASE WHEN r.rngcollation <> u.typcollation THEN concat('COLLATION = ', r.rngcollation::regcollation) END,
+                CASE WHEN r.rngcanonical <> 0 THEN concat('CANONICAL = ', r.rngcanonical) END,
+                CASE WHEN r.rngsubdiff <> 0 THEN concat('SUBTYPE_DIFF = ', r.rngsubdiff) END)
             FROM pg_range r JOIN pg_opclass o ON o.oid = r.rngsubopc JOIN pg_namespace s ON s.oid = o.opcnamespace
             JOIN pg_type u ON u.oid = r.rngsubtype WHERE r.rngtypid = y.oid),
         'multirange', (SELECT r.rngmultitypid::regtype::text FROM pg_range r WHERE r.rngtypid = y.oid),
         'definition', CASE WHEN y.typtype = 'b' AND y.typisdefined THEN concat_ws(', ',
-            concat('input ', y.typinput), concat('output ', y.typoutput),
-            CASE WHEN y.typreceive <> 0 THEN concat('receive ', y.typreceive) END,
-            CASE WHEN y.typsend <> 0 THEN concat('send ', y.typsend) END,
-            CASE WHEN y.typmodin <> 0 THEN concat('typmod_in ', y.typmodin) END,
-            CASE WHEN y.typmodout <> 0 THEN concat('typmod_out ', y.typmodout) END,
-            CASE WHEN y.typanalyze <> 0 THEN concat('analyze ', y.typanalyze) END,
-            CASE WHEN y.typsubscript <> 0 THEN concat('subscript ', y.typsubscript) END,
-            concat('length ', y.typlen), CASE WHEN y.typbyval THEN 'passed by value' END,
-            concat('alignment ', y.typalign), concat('storage ', y.typstorage),
-            concat('category ', y.typcategory), CASE WHEN y.typispreferred THEN 'preferred' END,
-            CASE WHEN y.typelem <> 0 THEN concat('element ', format_type(y.typelem, NULL)) END,
-            concat('delimiter ', y.typdelim)) END)))
+            concat('INPUT = ', y.typinput), concat('OUTPUT = ', y.typoutput),
+            CASE WHEN y.typreceive <> 0 THEN concat('RECEIVE = ', y.typreceive) END,
+            CASE WHEN y.typsend <> 0 THEN concat('SEND = ', y.typsend) END,
+            CASE WHEN y.typmodin <> 0 THEN concat('TYPMOD_IN = ', y.typmodin) END,
+            CASE WHEN y.typmodout <> 0 THEN concat('TYPMOD_OUT = ', y.typmodout) END,
+            CASE WHEN y.typanalyze <> 0 THEN concat('ANALYZE = ', y.typanalyze) END,
+            CASE WHEN y.typsubscript <> 0 THEN concat('SUBSCRIPT = ', y.typsubscript) END,
+            concat('INTERNALLENGTH = ', coalesce(nullif(y.typlen, -1)::text, 'VARIABLE')),
+            CASE WHEN y.typbyval THEN 'PASSEDBYVALUE' END,
+            concat('ALIGNMENT = ', CASE y.typalign WHEN 'c' THEN 'char' WHEN 's' THEN 'int2' WHEN 'i' THEN 'int4'
+                ELSE 'double' END),
+            concat('STORAGE = ', CASE y.typstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main'
+                ELSE 'extended' END),
+            concat('CATEGORY = ', quote_literal(y.typcategory::text)), CASE WHEN y.typispreferred THEN 'PREFERRED = true' END,
+            CASE WHEN y.typelem <> 0 THEN concat('ELEMENT = ', format_type(y.typelem, NULL)) END,
+            concat('DELIMITER = ', quote_literal(y.typdelim::text))) END)))
 FROM pg_type y
 JOIN pg_namespace n ON n.oid = y.typnamespace
 LEFT JOIN pg_type b ON b.oid = y.typbasetype
@@ -103,20 +107,26 @@ SELECT json_build_array(
         'kind', CASE a.aggkind WHEN 'o' THEN 'ordered-set' WHEN 'h' THEN 'hypothetical-set' END,
         'parallel', CASE p.proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' END,
         'definition', concat_ws(', ',
-            concat('sfunc ', a.aggtransfn), concat('stype ', format_type(a.aggtranstype, NULL)),
-            CASE WHEN a.aggtransspace <> 0 THEN concat('sspace ', a.aggtransspace) END,
-            CASE WHEN a.aggfinalfn <> 0 THEN concat('finalfunc ', a.aggfinalfn) END,
-            CASE WHEN a.aggfinalextra THEN 'finalfunc_extra' END,
-            concat('finalfunc_modify ', a.aggfinalmodify),
-            CASE WHEN a.aggcombinefn <> 0 THEN concat('combinefunc ', a.aggcombinefn) END,
-            CASE WHEN a.aggserialfn <> 0 THEN concat('serialfunc ', a.aggserialfn) END,
-            CASE WHEN a.aggdeserialfn <> 0 THEN concat('deserialfunc ', a.aggdeserialfn) END,
-            concat('initcond ' || quote_literal(a.agginitval)),
-            CASE WHEN a.aggmtransfn <> 0 THEN concat('msfunc ', a.aggmtransfn, ', minvfunc ', a.aggminvtransfn,
-                ', mstype ', format_type(a.aggmtranstype, NULL), ', msspace ', a.aggmtransspace,
-                ', mfinalfunc ', a.aggmfinalfn, ' ', a.aggmfinalextra, ' ', a.aggmfinalmodify,
-                ' initcond ' || quote_literal(a.aggminitval)) END,
-            CASE WHEN a.aggsortop <> 0 THEN concat('sortop ', a.aggsortop::regoperator) END))))
+            concat('SFUNC = ', a.aggtransfn), concat('STYPE = ', format_type(a.aggtranstype, NULL)),
+            CASE WHEN a.aggtransspace <> 0 THEN concat('SSPACE = ', a.aggtransspace) END,
+            CASE WHEN a.aggfinalfn <> 0 THEN concat('FINALFUNC = ', a.aggfinalfn) END,
+            CASE WHEN a.aggfinalextra THEN 'FINALFUNC_EXTRA' END,
+            concat('FINALFUNC_MODIFY = ', CASE a.aggfinalmodify WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE'
+                ELSE 'READ_WRITE' END),
+            CASE WHEN a.aggcombinefn <> 0 THEN concat('COMBINEFUNC = ', a.aggcombinefn) END,
+            CASE WHEN a.aggserialfn <> 0 THEN concat('SERIALFUNC = ', a.aggserialfn) END,
+            CASE WHEN a.aggdeserialfn <> 0 THEN concat('DESERIALFUNC = ', a.aggdeserialfn) END,
+            'INITCOND = ' || quote_literal(a.agginitval),
+            CASE WHEN a.aggmtransfn <> 0 THEN concat_ws(', ', concat('MSFUNC = ', a.aggmtransfn),
+                concat('MINVFUNC = ', a.aggminvtransfn), concat('MSTYPE = ', format_type(a.aggmtranstype, NULL)),
+                concat('MSSPACE = ', a.aggmtransspace),
+                CASE WHEN a.aggmfinalfn <> 0 THEN concat('MFINALFUNC = ', a.aggmfinalfn) END,
+                CASE WHEN a.aggmfinalextra THEN 'MFINALFUNC_EXTRA' END,
+                concat('MFINALFUNC_MODIFY = ', CASE a.aggmfinalmodify WHEN 'r' THEN 'READ_ONLY'
+                    WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END),
+                'MINITCOND = ' || quote_literal(a.aggminitval)) END,
+            (SELECT concat('SORTOP = OPERATOR(', quote_ident(m.nspname), '.', o.oprname, ')')
+                FROM pg_operator o JOIN pg_namespace m ON m.oid = o.oprnamespace WHERE o.oid = a.aggsortop)))))
 FROM pg_proc p
 JOIN pg_aggregate a ON a.aggfnoid = p.oid
 JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -151,14 +161,13 @@ SELECT json_build_array(
     'operator family', f.oid, 0, n.nspname, '', concat(quote_ident(f.opfname), ' using ', m.amname),
     json_strip_nulls(json_build_object(
         'owner', CASE WHEN f.opfowner <> {deployer} THEN pg_get_userbyid(f.opfowner) END,
-        'operators', (SELECT json_agg(concat(o.amopstrategy, ' ', o.amopopr::regoperator,
-                ' (', format_type(o.amoplefttype, NULL), ', ', format_type(o.amoprighttype, NULL), ')',
-                CASE WHEN o.amopsortfamily <> 0 THEN (SELECT concat(' for order by ', quote_ident(s.opfname))
-                    FROM pg_opfamily s WHERE s.oid = o.amopsortfamily) END)
+        'operators', (SELECT json_agg(concat('OPERATOR ', o.amopstrategy, ' ', o.amopopr::regoperator,
+                (SELECT concat(' FOR ORDER BY ', quote_ident(h.nspname), '.', quote_ident(s.opfname))
+                    FROM pg_opfamily s JOIN pg_namespace h ON h.oid = s.opfnamespace WHERE s.oid = o.amopsortfamily))
                 ORDER BY o.amopstrategy, o.amoplefttype::regtype::text COLLATE "C",
                     o.amoprighttype::regtype::text COLLATE "C")
             FROM pg_amop o WHERE o.amopfamily = f.oid),
-        'functions', (SELECT json_agg(concat(r.amprocnum, ' (', format_type(r.amproclefttype, NULL), ', ',
+        'functions', (SELECT json_agg(concat('FUNCTION ', r.amprocnum, ' (', format_type(r.amproclefttype, NULL), ', ',
                 format_type(r.amprocrighttype, NULL), ') ', r.amproc::regprocedure)
                 ORDER BY r.amprocnum, r.amproclefttype::regtype::text COLLATE "C",
                     r.amprocrighttype::regtype::text COLLATE "C")
@@ -180,10 +189,18 @@ SELECT json_build_array(
         'default', CASE WHEN o.opcdefault THEN 'yes' END,
         'family', concat(quote_ident(s.nspname), '.', quote_ident(f.opfname)),
         'storage type', CASE WHEN o.opckeytype <> 0 THEN format_type(o.opckeytype, NULL) END,
-        'members', (SELECT string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), E'\n'
-                ORDER BY pg_describe_object(d.classid, d.objid, d.objsubid) COLLATE "C")
-            FROM pg_depend d WHERE d.refclassid = 'pg_opclass'::regclass AND d.refobjid = o.oid
-                AND d.classid IN ('pg_amop'::regclass, 'pg_amproc'::regclass)))))
+        'members', (SELECT json_agg(m.text ORDER BY m.text COLLATE "C") FROM (
+            SELECT d.refobjid AS class, concat('OPERATOR ', p.amopstrategy, ' ', p.amopopr::regoperator,
+                (SELECT concat(' FOR ORDER BY ', quote_ident(h.nspname), '.', quote_ident(s.opfname))
+                    FROM pg_opfamily s JOIN pg_namespace h ON h.oid = s.opfnamespace
+                    WHERE s.oid = p.amopsortfamily)) AS text
+            FROM pg_amop p JOIN pg_depend d ON d.classid = 'pg_amop'::regclass AND d.objid = p.oid
+                AND d.refclassid = 'pg_opclass'::regclass
+            UNION ALL
+            SELECT d.refobjid, concat('FUNCTION ', r.amprocnum, ' (', format_type(r.amproclefttype, NULL), ', ',
+                format_type(r.amprocrighttype, NULL), ') ', r.amproc::regprocedure)
+            FROM pg_amproc r JOIN pg_depend d ON d.classid = 'pg_amproc'::regclass AND d.objid = r.oid
+                AND d.refclassid = 'pg_opclass'::regclass) m WHERE m.class = o.oid))))
 FROM pg_opclass o
 JOIN pg_am m ON m.oid = o.opcmethod
 JOIN pg_namespace n ON n.oid = o.opcnamespace
@@ -231,12 +248,15 @@ WHERE {chosen}
 SELECT json_build_array(t.kind, t.oid, 0, n.nspname, '', t.name, json_strip_nulls(t.facts))
 FROM (
     SELECT 'text search parser' AS kind, 'pg_ts_parser'::regclass AS class, p.oid, p.prsnamespace AS schema,
-        p.prsname AS name, json_build_object('definition', concat('start ', p.prsstart, ', gettoken ', p.prstoken,
-            ', end ', p.prsend, ', headline ', p.prsheadline, ', lextypes ', p.prslextype)) AS facts
+        p.prsname AS name, json_build_object('definition', concat_ws(', ', concat('START = ', p.prsstart),
+            concat('GETTOKEN = ', p.prstoken), concat('END = ', p.prsend),
+            CASE WHEN p.prsheadline <> 0 THEN concat('HEADLINE = ', p.prsheadline) END,
+            concat('LEXTYPES = ', p.prslextype))) AS facts
     FROM pg_ts_parser p
     UNION ALL
     SELECT 'text search template', 'pg_ts_template'::regclass, t.oid, t.tmplnamespace, t.tmplname,
-        json_build_object('definition', concat('init ', t.tmplinit, ', lexize ', t.tmpllexize))
+        json_build_object('definition', concat_ws(', ',
+            CASE WHEN t.tmplinit <> 0 THEN concat('INIT = ', t.tmplinit) END, concat('LEXIZE = ', t.tmpllexize)))
     FROM pg_ts_template t
     UNION ALL
     SELECT 'text search dictionary', 'pg_ts_dict'::regclass, d.oid, d.dictnamespace, d.dictname, json_build_object(

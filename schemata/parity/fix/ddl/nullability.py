@@ -1,0 +1,75 @@
+"""NOT NULL, which is a constraint from PostgreSQL 18 on."""
+
+from schemata.parity.fix import steps
+from schemata.parity.fix.ddl import names
+from schemata.snapshot import model
+
+FACTS = frozenset(("not null", "not null constraint"))
+
+
+def change(new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World) -> list[steps.Outcome]:
+    """Return what makes a column take NULL or refuse it."""
+    facts = changed & FACTS
+    after, before = new.facts.get("not null", ""), old.facts.get("not null", "")
+    if after == before:
+        was = old.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
+        now = new.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
+        return [steps.Step((f"ALTER TABLE {names.relation(new)} RENAME CONSTRAINT {was} TO {now};",), facts)]
+    if not after:
+        if names.inherited(new, world.whole(new)) and not _parent_keeps(new, world):
+            return [steps.Step((), facts)]
+        return [steps.Step((names.alter_column(new, "DROP NOT NULL"),), facts)]
+    if after == "yes" and before == "yes NOT VALID":
+        name = old.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
+        sql = [f"ALTER TABLE {names.relation(new)} VALIDATE CONSTRAINT {name};"]
+        return [steps.Step(tuple(sql), facts, alone=True)]
+    again = [names.alter_column(new, "DROP NOT NULL")] if before else []
+    relation = world.whole(new)
+    if after != "yes":
+        return [steps.Step((*again, named(new, after)), facts)]
+    if relation is not None and (relation.kind == "foreign table" or "partition by" in relation.facts or again):
+        return [steps.Step((*again, *_plain(new)), facts)]
+    return [steps.Step(tuple(in_steps(new)), facts, alone=True)]
+
+
+def _parent_keeps(item: model.Item, world: steps.World) -> bool:
+    """Tell whether a column whose parent's stays as it is differs by itself."""
+    parents = {other.key for other in world.expected.values() if other.kind == "column" and other.name == item.name}
+    return not any(
+        world.actual[key].facts.get("not null") != world.expected[key].facts.get("not null")
+        for key in parents
+        if key in world.actual and key != item.key
+    )
+
+
+def _plain(item: model.Item) -> list[str]:
+    sql = [names.alter_column(item, "SET NOT NULL")]
+    if "not null constraint" in item.facts:
+        sql = [named(item, "yes")]
+    return sql
+
+
+def in_steps(item: model.Item) -> list[str]:
+    """Return what says NOT NULL of a table with rows without a long lock: a check first, which SET NOT NULL trusts."""
+    table, column = names.relation(item), names.quoted(item.name)
+    if "not null constraint" in item.facts:
+        # A name only PostgreSQL 18 knows: there NOT NULL itself can be checked later.
+        name = item.facts["not null constraint"]
+        return [
+            f"ALTER TABLE {table} ADD CONSTRAINT {name} NOT NULL {column} NOT VALID;",
+            f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+        ]
+    check = names.quoted(f"{item.name[:40]}_is_not_null")
+    return [
+        f"ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID;",
+        f"ALTER TABLE {table} VALIDATE CONSTRAINT {check};",
+        names.alter_column(item, "SET NOT NULL"),
+        f"ALTER TABLE {table} DROP CONSTRAINT {check};",
+    ]
+
+
+def named(item: model.Item, state: str) -> str:
+    """Return what adds NOT NULL as the constraint that it is, with what differs from the usual one."""
+    name = item.facts.get("not null constraint") or names.quoted(f"{item.of}_{item.name}_not_null")
+    rest = state.removeprefix("yes")
+    return f"ALTER TABLE {names.relation(item)} ADD CONSTRAINT {name} NOT NULL {names.quoted(item.name)}{rest};"
