@@ -67,7 +67,7 @@ def task(of: Any = tasks.Task, iterable: Sequence[str] = (), **help_: str) -> Ca
                 # Here and not deeper: Ctrl-C may also come while the report is made, and Invoke would exit 1.
                 raise exceptions.Exit("Interrupted; nothing was left half done.", code=errors.INTERRUPTED) from error
 
-        texts = {name.replace("_", "-"): text for name, text in help_.items()}
+        texts = {name.strip("_").replace("_", "-"): text for name, text in help_.items()}
         return tasks.task(run, klass=of, help=texts, iterable=list(iterable))
 
     return decorate

@@ -77,6 +77,7 @@ def of_database(
     sources: tuple[migration.Migration, ...] | None,
     lock_wait: float,
     reporter: progress.Reporter = progress.SILENT,
+    dependencies: bool = False,
 ) -> Answer:
     """Return the structure of a database, and with `sources` which of these migrations it says it has. Reads only."""
     title = f"target {name}" if name else ""
@@ -92,7 +93,15 @@ def of_database(
             drift: tuple[stored.Drift, ...] = ()
             if sources is not None:
                 answer, drift = _with_history(settings, sources, connection, answer)
-            found = taking.take(settings, choice, connection, schemas, lock_wait=lock_wait, reporter=reporter)
+            found = taking.take(
+                settings,
+                choice,
+                connection,
+                schemas,
+                lock_wait=lock_wait,
+                reporter=reporter,
+                dependencies=dependencies,
+            )
     except errors.Error as error:
         return Answer(name or _NAMELESS, title, error=error)
     return dataclasses.replace(answer, snapshot=found, accepted=_accepted(drift, found))

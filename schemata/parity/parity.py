@@ -48,7 +48,7 @@ def parity(
     scope = taking.scope(settings, schemas, all_schemas)
     counted = values.list_of(values.one_of(*kinds.SEVERITIES))(severity, "--severity") or kinds.SEVERITIES
     rules = (*settings.ignore, *map(ignoring.parse, ignore))
-    _check_kinds(rules)
+    check_kinds(rules)
     chosen: tuple[str, ...] = values.list_of(values.text_of)(names, "--targets")
     for name in chosen:
         targets.check_name(settings, name)
@@ -67,9 +67,9 @@ def parity(
     if not jobs:
         jobs.append(functools.partial(ask, "", functools.partial(targets.choose, settings, url), sources=sources))
     if against:
-        jobs.append(_against(settings, against, ask))
+        jobs.append(other_side(settings, against, ask))
     found = answers.all_of(jobs)
-    sides = _Replays(settings, sources, reporter) if sources is not None else _Other(found.pop())
+    sides = Replays(settings, sources, reporter) if sources is not None else Other(found.pop())
     today = datetime.date.today()
     outcomes = tuple(_outcome(answer, sides, scope, rules, today) for answer in found)
     made = report.Report(
@@ -84,7 +84,7 @@ def parity(
     return _written(made, html, metrics)
 
 
-def _check_kinds(rules: Sequence[declared.Ignore]) -> None:
+def check_kinds(rules: Sequence[declared.Ignore]) -> None:
     """Refuse a rule for a kind that no object has: it would never hide anything, silently."""
     for rule in rules:
         if rule.kind and rule.kind not in kinds.KINDS:
@@ -94,7 +94,7 @@ def _check_kinds(rules: Sequence[declared.Ignore]) -> None:
             )
 
 
-def _against(settings: config.Config, against: str, ask: Callable[..., answers.Answer]) -> answers.Job:
+def other_side(settings: config.Config, against: str, ask: Callable[..., answers.Answer]) -> answers.Job:
     """Return how to ask the other side: a name of the settings, a file, a URL, whichever of them fits first."""
     if not any(target.name == against for target in settings.targets):
         if against.endswith(".json") or Path(against).is_file():
@@ -108,7 +108,7 @@ def _against(settings: config.Config, against: str, ask: Callable[..., answers.A
 
 
 @dataclasses.dataclass(frozen=True)
-class _Other:
+class Other:
     """The other side where it is a database or a file: the same for every target."""
 
     answer: answers.Answer
@@ -119,7 +119,7 @@ class _Other:
 
 
 @dataclasses.dataclass
-class _Replays:
+class Replays:
     """The other side where it is the migrations: run once for each version of the server and set of migrations."""
 
     settings: config.Config
@@ -163,18 +163,18 @@ def _replayed(
 
 def _outcome(
     answer: answers.Answer,
-    sides: _Other | _Replays,
+    sides: Other | Replays,
     scope: Sequence[str] | None,
     rules: Sequence[declared.Ignore],
     today: datetime.date,
 ) -> outcome.Outcome:
     if answer.snapshot is None:
-        title = sides.answer.title if isinstance(sides, _Other) else "what the migrations make"
+        title = sides.answer.title if isinstance(sides, Other) else "what the migrations make"
         return _not_asked(answer, title, answer)
     other = sides.expected_of(answer)
     if other.snapshot is None:
         return _not_asked(answer, other.title, other)
-    left, right = (_only(one, scope) for one in (other.snapshot, answer.snapshot))
+    left, right = (only(one, scope) for one in (other.snapshot, answer.snapshot))
     schemas = diff.comparable(left, right)
     shown, ignored = ignoring.apply((*rules, *answer.accepted), answer.name, diff.diff(left, right), today)
     unread = {name for one in (left, right) for name in one.left_out}
@@ -198,7 +198,7 @@ def _not_asked(answer: answers.Answer, expected_title: str, failed: answers.Answ
     return outcome.Outcome(answer.name, answer.title, expected_title, problem=problem, hint=error.hint)
 
 
-def _only(found: model.Snapshot, scope: Sequence[str] | None) -> model.Snapshot:
+def only(found: model.Snapshot, scope: Sequence[str] | None) -> model.Snapshot:
     """Return a snapshot without the schemas that were not asked for: a file and a replay may hold more."""
     if scope is None or set(found.schemas) <= set(scope):
         return found

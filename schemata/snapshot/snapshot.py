@@ -81,7 +81,10 @@ def snapshot(
     wait = taking.LOCK_WAIT if lock_wait is None else lock_wait
     with targets.named(choice), targets.connect(choice) as connection:
         described = targets.describe(choice, connection)
-        found = taking.take(settings, choice, connection, chosen, lock_wait=wait, reporter=reporter)
+        # A file may become one side of a fix, which has to know what needs what.
+        found = taking.take(
+            settings, choice, connection, chosen, lock_wait=wait, reporter=reporter, dependencies=bool(out)
+        )
     if out:
         files.write_output(out, model.to_json(found), "--out")
     return Taken(described, found, out)

@@ -48,6 +48,7 @@ def take(
     *,
     lock_wait: float = LOCK_WAIT,
     reporter: progress.Reporter = progress.SILENT,
+    dependencies: bool = False,
 ) -> model.Snapshot:
     """Return the structure of a database. Changes nothing, works for any role.
 
@@ -58,7 +59,13 @@ def take(
     with activity.Monitor(choice.url, connection.backend_pid, patience, reporter.info) as monitor:
         monitor.begin()
         try:
-            return reading.read(connection.query, schemas, history=settings.history_schema, lock_wait=lock_wait)
+            return reading.read(
+                connection.query,
+                schemas,
+                history=settings.history_schema,
+                lock_wait=lock_wait,
+                dependencies=dependencies,
+            )
         except libpq.QueryFailed as failure:
             if failure.sqlstate != _LOCK_NOT_AVAILABLE:
                 raise

@@ -61,6 +61,10 @@ def snapshot(
     metrics="Also write metrics for Prometheus to this file.",
     watch="Ask again every so often, such as 60s, until interrupted.",
     lock_wait=flags.READ_WAIT,
+    fix="Write migrations that take the differences back; run nothing.",
+    adopt="Write migrations that make the differences a part of the history; run nothing.",
+    from_="Write migrations that lead to what this file of SQL makes; run nothing.",
+    name="What the written migrations are called (default: parity, or declared with --from).",
     json=flags.JSON,
 )
 def parity(
@@ -77,9 +81,27 @@ def parity(
     metrics: str = "",
     watch: str = "",
     lock_wait: str = "",
+    fix: bool = False,
+    adopt: bool = False,
+    from_: str = "",
+    name: str = "",
     json: bool = False,
 ) -> Any:
     """Show how databases differ from the migrations or each other."""
+    if fix or adopt or from_:
+        return commands.fixing.fix(
+            config.load(),
+            url=url or "",
+            target=targets,
+            against=against,
+            declaration=from_,
+            adopt=adopt,
+            name=name,
+            schemas=schemas,
+            ignore=ignore or (),
+            lock_wait=flags.seconds(lock_wait, "--lock-wait"),
+            reporter=reporter,
+        )
     once = functools.partial(
         commands.parity.parity,
         config.load(),

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from schemata.parity import diff, renames
-from schemata.parity.fix import decisions, planning, progress, structure
+from schemata.parity.fix import decisions, planning, progress, repeatable, structure
 from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
@@ -64,7 +64,7 @@ def scripts(expected: model.Snapshot, actual: model.Snapshot, schemas: Sequence[
     last = {group.schema: number for number, (group, _) in enumerate(steps_of) if _sql(found, group.numbers)}
     shown = sum(bool(_sql(found, group.numbers)) for group, _ in steps_of)
     for number, (group, after) in enumerate(steps_of):
-        sql = _sql(found, group.numbers)
+        sql = _repeatable(found, group.numbers)
         if not sql:
             continue
         part = f", part {len(texts) + 1} of {shown}" if shown > 1 else ""
@@ -101,6 +101,14 @@ def _remaining(
 
 def _sql(plan: planning.Plan, numbers: Sequence[int]) -> list[str]:
     return [text for number in numbers for text in plan.actions[number].step.sql]
+
+
+def _repeatable(plan: planning.Plan, numbers: Sequence[int]) -> list[str]:
+    return [
+        repeatable.statement(plan.actions[number].item, text)
+        for number in numbers
+        for text in plan.actions[number].step.sql
+    ]
 
 
 def _script(

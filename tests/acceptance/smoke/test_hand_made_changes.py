@@ -223,6 +223,7 @@ def test_smoke_knows_it_from_the_lock_file_alone(
 ) -> None:
     """Where no server can be started, as in an image, the schema that differs is named, and in what."""
     monkeypatch.setenv("SCHEMATA_PG_BIN", "/nowhere")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
     for name in ("migrations", "pyproject.toml"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
     alone = config.load(tmp_path, {})

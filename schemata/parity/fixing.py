@@ -1,0 +1,136 @@
+"""`inv parity --fix`: the two structures that a fix lies between, and the files that it becomes."""
+
+import dataclasses
+import datetime
+import functools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from schemata import config, errors, targets
+from schemata.migrations import files
+from schemata.parity import answers, diff, expected, ignoring, parity
+from schemata.parity.fix import declared, writing
+from schemata.report import progress, results
+from schemata.server import programs
+from schemata.snapshot import model, taking
+
+
+def fix(
+    settings: config.Config,
+    *,
+    url: str = "",
+    target: str = "",
+    against: str = "",
+    declaration: str = "",
+    adopt: bool = False,
+    name: str = "",
+    schemas: str = "",
+    ignore: Sequence[str] = (),
+    lock_wait: float | None = None,
+    reporter: progress.Reporter = progress.SILENT,
+) -> results.Message:
+    """Write the migrations that make a database what is expected of it, with their rollbacks; run none of them.
+
+    What is expected is what its applied migrations make, or the other side `against`. With `declaration`, a file of
+    SQL, it is what that file makes, and the migrations lead there from what all of them make together: no database is
+    asked. What a rule ignores, and drift that somebody accepted, stays as it is. What would lose data is not done: it
+    stands in the files as a comment, and makes the exit code 1.
+    """
+    rules = (*settings.ignore, *map(ignoring.parse, ignore))
+    parity.check_kinds(rules)
+    if adopt and (declaration or against):
+        raise errors.ConfigError(
+            "--adopt makes what differs from the migrations a part of them, and the other side is something else",
+            "Leave --against and --from out.",
+        )
+    if declaration:
+        for flag, given in (("--url", url), ("--targets", target), ("--against", against)):
+            if given:
+                raise errors.ConfigError(
+                    f"--from {declaration} is compared with the migrations, and {flag} names a database",
+                    f"Leave {flag} out.",
+                )
+        major = programs.find(settings, reporter).major
+        here = expected.expected(settings, major, reporter=reporter)
+        wanted = declared.declared(settings, Path(declaration), major, reporter)
+        answer = answers.Answer("migrations", "what the migrations make", here)
+    else:
+        scope = taking.scope(settings, schemas)
+        answer, wanted = _sides(settings, url, target, against, scope, lock_wait, reporter)
+        assert answer.snapshot is not None
+        here, wanted = parity.only(answer.snapshot, scope), parity.only(wanted, scope)
+    today = datetime.date.today()
+    _, hidden = ignoring.apply((*rules, *answer.accepted), answer.name, diff.diff(wanted, here), today)
+    wanted = _keeping(wanted, [one.difference for one in hidden])
+    if adopt:
+        wanted, here = here, wanted
+    return writing.write(settings, wanted, here, name=name or ("declared" if declaration else "parity"))
+
+
+def _sides(
+    settings: config.Config,
+    url: str,
+    target: str,
+    against: str,
+    scope: Sequence[str] | None,
+    lock_wait: float | None,
+    reporter: progress.Reporter,
+) -> tuple[answers.Answer, model.Snapshot]:
+    """Return the database and what is expected of it, both with what needs what."""
+    if url and target:
+        raise errors.ConfigError("--url and --targets exclude each other", "Leave one of them out.")
+    if "," in target:
+        raise errors.ConfigError(
+            f"--targets {target} names several databases, and a fix is for one", "Name one: --targets NAME --fix"
+        )
+    sources = None if against else files.read(settings.migrations, settings.schemas)
+    ask = functools.partial(
+        answers.of_database,
+        settings,
+        schemas=scope,
+        lock_wait=taking.LOCK_WAIT if lock_wait is None else lock_wait,
+        reporter=reporter,
+        dependencies=True,
+    )
+    choose = (
+        functools.partial(targets.by_name, settings, target)
+        if target
+        else functools.partial(targets.choose, settings, url)
+    )
+    jobs: list[answers.Job] = [functools.partial(ask, target, choose, sources=sources)]
+    if against:
+        jobs.append(parity.other_side(settings, against, ask))
+    found = answers.all_of(jobs)
+    for answer in found:
+        if answer.error is not None:
+            raise answer.error
+    other = found[1] if against else parity.Replays(settings, sources or (), reporter).expected_of(found[0])
+    if other.error is not None:
+        raise other.error
+    assert other.snapshot is not None
+    if other.snapshot.items and not other.snapshot.dependencies:
+        raise errors.ConfigError(
+            f"{against} does not say what needs what, so nobody knows in which order it could be made",
+            "Write it again: inv snapshot --out FILE.json",
+        )
+    return found[0], other.snapshot
+
+
+def _keeping(wanted: model.Snapshot, differences: Iterable[diff.Difference]) -> model.Snapshot:
+    """Return what is wanted with these differences left as they are."""
+    items = {item.key: item for item in wanted.items}
+    for difference in differences:
+        if difference.change == "missing":
+            for item in (difference.item, *difference.parts):
+                items.pop(item.key, None)
+        elif difference.change == "extra":
+            items |= {item.key: item for item in (difference.item, *difference.parts)}
+        else:
+            key = difference.item.key
+            facts = dict(items[key].facts)
+            for change in difference.changes:
+                facts.pop(change.fact, None)
+                if change.actual is not None:
+                    facts[change.fact] = change.actual
+            items[key] = items[key]._replace(facts=facts)
+    return dataclasses.replace(wanted, items=model.ordered(items.values()))
