@@ -217,8 +217,10 @@ def test_both_definitions_side_by_side(schemata: CommandLine, pair: Pair) -> Non
     pair.change(pair.prod, "CREATE OR REPLACE VIEW app.totals AS SELECT user_id, max(total) AS total FROM app.orders"
                 " WHERE total > 1 GROUP BY user_id")  # fmt: skip
     ended = schemata(*AGAINST_STAGING, "--full", NO_COLOR="1", COLUMNS="100")
-    assert re.search(r"\[-sum-\]\(total\) AS total +\| +\{\+max\+\}\(total\) AS total", ended.stdout)
-    assert "{+WHERE (total > (1)::numeric)+}" in ended.stdout
+    # Until PostgreSQL 15 a view's columns are printed with their table.
+    shown = ended.stdout.replace("orders.", "")
+    assert re.search(r"\[-sum-\]\(total\) AS total +\| +\{\+max\+\}\(total\) AS total", shown)
+    assert "{+WHERE (total > (1)::numeric)+}" in shown
 
 
 def _screen(project: Project, columns: int, *arguments: str, **environment: str) -> str:
