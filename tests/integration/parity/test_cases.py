@@ -26,8 +26,9 @@ from schemata.snapshot import kinds, model, reading
 
 FOLDER = Path(__file__).with_name("cases")
 NONE = "none"
-# Roles belong to the server: the cases only use them.
+# Roles and tablespaces belong to the server: the cases only use them.
 ROLES = ("parity_owner", "parity_reader", "parity_writer")
+TABLESPACE = "parity_disk"
 _SUBSCRIPTIONS = """SELECT quote_ident(subname) FROM pg_subscription
     WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
@@ -128,9 +129,12 @@ def databases(
     """Give what makes and reads the databases of the cases; the roles are made once."""
     for role in ROLES:
         admin.execute(f"CREATE ROLE {role}")
+    admin.execute("SET allow_in_place_tablespaces = on")
+    admin.execute(f"CREATE TABLESPACE {TABLESPACE} LOCATION ''")
     yield Databases(server, programs, admin)
     for name in (row[0] for row in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'base\\_%'")):
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.execute(f"DROP TABLESPACE {TABLESPACE}")
     for role in ROLES:
         admin.execute(f"DROP ROLE {role}")
 
