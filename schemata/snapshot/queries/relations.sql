@@ -73,13 +73,15 @@ ORDER BY a.attrelid, a.attnum
 -- would have made it.
 SELECT json_build_array('pg_class'::regclass::oid, c.oid, k.conkey[1], k.oid,
     CASE WHEN k.conname <> concat(c.relname, '_', a.attname, '_not_null') THEN quote_ident(k.conname) END,
-    concat_ws(' ', 'yes', CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END))
+    concat_ws(' ', 'yes', CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END,
+        CASE WHEN k.conislocal AND k.coninhcount > 0 AND NOT c.relispartition THEN '(inherited, and of its own)' END))
 FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
 WHERE {chosen} AND k.contype = 'n' AND (k.conislocal OR c.relispartition)
     AND (k.conname <> concat(c.relname, '_', a.attname, '_not_null') OR k.connoinherit OR NOT k.convalidated
+        OR k.coninhcount > 0 AND NOT c.relispartition
         OR EXISTS (SELECT FROM pg_description t WHERE t.classoid = 'pg_constraint'::regclass AND t.objoid = k.oid))
 UNION ALL
 SELECT json_build_array('pg_type'::regclass::oid, y.oid, 0, k.oid,

@@ -112,11 +112,10 @@ class Databases:
         done = subprocess.run(
             [str(program), "--schema-only", "--restrict-key=x", f"--dbname={self._url(name)}"],
             capture_output=True,
-            text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()  # as it is: text mode would take \r\n for \n
 
     def _url(self, name: str) -> str:
         return urls.with_database(self._server.url, name)
@@ -198,7 +197,7 @@ def _tell(found: tuple[diff.Difference, ...]) -> str:
 
 
 def _dump_changes(one: str, other: str) -> str:
-    lines = difflib.unified_diff(one.splitlines(), other.splitlines(), "before", "after", lineterm="", n=0)
+    lines = difflib.unified_diff(one.split("\n"), other.split("\n"), "before", "after", lineterm="", n=0)
     return "\n".join(f"  {line}" for line in lines) or "  nothing"
 
 
