@@ -11,6 +11,7 @@ Key = tuple[str, str, str, str]
 #: Facts that are an order of names: only the relative order of names that both sides have is compared, so that one
 #: added column is one difference.
 _ORDERS = ("column order", "attribute order")
+_VIEWS = ("view", "materialized view")
 _WHOLES = ("table", "foreign table", "view", "materialized view", "composite type", "domain")
 
 
@@ -112,7 +113,7 @@ def _even_out(here: Mapping[Key, model.Item], there: dict[Key, model.Item]) -> N
     """Add to the other side the columns of views of which only this side says something: they are there, unsaid."""
     for key, item in here.items():
         if item.kind == "column" and "type" not in item.facts and key not in there:
-            views = ((item.schema, kind, "", item.of) for kind in ("view", "materialized view"))
+            views = ((item.schema, kind, "", item.of) for kind in _VIEWS)
             if any(view in there for view in views):
                 there[key] = item._replace(facts={})
 
@@ -127,8 +128,10 @@ def _present(
 ) -> Iterable[Difference]:
     alone = [item for key, item in here.items() if key not in there]
     wholes = {(item.schema, item.name): item for item in alone if item.kind in _WHOLES}
-    # A table that became a view is there on both sides: its columns are compared one by one.
-    elsewhere = {(item.schema, item.name) for item in there.values() if item.kind in _WHOLES}
+    # A table that became a foreign table is there on both sides: its columns are compared one by one.
+    elsewhere = {
+        (item.schema, item.name) for item in there.values() if item.kind in _WHOLES and item.kind not in _VIEWS
+    }
     parts: dict[tuple[str, str], list[model.Item]] = {}
     for item in alone:
         place = (item.schema, item.of)

@@ -85,7 +85,9 @@ FROM (
         'publications', (SELECT string_agg(quote_ident(p), ', ' ORDER BY p COLLATE "C") FROM unnest(s.subpublications) p),
         'slot', s.subslotname, 'synchronous commit', nullif(s.subsynccommit, 'off'),
         'binary', CASE WHEN s.subbinary THEN 'yes' END,
-        'streaming', nullif(nullif(s.substream::text, 'f'), 'false'),
+        -- Since PostgreSQL 18 parallel is the default, before it is off.
+        'streaming', nullif(CASE s.substream::text WHEN 'p' THEN 'parallel' WHEN 't' THEN 'on' WHEN 'true' THEN 'on'
+            ELSE 'off' END, CASE WHEN current_setting('server_version_num')::int >= 180000 THEN 'parallel' ELSE 'off' END),
         'two phase', nullif(to_jsonb(s) ->> 'subtwophasestate', 'd'),
         'disable on error', nullif(to_jsonb(s) ->> 'subdisableonerr', 'false'),
         'password required', nullif(to_jsonb(s) ->> 'subpasswordrequired', 'true'),

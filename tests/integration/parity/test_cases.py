@@ -26,8 +26,9 @@ from schemata.snapshot import kinds, model, reading
 
 FOLDER = Path(__file__).with_name("cases")
 NONE = "none"
-# Roles belong to the server: the cases only use them.
+# Roles and tablespaces belong to the server: the cases only use them.
 ROLES = ("parity_owner", "parity_reader", "parity_writer")
+TABLESPACE = "parity_disk"
 _SUBSCRIPTIONS = """SELECT quote_ident(subname) FROM pg_subscription
     WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
@@ -111,11 +112,10 @@ class Databases:
         done = subprocess.run(
             [str(program), "--schema-only", "--restrict-key=x", f"--dbname={self._url(name)}"],
             capture_output=True,
-            text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()  # as it is: text mode would take \r\n for \n
 
     def _url(self, name: str) -> str:
         return urls.with_database(self._server.url, name)
@@ -128,9 +128,12 @@ def databases(
     """Give what makes and reads the databases of the cases; the roles are made once."""
     for role in ROLES:
         admin.execute(f"CREATE ROLE {role}")
+    admin.execute("SET allow_in_place_tablespaces = on")
+    admin.execute(f"CREATE TABLESPACE {TABLESPACE} LOCATION ''")
     yield Databases(server, programs, admin)
     for name in (row[0] for row in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'base\\_%'")):
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.execute(f"DROP TABLESPACE {TABLESPACE}")
     for role in ROLES:
         admin.execute(f"DROP ROLE {role}")
 
@@ -194,7 +197,7 @@ def _tell(found: tuple[diff.Difference, ...]) -> str:
 
 
 def _dump_changes(one: str, other: str) -> str:
-    lines = difflib.unified_diff(one.splitlines(), other.splitlines(), "before", "after", lineterm="", n=0)
+    lines = difflib.unified_diff(one.split("\n"), other.split("\n"), "before", "after", lineterm="", n=0)
     return "\n".join(f"  {line}" for line in lines) or "  nothing"
 
 
