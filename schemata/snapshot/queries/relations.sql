@@ -70,17 +70,19 @@ ORDER BY a.attrelid, a.attnum
 
 -- name: not_nulls
 -- From PostgreSQL 18 on NOT NULL is a constraint: what of one is not as ALTER COLUMN SET NOT NULL, or ALTER DOMAIN,
--- would have made it.
+-- would have made it. LOCAL: a child wants it also of its own, and keeps it when its parent does not want it any more.
 SELECT json_build_array('pg_class'::regclass::oid, c.oid, k.conkey[1], k.oid,
-    CASE WHEN k.conname <> concat(c.relname, '_', a.attname, '_not_null') THEN quote_ident(k.conname) END,
-    concat_ws(' ', 'yes', CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END))
+    CASE WHEN k.conname <> concat(c.relname, '_', a.attname, '_not_null') AND (k.conislocal OR c.relispartition)
+        THEN quote_ident(k.conname) END,
+    concat_ws(' ', 'yes', CASE WHEN k.coninhcount > 0 AND k.conislocal AND NOT c.relispartition THEN 'LOCAL' END,
+        CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END))
 FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
-WHERE {chosen} AND k.contype = 'n' AND (k.conislocal OR c.relispartition)
+WHERE {chosen} AND k.contype = 'n' AND (k.conislocal OR c.relispartition OR NOT k.convalidated)
     AND (k.conname <> concat(c.relname, '_', a.attname, '_not_null') OR k.connoinherit OR NOT k.convalidated
-        OR EXISTS (SELECT FROM pg_description t WHERE t.classoid = 'pg_constraint'::regclass AND t.objoid = k.oid))
+        OR k.coninhcount > 0 OR EXISTS (SELECT FROM pg_description t WHERE t.classoid = 'pg_constraint'::regclass AND t.objoid = k.oid))
 UNION ALL
 SELECT json_build_array('pg_type'::regclass::oid, y.oid, 0, k.oid,
     CASE WHEN k.conname <> concat(y.typname, '_not_null') THEN quote_ident(k.conname) END, 'yes')
