@@ -182,4 +182,5 @@ NOT_COMPARED = (
     ("clones of a partitioned table's triggers and foreign keys on its partitions", "they follow their parent"),
     ("the order in which privileges were granted", "it has no meaning"),
     ("the order of storage parameters, and of a subscription's publications", "it has no meaning"),
+    ("the order of an event trigger's tags", "it has no meaning"),
 )

@@ -72,7 +72,7 @@ ORDER BY a.attrelid, a.attnum
 -- From PostgreSQL 18 on NOT NULL is a constraint: what of one is not as ALTER COLUMN SET NOT NULL, PARTITION OF (which
 -- takes the parent's name) or ALTER DOMAIN would have made it.
 SELECT json_build_array('pg_class'::regclass::oid, c.oid, k.conkey[1], k.oid,
-    CASE WHEN k.conname <> u.name THEN quote_ident(k.conname) END,
+    CASE WHEN k.conname <> u.name AND (k.conislocal OR c.relispartition) THEN quote_ident(k.conname) END,
     concat_ws(' ', 'yes', CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END,
         CASE WHEN k.conislocal AND k.coninhcount > 0 AND NOT c.relispartition THEN '(inherited, and of its own)' END))
 FROM pg_constraint k
@@ -85,7 +85,7 @@ CROSS JOIN LATERAL (SELECT coalesce(
             JOIN pg_attribute b ON b.attrelid = i.inhparent AND b.attnum = o.conkey[1]
             WHERE i.inhrelid = c.oid AND b.attname = a.attname) END,
     concat(c.relname, '_', a.attname, '_not_null'))) u(name)
-WHERE {chosen} AND k.contype = 'n' AND (k.conislocal OR c.relispartition)
+WHERE {chosen} AND k.contype = 'n' AND (k.conislocal OR c.relispartition OR NOT k.convalidated)
     AND (k.conname <> u.name OR k.connoinherit OR NOT k.convalidated
         OR k.coninhcount > 0 AND NOT c.relispartition
         OR EXISTS (SELECT FROM pg_description t WHERE t.classoid = 'pg_constraint'::regclass AND t.objoid = k.oid))
