@@ -48,7 +48,7 @@ _TEXT_SEARCH = {
 REVOKED = "revoked from "
 #: Facts that are lists of `name=value`, and the word before each name.
 _LISTS = {"options": "option", "toast options": "toast option", "foreign options": "foreign option"}
-_WITH_LISTS = frozenset((*_LISTS, "labels", "operators", "functions"))
+_WITH_LISTS = frozenset((*_LISTS, "labels", "operators", "functions", "members"))
 #: A definition that was printed while its object went away: the catalog was read at another moment than the printer.
 _MOVED = ("XX000", "42P01", "42704", "42703", "42883")
 _TRIES = 3

@@ -78,7 +78,7 @@ def _grouped(before: Mapping[int, AbstractSet[int]], places: Sequence[Place], al
         else:
             if taken and here is not None:
                 groups.append(Group(here[1], here[2], tuple(taken)))
-            taken = []
+                taken = []
             here = file = min(
                 (file for file in ready if file is not None), key=lambda file: (file[2] != alone_first, file[0])
             )

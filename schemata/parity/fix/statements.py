@@ -89,6 +89,11 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
 
 def drop(item: model.Item, world: steps.World) -> steps.Outcome:
     """Return what drops an item, or why it is not dropped."""
+    relation = world.whole(item, actual=True)
+    if item.kind == "column" and relation is not None and relation.kind in ("view", "materialized view"):
+        # Such a column is an item only while something is said about it.
+        made = change(steps.nothing(item), item, frozenset(item.facts), world)
+        return steps.Step(tuple(text for step in made if isinstance(step, steps.Step) for text in step.sql), late=True)
     return _KINDS[item.kind][1](item, world)
 
 

@@ -109,12 +109,9 @@ def drop(item: model.Item, world: steps.World) -> steps.Outcome:
     """Return what drops a column: with its values, unless they are generated or it is foreign."""
     relation = world.whole(item, actual=True)
     sql = f"ALTER TABLE {names.relation(item)} DROP COLUMN {names.quoted(item.name)};"
-    if relation is None or relation.kind not in _TABLES:
-        undone = change(steps.nothing(item), item, frozenset(item.facts), world)
-        return steps.Step(tuple(text for step in undone if isinstance(step, steps.Step) for text in step.sql))
     if names.inherited(item, relation):
         return steps.Step(())
-    if world.destructive or relation.kind == "foreign table" or "generated" in item.facts:
+    if world.destructive or "generated" in item.facts or (relation is not None and relation.kind == "foreign table"):
         sequence = world.identity_sequence(item, actual=True)
         return steps.Step((sql,), removes=(sequence.key,) if sequence is not None else ())
     return steps.Refusal("the values of the column would be lost", (sql,))
@@ -139,6 +136,12 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     options = {fact for fact in left if fact.startswith("option ")}
     if options:
         made.append(_options(new, options))
+    if "inherited" in left:
+        facts = frozenset(("inherited",))
+        if "inherited" in new.facts:
+            made.append(steps.Refusal("a column that a table has of its own stays so, also under a parent", (), facts))
+        else:
+            made.append(steps.Step((), facts, late=True))
     foreign = frozenset(fact for fact in left if fact.startswith("foreign option "))
     if foreign:
         words = changed_foreign_options(new, old)

@@ -11,6 +11,11 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     """Return what makes a column take NULL or refuse it."""
     facts = changed & FACTS
     after, before = new.facts.get("not null", ""), old.facts.get("not null", "")
+    if after == before and names.inherited(new, world.whole(new)):
+        return [steps.Refusal("a constraint that comes from a parent has its name from there", (), facts)]
+    if after == before and "inherited" in old.facts:
+        # The name that it has from its parent stays.
+        return [steps.Step((), facts, late=True)]
     if after == before:
         was = old.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
         now = new.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")

@@ -196,7 +196,7 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     if "partition of" in changed:
         made.append(_moved(new, old, world))
     if "inherits" in changed:
-        made.append(_inherits(new, old))
+        made.append(_inherits(new, old, world))
     if "replica identity" in changed:
         made.append(_replica_identity(new, world))
     if "server" in changed:
@@ -242,8 +242,32 @@ def _moved(new: model.Item, old: model.Item, world: steps.World) -> steps.Outcom
     return steps.Step((_detach(old), *attach.sql), facts)
 
 
-def _inherits(new: model.Item, old: model.Item) -> steps.Step:
+def _inherits(new: model.Item, old: model.Item, world: steps.World) -> steps.Outcome:
     before, after = (names.listed(item.facts.get("inherits", "")) for item in (old, new))
-    sql = [_alter(new, f"NO INHERIT {parent}") for parent in before if parent not in after]
-    sql += [_alter(new, f"INHERIT {parent}") for parent in after if parent not in before]
-    return steps.Step(tuple(sql), frozenset(("inherits",)), late=True)
+    gone = [_alter(new, f"NO INHERIT {parent}") for parent in before if parent not in after]
+    added = [_alter(new, f"INHERIT {parent}") for parent in after if parent not in before]
+    facts = frozenset(("inherits",))
+    lacking = [
+        _alter(new, f"ADD CONSTRAINT {names.quoted(check.name)} {check.facts['definition']}")
+        for parent in after
+        if parent not in before
+        for check in _checks(parent, new, world)
+    ]
+    if lacking:
+        reason = "the table lacks checks of its parent, which would stay its own: add them, then let it inherit"
+        return steps.Refusal(reason, (*gone, *lacking, *added), facts)
+    return steps.Step((*gone, *added), facts, late=True)
+
+
+def _checks(parent: str, child: model.Item, world: steps.World) -> list[model.Item]:
+    """Return the checks of a parent that a table needs before it can inherit."""
+    schema, name = [child.schema, *names.parts(parent)][-2:]
+    return [
+        item
+        for item in world.expected.values()
+        if item.kind == "constraint"
+        and (item.schema, item.of) == (schema, name)
+        and item.facts["definition"].startswith("CHECK")
+        and "NO INHERIT" not in item.facts["definition"]
+        and (child.schema, "constraint", child.name, item.name) not in world.actual
+    ]

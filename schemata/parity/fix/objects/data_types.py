@@ -17,7 +17,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
         case "shell type":
             text = f"CREATE TYPE {address};"
         case "enum":
-            labels = ", ".join(names.literal(label) for label in json.loads(facts["labels"]))
+            labels = ", ".join(names.literal(label) for label in json.loads(facts.get("labels", "[]")))
             text = f"CREATE TYPE {address} AS ENUM ({labels});"
         case "domain":
             text = f"CREATE DOMAIN {address} AS {facts['type']}"
@@ -71,7 +71,7 @@ def change_enum(new: model.Item, old: model.Item, changed: frozenset[str], world
     if "labels" not in changed:
         return []
     facts = frozenset(("labels",))
-    after, before = json.loads(new.facts["labels"]), json.loads(old.facts["labels"])
+    after, before = (json.loads(item.facts.get("labels", "[]")) for item in (new, old))
     if [label for label in after if label in before] != before:
         return [steps.Replace(facts)]
     sql = []
