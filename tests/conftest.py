@@ -28,6 +28,7 @@ _LEAVE = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SCHEMATA
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the server's version be chosen; one that is not there is fetched, and its absence is a failure."""
+    parser.addoption("--whole", action="store_true", help="every row of the large tables of cases, not a sample")
     parser.addoption("--postgres", default="", help="major version of PostgreSQL to test on (default: any)")
 
 

@@ -33,8 +33,11 @@ def fix(
 
     What is expected is what its applied migrations make, or the other side `against`. With `declaration`, a file of
     SQL, it is what that file makes, and the migrations lead there from what all of them make together: no database is
-    asked. What a rule ignores, and drift that somebody accepted, stays as it is. What would lose data is not done: it
-    stands in the files as a comment, and makes the exit code 1.
+    asked. With `adopt` they lead the other way: what was changed by hand becomes a part of the migrations, and the
+    database that has it already runs them without an effect.
+
+    What a rule ignores, and drift that somebody accepted, stays as it is. What would lose data is not done: it stands
+    in the files as a comment, and makes the exit code 1.
     """
     rules = (*settings.ignore, *map(ignoring.parse, ignore))
     parity.check_kinds(rules)
