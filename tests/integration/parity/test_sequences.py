@@ -99,13 +99,14 @@ def test_the_verdict_on_two_sequences_is_pg_dumps(databases: test_cases.Database
 
 
 def test_the_verdict_on_one_change_of_a_rich_database_is_pg_dumps(
-    databases: test_cases.Databases, seed_of_changes: int
+    databases: test_cases.Databases, seed_of_changes: int, pytestconfig: pytest.Config
 ) -> None:
+    wanted = BATCH if pytestconfig.getoption("--whole") else 8
     chance = random.Random(seed_of_changes)
     (before,) = databases.read((), [statements.rich(chance.choice)], skip_refused=True)
     base, done = before.done, 0
     before = before._replace(done=())
-    while done < BATCH:
+    while done < wanted:
         changes = [statements.change(chance.choice(before.snapshot.items), chance.choice) for _ in range(4)]
         scripts = [(change,) for change in changes if change]
         for after in databases.read(base, scripts, skip_refused=True):
