@@ -156,6 +156,8 @@ class Deploy:
         now = self.structure(self.settings.schemas)
         drifted = fingerprints.differing(remembered, now)
         known = {(row.schema, row.actual) for row in actual.drift}
+        if drifted and not actual.keeps_drift:
+            self.session.script(rows.create(self.history.schema))
         for schema, classes in drifted.items():
             if findings.is_cosmetic(classes):
                 continue

@@ -303,6 +303,8 @@ def accept_drift(
             for name in chosen
         ]
         if parts:
+            if not found.keeps_drift:
+                parts.insert(0, rows.create(settings.history_schema))
             with transactional.rolled_back(deploy.session):
                 deploy.session.script("BEGIN; " + "; ".join(parts) + "; COMMIT")
             deploy.note_structure()

@@ -88,6 +88,7 @@ class Recorded:
         undid, so that the head still counts them.
     :param faults: what is wrong with the tables.
     :param drift: changes outside the migrations that nothing has accounted for, accepted ones too.
+    :param keeps_drift: whether there is a table for them; an older engine made none.
     """
 
     present: bool = False
@@ -104,6 +105,7 @@ class Recorded:
     faults: tuple[layout.Fault, ...] = ()
     versions: int = 1
     drift: tuple[Drift, ...] = ()
+    keeps_drift: bool = True
 
     def ids(self) -> set[str]:
         """Return the ids that are applied."""

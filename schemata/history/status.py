@@ -146,7 +146,7 @@ def compare(
             invalid_indexes=catalog.invalid_indexes(ask, settings.schemas),
             unvalidated=catalog.unvalidated_constraints(ask, settings.schemas),
             holders=holders,
-            others=(*seen.others, *(_drift(settings, ask, found) if drift and not holders else ())),
+            others=(*seen.others, *(_drift(settings, sources, ask, found) if drift and not holders else ())),
         )
     return comparison.compare(
         sources,
@@ -158,7 +158,9 @@ def compare(
     )
 
 
-def _drift(settings: config.Config, ask: queries.Ask, found: recorded.Recorded) -> list[comparison.Finding]:
+def _drift(
+    settings: config.Config, sources: Sequence[migration.Migration], ask: queries.Ask, found: recorded.Recorded
+) -> list[comparison.Finding]:
     """Return where the structure is not what it should be; nothing where DDL that runs right now would make us wait."""
     actual = found.head.structure
     if actual is None:
@@ -170,7 +172,7 @@ def _drift(settings: config.Config, ask: queries.Ask, found: recorded.Recorded) 
             if failure.sqlstate != _LOCK_NOT_AVAILABLE:
                 raise
             return []
-    expected = expectation.known(settings, found.head.digest, fingerprints.major_of(actual))
+    expected = expectation.of_applied(settings, sources, found, fingerprints.major_of(actual))
     return findings.compare(found, actual, expected)
 
 

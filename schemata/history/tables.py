@@ -103,7 +103,8 @@ class History:
             raise
         if ours:
             wrong = damage.known(wrong, history, {name for name in layout.TABLES if name not in found})
-        return dataclasses.replace(history, present=ours, faults=(*wrong, *history.faults))
+        faults = (*wrong, *history.faults)
+        return dataclasses.replace(history, present=ours, faults=faults, keeps_drift="drift" in found)
 
     def _is_commented(self, ask: queries.Ask) -> bool:
         # Asked only where it matters: one who comments on something at the moment would make us wait.

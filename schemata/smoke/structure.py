@@ -39,7 +39,7 @@ def ask(
     """
     actual = reading.read(connection.query, settings.schemas, history=settings.history_schema)
     now = fingerprints.of(actual)
-    known = expectation.known(settings, history.head.digest, actual.major)
+    known = expectation.of_applied(settings, sources, history, actual.major)
     differing = fingerprints.differing(known, now)
     accepted = {row.schema for row in history.drift if row.accepted_by and row.actual == now.get(row.schema)}
     if known is None or set(differing) - accepted:
