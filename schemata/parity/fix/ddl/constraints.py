@@ -15,7 +15,7 @@ _PLAIN_AFTER = re.compile(r"(?: INCLUDE \((?P<include>.*?)\))?(?P<deferrable>(?:
 def create_constraint(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what adds a constraint: on a table that is in use, without keeping others out while it is checked."""
     text = item.facts["definition"]
-    if _comes_with_parent(item, world):
+    if _comes_with_parent(item, world) or _kept_from_parent(item, world):
         return [steps.Step(())]
     relation = world.whole(item)
     partitioned = relation is not None and "partition by" in relation.facts
@@ -86,9 +86,31 @@ def _comes_with_parent(item: model.Item, world: steps.World) -> bool:
     return any(other.facts == item.facts and other.key not in world.actual for other in parents)
 
 
+def _kept_from_parent(item: model.Item, world: steps.World) -> bool:
+    """Tell whether a table has a check from a parent that it will no longer inherit from: then it is its own."""
+    relation = world.whole(item, actual=True)
+    return relation is not None and any(
+        world.actual[key].facts.get("definition") == item.facts["definition"]
+        for key in _of_parents(item, relation)
+        if key in world.actual
+    )
+
+
+def _of_parents(item: model.Item, relation: model.Item) -> list[steps.Key]:
+    """Return the keys that a constraint of the same name has on the tables that a table inherits from."""
+    found = []
+    for parent in names.listed(relation.facts.get("inherits", "")):
+        schema, name = [item.schema, *names.parts(parent)][-2:]
+        found.append((schema, "constraint", name, item.name))
+    return found
+
+
 def drop_constraint(item: model.Item, world: steps.World) -> steps.Outcome:
     """Return what drops a constraint; a partition's goes with its parent's, where it is the same."""
     relation = world.whole(item, actual=True)
+    heir = world.whole(item)
+    if heir is not None and any(key in world.expected for key in _of_parents(item, heir)):
+        return steps.Refusal("a check of a parent that a table has of its own stays so", ())
     exists = "IF EXISTS " if relation is not None and "partition of" in relation.facts else ""
     if exists and "index attached to" in item.facts and _parent_goes(item, world):
         return steps.Step(())
@@ -121,7 +143,7 @@ def change_constraint(
         text = f"ALTER TABLE {names.relation(new)} VALIDATE CONSTRAINT {names.quoted(new.name)};"
         made.append(steps.Step((text,), frozenset(("definition",)), alone=True))
     made += _options(new, changed)
-    return [*made, *_change_index(new, old, changed, "index tablespace", "index attached to")]
+    return [*made, *_change_index(new, old, changed, world, "index tablespace", "index attached to")]
 
 
 def _options(item: model.Item, changed: frozenset[str]) -> list[steps.Step]:
@@ -135,8 +157,13 @@ def _options(item: model.Item, changed: frozenset[str]) -> list[steps.Step]:
     return [steps.Step(tuple(sql), facts)] if sql else []
 
 
+def _is_partition(item: model.Item, world: steps.World, *, actual: bool = False) -> bool:
+    relation = world.whole(item, actual=actual)
+    return relation is not None and "partition of" in relation.facts
+
+
 def _change_index(
-    new: model.Item, old: model.Item, changed: frozenset[str], tablespace: str, attached: str
+    new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World, tablespace: str, attached: str
 ) -> list[steps.Outcome]:
     made: list[steps.Outcome] = []
     index = names.qualified(new.schema, new.name)
@@ -157,6 +184,11 @@ def _change_index(
         if attached in new.facts and attached not in old.facts:
             text = f"ALTER INDEX {new.facts[attached]} ATTACH PARTITION {index};"
             made.append(steps.Step((text,), frozenset((attached,)), late=True))
+        elif _is_partition(new, world) and _is_partition(old, world, actual=True):
+            if not _parent_goes(old, world):
+                reason = "an index of a partition stays attached while that of the whole is there"
+                return [steps.Refusal(reason, (), frozenset((attached,)))]
+            return [steps.Replace(frozenset((attached,)))]
         else:
             # It is attached and detached together with its table.
             made.append(steps.Step((), frozenset((attached,)), late=True))
@@ -226,7 +258,7 @@ def change_index(new: model.Item, old: model.Item, changed: frozenset[str], worl
     """Return what changes an index: another definition is built beside it before it goes."""
     own = changed & {"definition", "unique"}
     if not own:
-        made = _change_index(new, old, changed, "tablespace", "attached to")
+        made = _change_index(new, old, changed, world, "tablespace", "attached to")
         if "statistics targets" in changed:
             made.append(_retarget(new, old))
         return made

@@ -247,6 +247,8 @@ def _inherits(new: model.Item, old: model.Item, world: steps.World) -> steps.Out
     gone = [_alter(new, f"NO INHERIT {parent}") for parent in before if parent not in after]
     added = [_alter(new, f"INHERIT {parent}") for parent in after if parent not in before]
     facts = frozenset(("inherits",))
+    if sorted(before) == sorted(after):
+        return steps.Refusal("the order of parents cannot be changed without making columns the table's own", (), facts)
     lacking = [
         _alter(new, f"ADD CONSTRAINT {names.quoted(check.name)} {check.facts['definition']}")
         for parent in after
@@ -256,7 +258,20 @@ def _inherits(new: model.Item, old: model.Item, world: steps.World) -> steps.Out
     if lacking:
         reason = "the table lacks checks of its parent, which would stay its own: add them, then let it inherit"
         return steps.Refusal(reason, (*gone, *lacking, *added), facts)
-    return steps.Step((*gone, *added), facts, late=True)
+    named = _not_null_by_own_name(new, world) if gone and not after else []
+    return steps.Step((*gone, *added, *named), facts, late=True)
+
+
+def _not_null_by_own_name(item: model.Item, world: steps.World) -> list[str]:
+    """Return what gives NOT NULL, a constraint from PostgreSQL 18 on, the name that it has without a parent."""
+    sql = []
+    for column in columns_of(item, world):
+        old = world.actual.get(column.key)
+        plain = column.facts.get("not null") == "yes" and "not null constraint" not in column.facts
+        if world.major >= 18 and plain and old is not None and "inherited" in old.facts:
+            name = names.quoted(column.name)
+            sql.append(_alter(item, f"ALTER COLUMN {name} DROP NOT NULL, ALTER COLUMN {name} SET NOT NULL"))
+    return sql
 
 
 def _checks(parent: str, child: model.Item, world: steps.World) -> list[model.Item]:
