@@ -9,7 +9,7 @@ from schemata.snapshot import kinds, model
 #: What PostgreSQL does not let stand while the type of a column that it reads changes.
 _READS = ("view", "materialized view", "rule", "policy", "trigger", "function", "procedure", "publication")
 #: What a column needs through its default, and not as its type.
-_OF_DEFAULTS = ("function", "aggregate", "operator", "sequence", "cast", "text search configuration")
+OF_DEFAULTS = ("function", "aggregate", "operator", "sequence", "cast", "text search configuration")
 _RELATIONS = ("table", "foreign table", "view", "materialized view", "sequence", "index", "composite type")
 _TYPES = ("enum", "domain", "range type", "base type", "shell type", "composite type", "table", "foreign table",
           "view", "materialized view")  # fmt: skip
@@ -209,7 +209,7 @@ class Deciding:
         item = self._actual.items[user]
         return (
             item.kind == "column"
-            and key[1] in _OF_DEFAULTS
+            and key[1] in OF_DEFAULTS
             and "default" in item.facts
             and user in self._expected.items
             and "type" in item.facts

@@ -40,7 +40,8 @@ def _connect_needs(graph: nodes.Nodes, number: int, key: steps.Key, expected: st
     item = expected.items[key]
     for need in expected.needs.get(key, ()):
         shell = item.kind == "base type" and need[1] == "function"
-        if shell and graph.actions[number].what == "create":
+        by_default = key in graph.deferred and need[1] in decisions.OF_DEFAULTS
+        if (shell or by_default) and graph.actions[number].what == "create":
             continue
         ready = graph.ready(need)
         if need[1] == "base type" and item.kind == "function":

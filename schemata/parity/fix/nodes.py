@@ -23,6 +23,8 @@ class Nodes:
 
     def __init__(self) -> None:
         self.actions: list[Action] = []
+        #: Columns of tables that are created, whose default is set afterwards.
+        self.deferred: set[steps.Key] = set()
         self.before: dict[int, set[int]] = {}
         #: The actions that create, drop or change an item; a part's may be its relation's.
         self.creating: dict[steps.Key, list[int]] = {}

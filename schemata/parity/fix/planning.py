@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from schemata.parity.fix import decisions, edges, nodes, ordering, statements, steps, structure
-from schemata.parity.fix.ddl import names, sequences
+from schemata.parity.fix.ddl import names, sequences, tables
 from schemata.snapshot import kinds, model
 
 
@@ -115,6 +115,8 @@ def _add_creates(
         if relation is not None and relation.key in decided.creates and _listed(item, relation):
             carriers[key] = relation.key
             made = [one for one in made if one.late and one.facts]
+            if item.kind == "column" and tables.waits(item, relation, world):
+                graph.deferred.add(key)
         elif item.kind == "sequence" and sequences.is_identity(item):
             column = sequences.owning_column(item, expected.items)
             carriers[key] = column.key if column is not None else key

@@ -22,7 +22,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what creates a table with its columns; its other parts have steps of their own."""
     facts = item.facts
     parts = columns_of(item, world)
-    later = [column for column in parts if _waits(column, item, world)]
+    later = [column for column in parts if waits(column, item, world)]
     listed = [
         columns.definition(column, world, default=column not in later)
         for column in parts
@@ -112,7 +112,7 @@ def _own_of_inherited(column: model.Item) -> list[str]:
     return sql
 
 
-def _waits(column: model.Item, table: model.Item, world: steps.World) -> bool:
+def waits(column: model.Item, table: model.Item, world: steps.World) -> bool:
     """Tell whether a column's default needs something that needs the table: it is set when both are there."""
     if "default" not in column.facts:
         return False
