@@ -12,9 +12,13 @@ def connect(
     graph: nodes.Nodes, decided: decisions.Decisions, expected: structure.Structure, actual: structure.Structure
 ) -> None:
     """Add what has to come before what, because one item needs another or takes its name."""
+    for key, number in graph.undefaulted.items():
+        graph.edge(number, graph.dropping[key])
     for key, dropping in graph.dropping.items():
         for need in actual.needs.get(key, ()):
-            if need in graph.dropping:
+            if key in graph.undefaulted and need in graph.dropping and need[1] in decisions.OF_DEFAULTS:
+                graph.edge(graph.undefaulted[key], graph.dropping[need])
+            elif need in graph.dropping:
                 graph.edge(dropping, graph.dropping[need])
             for number in graph.changing.get(need, ()):
                 if not graph.actions[number].step.late:

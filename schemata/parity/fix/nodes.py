@@ -25,6 +25,8 @@ class Nodes:
         self.actions: list[Action] = []
         #: Columns of tables that are created, whose default is set afterwards.
         self.deferred: set[steps.Key] = set()
+        #: The actions that drop a column's default before the table is dropped.
+        self.undefaulted: dict[steps.Key, int] = {}
         self.before: dict[int, set[int]] = {}
         #: The actions that create, drop or change an item; a part's may be its relation's.
         self.creating: dict[steps.Key, list[int]] = {}

@@ -85,6 +85,10 @@ def _add_drops(
                 carrier = need
         if carrier is not None:
             carried.append((key, carrier))
+            if item.kind == "column" and relation is not None and tables.waits(item, relation, actual.needs):
+                graph.undefaulted[key] = graph.add(
+                    "alter", item, steps.Step((names.alter_column(item, "DROP DEFAULT"),))
+                )
             continue
         outcome = statements.drop(item, world)
         step = outcome if isinstance(outcome, steps.Step) else steps.Step(())
@@ -115,7 +119,7 @@ def _add_creates(
         if relation is not None and relation.key in decided.creates and _listed(item, relation):
             carriers[key] = relation.key
             made = [one for one in made if one.late and one.facts]
-            if item.kind == "column" and tables.waits(item, relation, world):
+            if item.kind == "column" and tables.waits(item, relation, world.expected_needs):
                 graph.deferred.add(key)
         elif item.kind == "sequence" and sequences.is_identity(item):
             column = sequences.owning_column(item, expected.items)

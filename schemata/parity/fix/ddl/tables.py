@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import columns, names
@@ -22,7 +24,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what creates a table with its columns; its other parts have steps of their own."""
     facts = item.facts
     parts = columns_of(item, world)
-    later = [column for column in parts if waits(column, item, world)]
+    later = [column for column in parts if waits(column, item, world.expected_needs)]
     listed = [
         columns.definition(column, world, default=column not in later)
         for column in parts
@@ -112,17 +114,17 @@ def _own_of_inherited(column: model.Item) -> list[str]:
     return sql
 
 
-def waits(column: model.Item, table: model.Item, world: steps.World) -> bool:
+def waits(column: model.Item, table: model.Item, needs: Mapping[steps.Key, AbstractSet[steps.Key]]) -> bool:
     """Tell whether a column's default needs something that needs the table: it is set when both are there."""
     if "default" not in column.facts:
         return False
-    ahead = [key for key in world.expected_needs.get(column.key, ()) if key != table.key and key[2] != table.name]
+    ahead = [key for key in needs.get(column.key, ()) if key != table.key and key[2] != table.name]
     seen = set(ahead)
     while ahead:
         key = ahead.pop()
         if key == table.key or (key[0] == table.schema and key[2] == table.name):
             return True
-        more = {need for need in world.expected_needs.get(key, ()) if need not in seen}
+        more = {need for need in needs.get(key, ()) if need not in seen}
         seen |= more
         ahead += more
     return False
