@@ -7,7 +7,7 @@ import pytest
 
 from schemata import config, errors
 from schemata.migrations import files, migration, precheck
-from schemata.parity.fix import ordering, scripts, writing
+from schemata.parity.fix import ordering, planning, scripts, structure, writing
 from schemata.parity.fix.ddl import conversions, names, privileges
 from schemata.snapshot import model, reading
 
@@ -44,9 +44,11 @@ def made(expected: model.Snapshot, actual: model.Snapshot, *schemas: str) -> scr
     return scripts.scripts(expected, actual, schemas or ("app",))
 
 
-def statements(script: str) -> list[str]:
-    """Return the lines of a script that are neither comments nor settings."""
-    return [line for line in script.split("\n") if line and not line.startswith(("--", "SET "))]
+def statements(expected: model.Snapshot, actual: model.Snapshot) -> list[str]:
+    """Return the statements between two structures, before each is made to pass where it is so already."""
+    sides = [structure.of(side, ("app", "sales")) for side in (expected, actual)]
+    plan = planning.plan(*sides, ("app", "sales"), actual.major)
+    return [text for group in plan.groups for number in group.numbers for text in plan.actions[number].step.sql]
 
 
 ID = item("column", "id", type="integer")
@@ -59,7 +61,7 @@ def test_a_function_comes_before_the_table_whose_default_calls_it() -> None:
     needs = ((("app", "column", "a", "code"), function.key),)
     found = made(snapshot(*table("a", name), function, needs=needs), snapshot())
     text = found.scripts[0].sql
-    assert text.index("CREATE FUNCTION") < text.index("CREATE TABLE")
+    assert text.index("FUNCTION") < text.index("CREATE TABLE")
 
 
 def test_a_default_waits_for_a_function_that_takes_the_table() -> None:
@@ -68,7 +70,7 @@ def test_a_default_waits_for_a_function_that_takes_the_table() -> None:
     function = item("function", "f(app.t)", definition="(x app.t) RETURNS text LANGUAGE sql AS 'SELECT 1'")
     needs = ((("app", "column", "t", "code"), function.key), (function.key, ("app", "table", "", "t")))
     text = made(snapshot(*table("t", code), function, needs=needs), snapshot()).scripts[0].sql
-    assert text.index("CREATE TABLE") < text.index("CREATE FUNCTION") < text.index("SET DEFAULT app.f(NULL::app.t)")
+    assert text.index("CREATE TABLE") < text.index(" FUNCTION ") < text.index("SET DEFAULT app.f(NULL::app.t)")
 
 
 def test_a_view_makes_way_for_a_type_and_comes_back_with_all_that_is_said_of_it() -> None:
@@ -78,17 +80,17 @@ def test_a_view_makes_way_for_a_type_and_comes_back_with_all_that_is_said_of_it(
     needs = ((view.key, ("app", "column", "t", "id")), (trigger.key, view.key))
     before = snapshot(*table("t", ID), view, trigger, needs=needs)
     wide = ID._replace(facts={"type": "bigint"})
-    found = made(snapshot(*table("t", wide), view, trigger, needs=needs), before)
-    assert not found.refused
-    assert statements(found.scripts[0].sql) == [
+    after = snapshot(*table("t", wide), view, trigger, needs=needs)
+    assert statements(after, before) == [
         'DROP VIEW "app"."v";',
         'ALTER TABLE "app"."t" ALTER COLUMN "id" TYPE bigint;',
-        'CREATE VIEW "app"."v" AS',
-        " SELECT id FROM app.t;",
+        'CREATE VIEW "app"."v" AS\n SELECT id FROM app.t;',
         'GRANT SELECT ON TABLE "app"."v" TO "reader";',
         'COMMENT ON VIEW "app"."v" IS \'all\';',
         'CREATE TRIGGER "g" INSTEAD OF INSERT ON app.v EXECUTE FUNCTION app.f();',
     ]
+    found = made(after, before)
+    assert not found.refused
     assert 'ALTER TABLE "app"."t" ALTER COLUMN "id" TYPE integer;' in found.scripts[0].rollback
 
 
@@ -112,7 +114,7 @@ def test_rows_are_not_lost() -> None:
         ("mail", "extra", "the values of the column would be lost"),
     ]
     text = found.scripts[0].sql
-    assert statements(text) == ['ALTER TABLE "app"."t" ADD COLUMN "email" text;']
+    assert 'ALTER TABLE "app"."t" ADD COLUMN IF NOT EXISTS "email" text;' in text
     assert '--     DROP TABLE "app"."old";' in text
     assert '--     ALTER TABLE "app"."t" DROP COLUMN "mail";' in text
     assert '--     ALTER TABLE "app"."t" RENAME COLUMN "mail" TO "email";' in text
@@ -135,7 +137,6 @@ def test_what_stands_on_something_refused_is_refused() -> None:
         ("view", "t"): "its name is that of table app.t, which stays",
         ("view", "u"): "it needs view app.t, which is not there",
         ("table", "t"): "the rows of the table would be lost",
-        ("column", "id"): "the rows of the table would be lost",
     }
 
 
@@ -181,8 +182,7 @@ def test_a_constraint_on_a_table_with_rows_keeps_nobody_out(definition: str, exp
     """It is checked in a statement of its own, which takes a weaker lock; keys are built concurrently first."""
     constraint = item("constraint", "c", of="t", definition=definition)
     before = table("t", ID)
-    text = made(snapshot(*before, constraint), snapshot(*before)).scripts[0].sql
-    assert statements(text) == expected
+    assert statements(snapshot(*before, constraint), snapshot(*before)) == expected
     plain = made(snapshot(*before, constraint), snapshot()).scripts[0].sql
     assert f'ADD CONSTRAINT "c" {definition};' in plain
     assert "-- transactional: false" not in plain
@@ -191,9 +191,9 @@ def test_a_constraint_on_a_table_with_rows_keeps_nobody_out(definition: str, exp
 def test_not_null_is_proved_before_it_is_said() -> None:
     """A check that is validated lets SET NOT NULL pass without a scan under a lock."""
     after = table("t", ID._replace(facts={"type": "integer", "not null": "yes"}))
-    text = made(snapshot(*after), snapshot(*table("t", ID))).scripts[0].sql
-    assert "-- transactional: false" in text
-    assert [line.split('"t" ')[1].split(" ")[0] for line in statements(text)] == ["ADD", "VALIDATE", "ALTER", "DROP"]
+    sides = snapshot(*after), snapshot(*table("t", ID))
+    assert "-- transactional: false" in made(*sides).scripts[0].sql
+    assert [text.split('"t" ')[1].split(" ")[0] for text in statements(*sides)] == ["ADD", "VALIDATE", "ALTER", "DROP"]
 
 
 @pytest.mark.parametrize(
@@ -206,9 +206,12 @@ def test_not_null_is_proved_before_it_is_said() -> None:
 )
 def test_labels_are_added_where_they_belong(before: str, after: str, expected: list[str]) -> None:
     """Each label stands beside one that is there; the file cannot be undone, and says so."""
-    found = made(snapshot(item("enum", "e", labels=after)), snapshot(item("enum", "e", labels=before)))
-    assert statements(found.scripts[0].sql) == [f'ALTER TYPE "app"."e" {text};' for text in expected]
-    assert not found.refused
+    stored = table("t", item("column", "k", type="app.e"))
+    needs = ((("app", "column", "t", "k"), ("app", "enum", "", "e")),)
+    sides = [snapshot(item("enum", "e", labels=labels), *stored, needs=needs) for labels in (after, before)]
+    assert statements(*sides) == [f'ALTER TYPE "app"."e" {text};' for text in expected]
+    assert not made(*sides).scripts[0].rollback
+    assert "-- irreversible: " in made(*sides).scripts[0].sql
 
 
 def test_a_label_that_is_stored_stays() -> None:
@@ -218,8 +221,10 @@ def test_a_label_that_is_stored_stays() -> None:
     needs = ((("app", "column", "t", "k"), actual.key),)
     found = made(snapshot(expected, *stored, needs=needs), snapshot(actual, *stored, needs=needs))
     assert [one.reason for one in found.refused] == ["column app.t.k needs it, and cannot be dropped without loss"]
-    free = made(snapshot(expected), snapshot(actual))
-    assert statements(free.scripts[0].sql) == ['DROP TYPE "app"."e";', 'CREATE TYPE "app"."e" AS ENUM (\'a\');']
+    assert statements(snapshot(expected), snapshot(actual)) == [
+        'DROP TYPE "app"."e";',
+        'CREATE TYPE "app"."e" AS ENUM (\'a\');',
+    ]
 
 
 @pytest.mark.parametrize(
