@@ -112,12 +112,19 @@ class Deciding:
 
     def _going(self) -> set[steps.Key]:
         """Return what is dropped for its own sake: extra ones with their parts, and those that are made again."""
-        going = set()
+        going: set[steps.Key] = set()
         for key in self._extra:
             relation = self._world.whole(self._actual.items[key], actual=True)
             of_extra = relation is not None and relation.key in self._extra
             if ("drop", relation.key if of_extra and relation is not None else key) not in self._refused:
                 going.add(key)
+        # The sequence of an identity column that stays stays with it.
+        going -= {
+            key
+            for key in going
+            for column in self._actual.needs[key]
+            if key[1] == "sequence" and column[1] == "column" and column in self._extra - going
+        }
         return going | {key for key in self._replaced if ("change", key) not in self._refused}
 
     def _made_again(self, going: set[steps.Key]) -> tuple[set[steps.Key], set[steps.Key], dict[steps.Key, steps.Key]]:

@@ -36,7 +36,7 @@ def connect(
     _free_names(graph, expected, actual)
     _order_columns(graph, expected)
     _parents_first(graph, expected, actual)
-    _indexes_of_partitions_first(graph, expected, actual)
+    _indexes_of_the_whole_first(graph, actual)
 
 
 def _connect_needs(graph: nodes.Nodes, number: int, key: steps.Key, expected: structure.Structure) -> None:
@@ -97,25 +97,13 @@ def _parents_first(graph: nodes.Nodes, expected: structure.Structure, actual: st
                     graph.edge(graph.dropping[parent], graph.dropping[item.key])
 
 
-def _indexes_of_partitions_first(
-    graph: nodes.Nodes, expected: structure.Structure, actual: structure.Structure
-) -> None:
-    """Build the indexes of partitions before those of the whole, which take them; drop them the other way round."""
-    for items, creating in ((expected.items, True), (actual.items, False)):
-        for key, item in items.items():
-            parent = structure.attached_to(item)
-            if not parent:
-                continue
-            for upper in _parents(item._replace(name=parent), items):
-                if creating:
-                    for first in graph.creating.get(key, ())[:1]:
-                        for second in graph.creating.get(upper, ())[:1]:
-                            graph.edge(first, second)
-                    for first in graph.creating.get(upper, ())[:1]:
-                        for second in graph.changing.get(key, ()):
-                            graph.edge(first, second)
-                elif key in graph.dropping and upper in graph.dropping:
-                    graph.edge(graph.dropping[upper], graph.dropping[key])
+def _indexes_of_the_whole_first(graph: nodes.Nodes, actual: structure.Structure) -> None:
+    """Drop the index of a partitioned table before those of its partitions, which it takes with it."""
+    for key, item in actual.items.items():
+        parent = structure.attached_to(item)
+        for upper in _parents(item._replace(name=parent), actual.items) if parent else ():
+            if key in graph.dropping and upper in graph.dropping:
+                graph.edge(graph.dropping[upper], graph.dropping[key])
 
 
 def _is_check(item: model.Item) -> bool:

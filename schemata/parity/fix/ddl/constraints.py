@@ -3,7 +3,7 @@
 import re
 
 from schemata.parity.fix import steps
-from schemata.parity.fix.ddl import names
+from schemata.parity.fix.ddl import names, tables
 from schemata.snapshot import model
 
 _NOT_VALID = " NOT VALID"
@@ -20,12 +20,28 @@ def create_constraint(item: model.Item, world: steps.World) -> list[steps.Outcom
     relation = world.whole(item)
     partitioned = relation is not None and "partition by" in relation.facts
     live = world.live(item) and not partitioned and relation is not None and relation.kind == "table"
-    add = f"ALTER TABLE {names.relation(item)} ADD CONSTRAINT {names.quoted(item.name)}"
+    # The key of a partitioned table takes the indexes of its partitions one by one, those that are expected.
+    only = "ONLY " if partitioned and _KEY.match(text) else ""
+    add = f"ALTER TABLE {only}{names.relation(item)} ADD CONSTRAINT {names.quoted(item.name)}"
     if live and (sql := _in_steps(item, add)):
-        return [steps.Step((*sql, *_of_index(item)), alone=True)]
+        return [steps.Step((*sql, *_of_index(item)), alone=True), *_attached(item, "index attached to", world)]
     # The index of a key that is made in one statement gets its storage parameters afterwards, before it has rows.
     options = _options(item, frozenset(item.facts))
-    return [steps.Step((f"{add} {text};", *(text for step in options for text in step.sql), *_of_index(item)))]
+    sql = [f"{add} {text};", *(one for step in options for one in step.sql), *_of_index(item)]
+    return [steps.Step(tuple(sql)), *_attached(item, "index attached to", world)]
+
+
+def _attached(item: model.Item, fact: str, world: steps.World) -> list[steps.Step]:
+    """Return what attaches the index of a partition to that of the whole, once both are there."""
+    if fact not in item.facts:
+        return []
+    schema, name = [item.schema, *names.parts(item.facts[fact])][-2:]
+    needs = tuple(
+        key for key in world.expected if (key[0], key[3]) == (schema, name) and key[1] in ("index", "constraint")
+    )
+    index = names.qualified(item.schema, item.name)
+    text = f"ALTER INDEX {item.facts[fact]} ATTACH PARTITION {index};"
+    return [steps.Step((text,), frozenset((fact,)), late=True, needs=needs)]
 
 
 def _in_steps(item: model.Item, add: str) -> list[str]:
@@ -83,7 +99,9 @@ def _comes_with_parent(item: model.Item, world: steps.World) -> bool:
         for other in world.expected.values()
         if other.kind == "constraint" and other.name == item.name and other.key != item.key
     ]
-    return any(other.facts == item.facts and other.key not in world.actual for other in parents)
+    return any(
+        other.facts == item.facts and (other.key not in world.actual or other.key in world.made) for other in parents
+    )
 
 
 def _kept_from_parent(item: model.Item, world: steps.World) -> bool:
@@ -111,10 +129,15 @@ def drop_constraint(item: model.Item, world: steps.World) -> steps.Outcome:
     heir = world.whole(item)
     if heir is not None and any(key in world.expected for key in _of_parents(item, heir)):
         return steps.Refusal("a check of a parent that a table has of its own stays so", ())
-    exists = "IF EXISTS " if relation is not None and "partition of" in relation.facts else ""
-    if exists and "index attached to" in item.facts and _parent_goes(item, world):
+    of_partition = relation is not None and "partition of" in relation.facts
+    if of_partition and "index attached to" in item.facts and _parent_goes(item, world):
         return steps.Step(())
-    return steps.Step((f"ALTER TABLE {names.relation(item)} DROP CONSTRAINT {exists}{names.quoted(item.name)};",))
+    if of_partition and relation is not None and item.facts["definition"].startswith("CHECK"):
+        schema, name = [item.schema, *names.parts(tables.bound(relation)[0])][-2:]
+        parent = (schema, "constraint", name, item.name)
+        if parent in world.actual and (parent not in world.expected or parent in world.made):
+            return steps.Step(())
+    return steps.Step((f"ALTER TABLE {names.relation(item)} DROP CONSTRAINT {names.quoted(item.name)};",))
 
 
 def _parent_goes(item: model.Item, world: steps.World) -> bool:
@@ -182,8 +205,7 @@ def _change_index(
         made.append(steps.Step((f"ALTER INDEX {index} SET TABLESPACE {where};",), frozenset((tablespace,))))
     if attached in changed:
         if attached in new.facts and attached not in old.facts:
-            text = f"ALTER INDEX {new.facts[attached]} ATTACH PARTITION {index};"
-            made.append(steps.Step((text,), frozenset((attached,)), late=True))
+            made += _attached(new, attached, world)
         elif _is_partition(new, world) and _is_partition(old, world, actual=True):
             if not _parent_goes(old, world):
                 reason = "an index of a partition stays attached while that of the whole is there"
@@ -199,21 +221,23 @@ def create_index(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what builds an index; concurrently on a table or materialized view that is in use."""
     relation = world.whole(item)
     live = world.live(item) and relation is not None and "partition by" not in relation.facts
-    sql = (_create_index(item, item.name, live), *_index_rest(item))
+    # That of a partitioned table takes the indexes of its partitions one by one, those that are expected.
+    only = "ONLY " if relation is not None and "partition by" in relation.facts else ""
+    sql = (_create_index(item, item.name, live, only), *_index_rest(item))
     made: list[steps.Outcome] = [steps.Step(sql, alone=live)]
     if "valid" in item.facts:
         made.append(steps.Refusal(_INVALID, (), frozenset(("valid",))))
-    return made
+    return [*made, *_attached(item, "attached to", world)]
 
 
-def _create_index(item: model.Item, name: str, concurrently: bool) -> str:
+def _create_index(item: model.Item, name: str, concurrently: bool, only: str = "") -> str:
     unique = "UNIQUE " if "unique" in item.facts else ""
     how = "CONCURRENTLY " if concurrently else ""
     text = item.facts["definition"]
     if "tablespace" in item.facts:
         at = _predicate(text)
         text = f"{text[:at]} TABLESPACE {names.quoted(item.facts['tablespace'])}{text[at:]}"
-    return f"CREATE {unique}INDEX {how}{names.quoted(name)} ON {names.relation(item)} {text};"
+    return f"CREATE {unique}INDEX {how}{names.quoted(name)} ON {only}{names.relation(item)} {text};"
 
 
 def _predicate(text: str) -> int:
@@ -248,6 +272,11 @@ def drop_index(item: model.Item, world: steps.World) -> steps.Outcome:
     index = names.qualified(item.schema, item.name)
     if "attached to" in item.facts and _parent_goes(item, world):
         return steps.Step(())
+    for other in world.actual.values() if relation is not None and "partition by" in relation.facts else ():
+        attached = names.parts(other.facts.get("index attached to", ""))
+        if other.kind == "constraint" and attached == [item.schema, item.name]:
+            reason = f"the key {other.name} of its partition {other.of} goes with it"
+            return steps.Refusal(reason, (f"DROP INDEX {index} CASCADE;",))
     staying = relation is not None and relation.key not in world.made and relation.key in world.expected
     if relation is None or "partition by" in relation.facts or not staying:
         return steps.Step((f"DROP INDEX {index};",))
