@@ -153,6 +153,16 @@ TABLES: Mapping[str, Table] = {
             "settled_at": Column("timestamp with time zone", "timestamptz"),
         },
     ),
+    "squashed": Table(
+        "migration_id",
+        {
+            "migration_id": Column("text", "text", required=True, essential=True),
+            "replaced": Column("integer", "integer", fill="0", required=True),
+            "recorded_at": Column(
+                "timestamp with time zone", "timestamptz", "clock_timestamp()", fill="clock_timestamp()", required=True
+            ),
+        },
+    ),
     "_yoyo_migration": Table(
         "migration_hash",
         {
@@ -199,7 +209,7 @@ TABLES: Mapping[str, Table] = {
 }
 OURS = ("head", "attempts")
 #: Made when there is something to write into them, so that a history without one is whole.
-LATER = ("drift",)
+LATER = ("drift", "squashed")
 
 
 def repair(damage: Sequence[Fault], create: str) -> list[str]:

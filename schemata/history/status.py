@@ -7,6 +7,8 @@ from typing import Any
 from schemata import config, errors, targets
 from schemata.history import comparison, damage, existing, inventory, recorded, tables
 from schemata.history.drift import expectation, findings
+from schemata.history.squashed import findings as squash_findings
+from schemata.history.squashed import recognition
 from schemata.migrations import files, lookup, migration, revision
 from schemata.postgres import catalog, libpq, queries
 from schemata.report import document, results
@@ -132,12 +134,14 @@ def compare(
         if objects.objects:
             # Another deployer may have made them between the two questions; then they are recorded by now.
             found = ledger.read(ask)
+    recognised = recognition.recognise(sources, found)
     others = [*damage.findings(found, settings.history_schema, sources)]
+    others += squash_findings.findings(recognised)
     if existing.needs_look(found, len(sources)):
         last = sources[-1].id if sources else ""
         others += existing.finding(objects, found, accepted=on_existing_objects, last=last)
     seen = comparison.Observed(
-        applied_sql=ledger.applied_sql(ask, comparison.edited(sources, found)), others=tuple(others)
+        applied_sql=ledger.applied_sql(ask, comparison.edited(sources, recognised.history)), others=tuple(others)
     )
     if full:
         holders = catalog.holders(ask)
