@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from schemata.services import manage as manage
     from schemata.smoke import smoke as smoke
     from schemata.snapshot import snapshot as snapshot
+    from schemata.squash import squash as squash
 
 _MODULES = {
     "authoring": "schemata.migrations.authoring",
@@ -51,6 +52,7 @@ _MODULES = {
     "rounds": "schemata.parity.rounds",
     "smoke": "schemata.smoke.smoke",
     "snapshot": "schemata.snapshot.snapshot",
+    "squash": "schemata.squash.squash",
     "start": "schemata.entrypoint.start",
     "status": "schemata.history.status",
     "targets": "schemata.targets",

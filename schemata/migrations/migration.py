@@ -197,6 +197,24 @@ def parse_directives(sql: str, path: str) -> Directives:
     )
 
 
+def with_depends(sql: str, names: Mapping[str, str], needs: Iterable[str] = ()) -> str:
+    """Return the text of a file with other names in its `-- depends:` line, and these besides.
+
+    >>> with_depends("-- Two.\\n-- depends: a b\\nSELECT 1;", {"a": "c", "b": "c"})
+    '-- Two.\\n-- depends: c\\nSELECT 1;'
+    """
+    at = 0
+    for line in _lines(sql):
+        if line.strip() and not line.strip().startswith("--"):
+            break
+        match = _DIRECTIVE_LINE.fullmatch(line.strip())
+        if match and match["word"] == "depends":
+            found = dict.fromkeys([*(names.get(need, need) for need in match["value"].split()), *needs])
+            return f"{sql[:at]}-- depends: {' '.join(found)}{sql[at + len(line) :]}"
+        at += len(line) + 1
+    return sql
+
+
 def _lines(sql: str) -> Iterator[str]:
     """Give the lines one by one: only the first of them are asked for, and a large file has a million."""
     at = 0

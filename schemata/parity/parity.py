@@ -200,14 +200,7 @@ def _not_asked(answer: answers.Answer, expected_title: str, failed: answers.Answ
 
 def only(found: model.Snapshot, scope: Sequence[str] | None) -> model.Snapshot:
     """Return a snapshot without the schemas that were not asked for: a file and a replay may hold more."""
-    if scope is None or set(found.schemas) <= set(scope):
-        return found
-    return dataclasses.replace(
-        found,
-        schemas=tuple(name for name in found.schemas if name in scope),
-        items=tuple(item for item in found.items if item.schema in ("", *scope)),
-        left_out=(*found.left_out, *(name for name in found.schemas if name not in scope)),
-    )
+    return found if scope is None else found.only(scope)
 
 
 def _notes(left: model.Snapshot, right: model.Snapshot, name: str) -> list[str]:

@@ -29,6 +29,7 @@ namespace = collection.Collection(
     server.psql,
     server.logs,
     migrations.lock,
+    migrations.squash,
     migrations.drift_accept,
     migrations.seal,
     structure.generate,

@@ -154,6 +154,38 @@ def lock(reporter: Any, check: bool = False, postgres: str = "", json: bool = Fa
 
 
 @task(
+    through="The last migration to replace.",
+    name="What the baselines are called.",
+    single="One baseline for all schemas.",
+    dry_run="Print the baselines; change no file.",
+    accept_data="Why that need not be kept which cannot be.",
+    postgres="Major versions to prove it on, such as 16,18 (default: those of the lock file).",
+    json=flags.JSON,
+)
+def squash(
+    reporter: Any,
+    through: str = "",
+    name: str = "baseline",
+    single: bool = False,
+    dry_run: bool = False,
+    accept_data: str = "",
+    postgres: str = "",
+    json: bool = False,
+) -> Any:
+    """Replace old migrations by one baseline a schema."""
+    return commands.squash.squash(
+        config.load(),
+        through=through,
+        name=name,
+        single=single,
+        dry_run=dry_run,
+        accept_data=accept_data,
+        postgres=postgres,
+        reporter=reporter,
+    )
+
+
+@task(
     url=flags.URL,
     reason="Why it is right as it is.",
     schema="Only this schema.",

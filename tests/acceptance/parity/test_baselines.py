@@ -80,7 +80,7 @@ def test_a_database_from_before_is_up_to_date_and_is_recorded_once(
     assert "nothing of it was run" in "\n".join(migrated["notes"])
     assert _dump(programs, old.url) == before
     assert _query(old, "SELECT migration_id FROM schemata._yoyo_migration ORDER BY 1") == [
-        (BASELINE,), (ONE,), (THREE,), (TWO,)
+        (ONE,), (BASELINE,), (TWO,), (THREE,)
     ]  # fmt: skip
     assert _query(old, f"SELECT state, checksum <> '' FROM schemata.attempts WHERE migration_id = '{BASELINE}'") == [
         ("baselined", True)
