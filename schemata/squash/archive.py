@@ -14,7 +14,7 @@ _TIMEOUT = 600.0
 
 
 class Archive:
-    """A dump of the structure of one database, without the history's schema."""
+    """A dump of one database, without the history's schema."""
 
     def __init__(self, programs: binaries.Binaries, path: Path) -> None:
         self._programs, self._path = programs, path
@@ -30,14 +30,15 @@ class Archive:
         return _run(self._programs, "pg_restore", ["--use-list", chosen, "--file", "-", self._path])
 
 
-def take(programs: binaries.Binaries, url: str, history: str, path: Path) -> Archive:
-    """Dump the structure of a database to a file, and return it. Raises NotAvailable without the programs."""
+def take(programs: binaries.Binaries, url: str, history: str, path: Path, *, rows: bool) -> Archive:
+    """Dump a database to a file, its structure or with `rows` all of it. Raises NotAvailable without the programs."""
     shown, password = urls.without_password(url)
     own = history.replace('"', '""')
+    what = ("--column-inserts", "--rows-per-insert=100") if rows else ("--schema-only",)
     _run(
         programs,
         "pg_dump",
-        ["--format=custom", "--compress=0", "--schema-only", "--encoding=UTF8", f'--exclude-schema="{own}"',
+        ["--format=custom", "--compress=0", *what, "--encoding=UTF8", f'--exclude-schema="{own}"',
          "--file", path, "--dbname", shown],
         password,
     )  # fmt: skip

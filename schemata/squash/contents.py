@@ -178,7 +178,8 @@ class _Division:
 
 
 def _unit(entry: Entry, schemas: Sequence[str]) -> str:
-    if entry.schema:
+    # What a publication has of a schema is listed as the schema's, and needs the publication.
+    if entry.schema and not entry.kind.startswith("PUBLICATION"):
         return entry.schema if entry.schema in schemas else f"schema {entry.schema}"
     if entry.kind == "SCHEMA":
         own = next((name for name in schemas if entry.title.startswith(f"{name} ")), None)

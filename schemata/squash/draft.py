@@ -16,13 +16,15 @@ class Source:
     """What the baselines are made of besides the files.
 
     :param statements: the structure, by schema. :param refreshed: materialized views to fill, with their schemas.
-    :param version: of the server that it is from.
+    :param version: of the server that it is from. :param rows: those that were left, by table, where the statements
+        hold them.
     """
 
     layout: contents.Layout
     statements: Mapping[str, tuple[str, ...]]
     refreshed: tuple[tuple[str, str], ...]
     version: str
+    rows: Mapping[str, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Draft:
 
 def baselines(todo: plan.Plan, source: Source, name: str, accepted: str, left: Left = ()) -> list[baseline.Baseline]:
     """Return the baselines in their order; a schema of which nothing is left has none. Raises where none has any."""
-    groups = todo.of("rows", left)
+    groups = todo.of("rows", left) if source.rows is None else ()
     server = todo.of("server")
     filled = {group.schema for group in groups if group.schema in source.layout.parts}
     order = [schema for schema in source.layout.parts if source.statements[schema] or schema in filled]
@@ -55,6 +57,7 @@ def baselines(todo: plan.Plan, source: Source, name: str, accepted: str, left: L
             "Delete their files once every database has them, or squash through a later migration.",
         )
     first, last = order[0], order[-1]
+    refreshed = source.refreshed if source.rows is None else ()
     ids = {schema: f"{schema}.{todo.timestamp}.{name}" for schema in order}
     files_of: dict[str, str] = {item.id: item.schema if item.schema in ids else first for item in todo.replaced}
     changed = plan.rewritten(todo, {id_: ids[schema] for id_, schema in files_of.items()}, ids[last])
@@ -79,27 +82,33 @@ def baselines(todo: plan.Plan, source: Source, name: str, accepted: str, left: L
                 server=server if schema == first else (),
                 statements=source.statements[schema],
                 rows=tuple(group for group in groups if (group.schema if group.schema in ids else last) == schema),
-                refreshed=tuple(view for of, view in source.refreshed if (of if of in ids else last) == schema),
+                refreshed=tuple(view for of, view in refreshed if (of if of in ids else last) == schema),
                 accepted=accepted,
             )
         )
     return found
 
 
-def files(todo: plan.Plan, made: Sequence[baseline.Baseline], search_path: str, left: Left) -> Draft:
+def files(
+    todo: plan.Plan, made: Sequence[baseline.Baseline], search_path: str, left: Left, rows: Mapping[str, int] | None
+) -> Draft:
     """Return the files of these baselines, and those of the migrations whose `-- depends:` lines name them."""
     texts = {f"{one.schema}/{one.id}.sql": baseline.text(one, search_path) for one in made}
     of_id = {part.id: one.id for one in made for part in one.replaces if not part.within}
     changed = {}
     for item, text in plan.rewritten(todo, of_id, made[-1].id):
         changed[f"{item.schema}/{item.id}.sql"] = text
+    ids, changed_ = tuple(one.id for one in made), tuple(changed)
+    if rows is not None:
+        told_rows = tuple(f"{table}: {count} as they were left" for table, count in rows.items() if count > 0)
+        return Draft(ids, {**texts, **changed}, changed_, told_rows, ())
     listed = [(id_, part) for id_, part in todo.listed("rows")]
     told = [(f"{id_}: {brief(part.statement)}", (id_, part.statement.offset) in left) for id_, part in listed]
     told += [(f"{id_}: {brief(part.statement)}", True) for id_, part in todo.listed("made")]
     return Draft(
-        tuple(one.id for one in made),
+        ids,
         {**texts, **changed},
-        tuple(changed),
+        changed_,
         tuple(line for line, out in told if not out),
         tuple(line for line, out in told if out),
     )

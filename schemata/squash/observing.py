@@ -28,7 +28,7 @@ class Rows:
 class Observed:
     """What was seen in one database.
 
-    :param tables: by name as SQL writes it; a materialized view that was never filled has no rows.
+    :param tables: by name as SQL writes it; of a materialized view only whether it was filled: 0 rows, or -1.
     :param refreshed: materialized views that are filled, in the order in which they were made, with their schemas.
     :param server: lines about roles and the like. :param roles: those that the migrations need and do not make.
     """
@@ -50,7 +50,8 @@ def observe(ask: queries.Ask, settings: config.Config, roles: frozenset[str]) ->
         table = f"{queries.identifier(schema)}.{queries.identifier(name)}"
         if kind == "m" and populated:
             refreshed.append((schema, table))
-        tables[table] = rows(ask, table, columns) if populated else Rows(-1, "", {})
+        # What a materialized view holds is of the moment of its last REFRESH: only whether it is filled counts.
+        tables[table] = rows(ask, table, columns) if kind == "r" else Rows(0 if populated else -1, "", {})
     return Observed(
         reading.read(ask, history=settings.history_schema),
         tables,

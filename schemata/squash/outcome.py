@@ -45,7 +45,7 @@ class Squashed:
                 shown += [document.Text(f"-- {path}", "bold"), document.Verbatim(text.rstrip()), document.Gap()]
         rows = tuple((path, text.count("\n")) for path, text in self.written.items())
         shown.append(document.Grid(("baseline", "lines"), rows))
-        shown += _listing("Repeated, because it is about rows", self.rows)
+        shown += _listing("Rows, after the structure", self.rows)
         shown += _listing("Left out, because it does not fit the structure that is left in the end", self.left)
         shown += _listing(f"Not kept, and accepted ({self.accepted})", (*self.review, *self.unequal))
         shown += _listing("Not compared, because the values are others each time", self.set_aside)

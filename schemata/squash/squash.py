@@ -37,8 +37,8 @@ class Unkept(errors.MigrationError):
         super().__init__(
             "a baseline cannot repeat these statements, because what they change cannot be told from the text:\n"
             + proof.shown(tuple(lines)),
-            'Look at each. Where a new database needs nothing of it: inv squash … --accept-data "why". Where it does, '
-            "write that as INSERT or UPDATE in a new migration first, or squash through a migration before it.\n"
+            "Look at each. To write the rows that they leave into the baselines: inv squash … --rows. Where a new "
+            'database needs nothing of them: --accept-data "why". Or squash through a migration before them.\n'
             "No file was changed.",
         )
 
@@ -49,6 +49,7 @@ def squash(
     through: str,
     name: str = "baseline",
     single: bool = False,
+    rows: bool = False,
     dry_run: bool = False,
     accept_data: str = "",
     postgres: str = "",
@@ -61,7 +62,8 @@ def squash(
     the sequences have to be the same. Then the folder is replaced in one step, so that a failure or a kill leaves the
     old files or the new ones. With `dry_run` everything is done but that.
 
-    :param single: one baseline for all schemas. :param accept_data: why that need not be kept which cannot be.
+    :param single: one baseline for all schemas. :param rows: write the rows that the migrations leave, instead of
+        repeating their statements. :param accept_data: why that need not be kept which cannot be.
     """
     if not through:
         raise errors.ConfigError(
@@ -71,7 +73,7 @@ def squash(
         raise errors.ConfigError(f"{name!r} is not a name for a migration", "Use lower-case words: --name baseline")
     sources = authoring.checked(settings)
     lookup.find(sources, through)
-    return _Squash(settings, sources, through, name, single, accept_data.strip(), reporter).run(postgres, dry_run)
+    return _Squash(settings, sources, through, name, single, rows, accept_data.strip(), reporter).run(postgres, dry_run)
 
 
 class _Squash:
@@ -84,11 +86,12 @@ class _Squash:
         through: str,
         name: str,
         single: bool,
+        rows: bool,
         accepted: str,
         reporter: progress.Reporter,
     ) -> None:
         self._settings, self._sources, self._through, self._name = settings, sources, through, name
-        self._single, self._accepted, self._reporter = single, accepted, reporter
+        self._single, self._rows, self._accepted, self._reporter = single, rows, accepted, reporter
         self._plan = plan.make(sources, through, name)
         self._path = settings.migrations / files.MANIFEST
         self._old: dict[int, observing.Observed] = {}
@@ -180,7 +183,7 @@ class _Squash:
             names = plan.functions(old)
             harmless = names - observing.volatile(ask, names)
             self._plan = plan.make(self._sources, self._through, self._name, harmless)
-            review = tuple(self._review())
+            review = () if self._rows else tuple(self._review())
             if review and not self._accepted:
                 raise Unkept(review)
             dump = archive.take(
@@ -188,6 +191,7 @@ class _Squash:
                 url,
                 self._settings.history_schema,
                 Path(folder) / "structure.dump",
+                rows=self._rows,
             )
             source = self._source(dump, seen)
         path = transactional.search_path(self._settings.search_path)
@@ -195,7 +199,7 @@ class _Squash:
         left = fitting.unfit(self._settings, made, roles, path, major, self._reporter)
         if left:
             made = draft.baselines(self._plan, source, self._name, self._accepted, left)
-        return draft.files(self._plan, made, path, left), review
+        return draft.files(self._plan, made, path, left, source.rows), review
 
     def _review(self) -> Iterator[str]:
         for id_, part in self._plan.listed("review"):
@@ -206,12 +210,14 @@ class _Squash:
         schemas, found = self._settings.schemas, seen.structure
         entries = dump.entries([*found.schemas, *_OF_SYSTEM])
         single = self._first_schema() if self._single else ""
-        layout = contents.layout(entries, schemas, plan.needs_of_rows(self._plan), single=single)
+        more = [] if self._rows else plan.needs_of_rows(self._plan)
+        layout = contents.layout(entries, schemas, more, single=single)
         statements = {
             schema: tuple(structure.statements(dump.sql(part), found.deployer, schemas)) if part else ()
             for schema, part in layout.parts.items()
         }
-        return draft.Source(layout, statements, seen.refreshed, found.version)
+        rows = {table: one.count for table, one in seen.tables.items()} if self._rows else None
+        return draft.Source(layout, statements, seen.refreshed, found.version, rows)
 
     def _first_schema(self) -> str:
         present = {item.schema for item in self._plan.replaced}
@@ -238,7 +244,7 @@ class _Squash:
                             lines,
                             "Squash through an earlier migration, or report the difference.",
                         )
-                    aside, different = self._rows(ask, old, new, major)
+                    aside, different = self._compare_rows(ask, old, new, major)
             except expected.ReplayFailed as error:
                 raise NotEqual(
                     f"the baselines do not run on {where}",
@@ -250,8 +256,9 @@ class _Squash:
                 raise NotEqual(
                     f"the rows are not the same on {where} after the baselines as after the migrations",
                     [*different, *(f"left out: {line}" for line in files_.left)],
-                    'Where a new database does not need them: --accept-data "why". Otherwise write them as a new '
-                    "migration first, or squash through an earlier one.",
+                    ("" if self._rows else "To write the rows that the migrations leave into the baselines: --rows. ")
+                    + 'Where a new database does not need them: --accept-data "why". Or squash through an earlier '
+                    "migration.",
                 )
             found.set_aside.update(dict.fromkeys(aside))
             found.unequal.update(dict.fromkeys(different))
@@ -259,7 +266,7 @@ class _Squash:
             found.fingerprints[fingerprints.form(major)] = of_project.fingerprints()
         return found
 
-    def _rows(
+    def _compare_rows(
         self, ask: queries.Ask, old: observing.Observed, new: observing.Observed, major: int
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the columns that are another each time, and what differs besides."""

@@ -6,7 +6,7 @@ What is left out, by the parse tree of each statement and nothing else:
 * SET of the settings in `_PREAMBLE`, and SELECT pg_catalog.set_config('search_path', …): a baseline has its own two;
 * SET default_tablespace and default_table_access_method, where no statement of the dump sets another than the usual;
 * CREATE SCHEMA of a schema of the project: the engine makes those;
-* ALTER … OWNER TO the role that deploys: whoever runs the baseline owns what it makes.
+* ALTER … OWNER TO the role that deploys: the role that runs the baseline owns what it makes.
 
 Where a statement names the role that deploys, CURRENT_USER is written instead; for BETWEEN see `between`.
 """

@@ -8,7 +8,7 @@ from schemata.migrations import migration
 _NAMED = 3
 
 
-def findings(found: recognition.Recognition) -> tuple[comparison.Finding, ...]:
+def findings(recognised: recognition.Recognition) -> tuple[comparison.Finding, ...]:
     """Return a note for each baseline that is only to be recorded, and what needs a person."""
     result = [
         comparison.Finding(
@@ -19,9 +19,9 @@ def findings(found: recognition.Recognition) -> tuple[comparison.Finding, ...]:
             "`inv migrate` records it; nothing of it is run.",
             errors.DONE,
         )
-        for item in found.recordable
+        for item in recognised.recordable
     ]
-    for item, ids in found.edited:
+    for item, ids in recognised.edited:
         result.append(
             comparison.Finding(
                 "changed",
@@ -33,7 +33,7 @@ def findings(found: recognition.Recognition) -> tuple[comparison.Finding, ...]:
                 f"inv migrate-baseline --through {item.id}",
             )
         )
-    for one in found.behind:
+    for one in recognised.behind:
         result.append(
             comparison.Finding(
                 "squash-behind",
