@@ -136,7 +136,7 @@ def test_a_part_is_squashed_and_what_stays_is_known(
     make_database: Callable[..., str],
     programs: binaries.Binaries,
 ) -> None:
-    """Files that stay name the baselines; a database in the middle of them goes on; the lock file is that of the new."""
+    """Files that stay name the baselines; a database in the middle of them goes on; the lock file fits."""
     through = "trading.20250819110000.add_pagination_indices"
     middle = "financial.20250821093000.seed_categories"
     assert schemata("lock", "--postgres", str(programs.major)).returncode == 0
