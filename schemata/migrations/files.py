@@ -27,6 +27,12 @@ def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...
     """
     schemas = tuple(schemas)
     if not folder.is_dir():
+        before = folder.with_name(f".{folder.name}.before")
+        if before.is_dir():
+            raise errors.ConfigError(
+                f"there is no folder {folder}: a squash was stopped in the middle of the last step",
+                f"Put the old files back: mv {before} {folder}",
+            )
         raise errors.ConfigError(
             f"there is no folder {folder}",
             "Make it, or set `migrations` in [tool.schemata]; `inv migrate-new` makes it.",
