@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from schemata.history import restamp as restamp
     from schemata.history import status as status
     from schemata.migrations import authoring as authoring
+    from schemata.parity import audit as audit
     from schemata.parity import fixing as fixing
     from schemata.parity import locking as locking
     from schemata.parity import parity as parity
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from schemata.squash import squash as squash
 
 _MODULES = {
+    "audit": "schemata.parity.audit",
     "authoring": "schemata.migrations.authoring",
     "down": "schemata.server.down",
     "fixing": "schemata.parity.fixing",

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemata import config, errors, targets
 from schemata.history import comparison, damage, existing, inventory, recorded, tables
-from schemata.history.drift import expectation, findings
+from schemata.history.drift import audit, expectation, findings
 from schemata.history.squashed import findings as squash_findings
 from schemata.history.squashed import recognition
 from schemata.migrations import files, lookup, migration, revision
@@ -175,7 +175,9 @@ def _drift(settings: config.Config, ask: queries.Ask, found: recorded.Recorded) 
                 raise
             return []
     expected = expectation.known(settings, found.head.digest, fingerprints.major_of(actual))
-    return findings.compare(found, actual, expected)
+    drifted = findings.compare(found, actual, expected)
+    schemas = [finding.schema for finding in drifted if finding.code == "drift"]
+    return findings.with_audit(drifted, audit.others(ask, settings.history_schema, schemas))
 
 
 def _same_meaning(before: str, after: str) -> bool:

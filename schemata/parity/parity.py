@@ -187,7 +187,7 @@ def _outcome(
         differences=shown,
         ignored=ignored,
         renamed=renames.suggest(shown),
-        notes=(*answer.notes, *other.notes, *_notes(left, right, other.name)),
+        notes=(*answer.notes, *other.notes, *_notes(left, right, other.name), *_audited(answer, shown)),
     )
 
 
@@ -201,6 +201,15 @@ def _not_asked(answer: answers.Answer, expected_title: str, failed: answers.Answ
 def only(found: model.Snapshot, scope: Sequence[str] | None) -> model.Snapshot:
     """Return a snapshot without the schemas that were not asked for: a file and a replay may hold more."""
     return found if scope is None else found.only(scope)
+
+
+def _audited(answer: answers.Answer, shown: Sequence[diff.Difference]) -> list[str]:
+    """Return who changed schemas that differ without a deploy, as far as the audit of DDL has noted it."""
+    found = []
+    for schema in dict.fromkeys(one.item.schema for one in shown):
+        what = f"schema {schema}" if schema else "the database as a whole"
+        found += [f"Noted by the audit, {what}: {entry.describe()}" for entry in answer.audit.get(schema, ())]
+    return found
 
 
 def _notes(left: model.Snapshot, right: model.Snapshot, name: str) -> list[str]:

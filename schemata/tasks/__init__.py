@@ -31,6 +31,7 @@ namespace = collection.Collection(
     migrations.lock,
     migrations.squash,
     migrations.drift_accept,
+    migrations.drift_audit,
     migrations.seal,
     structure.generate,
     server.doctor,

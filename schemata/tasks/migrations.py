@@ -204,6 +204,17 @@ def drift_accept(
     )
 
 
+@task(
+    of=command_line.WithOptional,
+    action="install, remove or show (default: show).",
+    url=flags.URL,
+    json=flags.JSON,
+)
+def drift_audit(reporter: Any, action: str | None = None, url: str | None = None, json: bool = False) -> Any:
+    """Note who changes the structure; show what was noted."""
+    return commands.audit.drift_audit(config.load(), action or "show", url=url or "")
+
+
 @task(check="Write nothing: exit 1 if the seal is not up to date.", json=flags.JSON)
 def seal(reporter: Any, check: bool = False, json: bool = False) -> Any:
     """Write migrations/seal for an image."""

@@ -124,7 +124,7 @@ PURE = {
     "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.running", "schemata.remedies.structure",
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
     "schemata.history.existing", "schemata.history.ledgers", "schemata.history.difference", "schemata.history.stored",
-    "schemata.history.evidence", "schemata.history.drift.findings",
+    "schemata.history.evidence", "schemata.history.drift.findings", "schemata.history.drift.noted",
     "schemata.history.squashed.recognition", "schemata.history.squashed.findings",
     "schemata.deploy.results", "schemata.deploy.notices",
     "schemata.pages.pages", "schemata.client.stamps", "schemata.client.typed_catalog",

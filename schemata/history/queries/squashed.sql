@@ -13,6 +13,12 @@ DO $create$ BEGIN
         );
         COMMENT ON TABLE {history}.squashed IS
             'Baselines that were recorded without running, because all that they replace had run (inv squash).';
+        -- Roles that read the history go on reading all of it.
+        EXECUTE coalesce((SELECT string_agg(format('GRANT SELECT ON {history}.squashed TO %s',
+                CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '; ')
+            FROM pg_class c, aclexplode(c.relacl) a
+            WHERE c.oid = '{history}.head'::regclass AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner),
+            'SELECT 1');
     END IF;
 END $create$
 
