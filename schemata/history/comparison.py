@@ -43,6 +43,7 @@ class Row:
 class Observed:
     """What else was seen in the database.
 
+    :param stands: what records without a file stand for.
     :param others: findings of what only the database tells, made by those who looked.
     """
 
@@ -50,6 +51,7 @@ class Observed:
     unvalidated: Sequence[tuple[str, str, str]] = ()
     holders: Sequence[lock_holder.Holder] = ()
     applied_sql: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stands: Mapping[str, Sequence[migration.Replaced]] = dataclasses.field(default_factory=dict)
     others: Sequence[Finding] = ()
 
 
@@ -87,7 +89,7 @@ def compare(
 
     `same_meaning` is called only for files whose checksum differs.
     """
-    recognised = recognition.recognise(files, history)
+    recognised = recognition.recognise(files, history, seen.stands)
     summary, history = history, recognised.history
     by_id = {item.id: item for item in files}
     records = {record.id: record for record in history.records}

@@ -1,5 +1,6 @@
 """The truth about a database, asked without psycopg and without the SQL parser: status must be quick."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -134,14 +135,17 @@ def compare(
         if objects.objects:
             # Another deployer may have made them between the two questions; then they are recorded by now.
             found = ledger.read(ask)
-    recognised = recognition.recognise(sources, found)
+    stands = _stands(sources, found, ledger, ask)
+    recognised = recognition.recognise(sources, found, stands)
     others = [*damage.findings(found, settings.history_schema, sources)]
     others += squash_findings.findings(recognised)
     if existing.needs_look(found, len(sources)):
         last = sources[-1].id if sources else ""
         others += existing.finding(objects, found, accepted=on_existing_objects, last=last)
     seen = comparison.Observed(
-        applied_sql=ledger.applied_sql(ask, comparison.edited(sources, recognised.history)), others=tuple(others)
+        applied_sql=ledger.applied_sql(ask, comparison.edited(sources, recognised.history)),
+        stands=stands,
+        others=tuple(others),
     )
     if full:
         holders = catalog.holders(ask)
@@ -160,6 +164,20 @@ def compare(
         seen=seen,
         same_meaning=_same_meaning,
     )
+
+
+def _stands(
+    sources: Sequence[migration.Migration], found: recorded.Recorded, ledger: tables.History, ask: queries.Ask
+) -> dict[str, tuple[migration.Replaced, ...]]:
+    """Return what records without a file stand for, where they are baselines of a newer build."""
+    ids, applied = {item.id for item in sources}, found.ids()
+    if applied <= ids or ids <= applied:
+        return {}  # as nearly always: nothing is asked
+    stands = {}
+    for id_, text in ledger.applied_sql(ask, sorted(applied - ids)).items():
+        with contextlib.suppress(migration.InvalidMigration):
+            stands[id_] = migration.parse_directives(text, id_).replaces
+    return {id_: replaced for id_, replaced in stands.items() if replaced}
 
 
 def _drift(settings: config.Config, ask: queries.Ask, found: recorded.Recorded) -> list[comparison.Finding]:

@@ -1,7 +1,7 @@
 """Which baselines a database has because it has all that they replace, and of which it has only a part."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from schemata.history import recorded
 from schemata.migrations import migration, replaced
@@ -39,8 +39,17 @@ class Recognition:
         return tuple(item for item in self.standing if item.id not in edited)
 
 
-def recognise(files: Sequence[migration.Migration], history: recorded.Recorded) -> Recognition:
-    """Return the history as these files see it; the history itself where no baseline is among them."""
+Stands = Mapping[str, Sequence[migration.Replaced]]
+
+
+def recognise(
+    files: Sequence[migration.Migration], history: recorded.Recorded, stands: Stands | None = None
+) -> Recognition:
+    """Return the history as these files see it; the history itself where no baseline is concerned.
+
+    :param stands: what records without a file stand for: baselines of a newer build, on a database that it made.
+    """
+    history = _unfolded(files, history, stands or {})
     baselines = replaced.baselines(files)
     if not baselines:
         return Recognition(history)
@@ -69,3 +78,34 @@ def recognise(files: Sequence[migration.Migration], history: recorded.Recorded) 
     return Recognition(
         dataclasses.replace(history, records=tuple(records)), tuple(standing), tuple(behind), tuple(edited)
     )
+
+
+def _unfolded(files: Sequence[migration.Migration], history: recorded.Recorded, stands: Stands) -> recorded.Recorded:
+    """Return the history with what a newer baseline replaced in its place, where these files still have all of it."""
+    if not stands:
+        return history
+    checksums = {item.id: item.checksum for item in files}
+    records: list[recorded.Record] = []
+    for record in history.records:
+        parts = list(_in_files(stands.get(record.id, ()), "", checksums))
+        if parts and all(checksums.get(one.id) == one.checksum for one in parts):
+            known = {one.id for one in records}
+            records += [
+                dataclasses.replace(record, id=one.id, checksum=one.checksum) for one in parts if one.id not in known
+            ]
+        else:
+            records.append(record)
+    return dataclasses.replace(history, records=tuple(records))
+
+
+def _in_files(
+    entries: Sequence[migration.Replaced], within: str, checksums: Mapping[str, str]
+) -> Iterator[migration.Replaced]:
+    """Give what was replaced, and of an earlier baseline that these files do not have what that one had replaced."""
+    for one in entries:
+        if one.within != within:
+            continue
+        if one.id not in checksums and any(other.within == one.id for other in entries):
+            yield from _in_files(entries, one.id, checksums)
+        else:
+            yield one

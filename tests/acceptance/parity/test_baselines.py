@@ -156,3 +156,23 @@ def test_both_forms_in_one_folder_are_refused(old: Project, schemata: CommandLin
     squash_by_hand(old)
     old.write(ONE, text)
     schemata.refused("migrate-status", code=1, says=(BASELINE, f"it replaces {ONE}", "git clean"))
+
+
+def test_the_files_of_before_on_a_database_of_after(old: Project, schemata: CommandLine) -> None:
+    """Somebody goes back to a branch from before the squash: what the baseline stands for is applied."""
+    folder = old.root / "migrations" / "app"
+    before = {path: path.read_text() for path in folder.iterdir()}
+    squash_by_hand(old)
+    assert schemata("migrate").returncode == 0
+    for path in folder.iterdir():
+        path.unlink()
+    for path, text in before.items():
+        path.write_text(text)
+    assert schemata.json("migrate-status")["findings"] == []
+    old.write(FOUR, f"-- Four.\n-- depends: {THREE}\nCREATE TABLE app.four (id int);\n", "DROP TABLE app.four;\n")
+    assert [one["id"] for one in schemata.json("migrate")["applied"]] == [FOUR]
+    boot = old.boot("--", "echo", "started")
+    assert (boot.returncode, boot.stdout.splitlines()[-1]) == (0, "started"), boot.stderr
+    (folder / f"{ONE}.sql").write_text("-- One.\nCREATE TABLE app.one (id bigint);\n")
+    codes = {finding["code"] for finding in schemata.json("migrate-status", code=1)["findings"]}
+    assert "missing" in codes
