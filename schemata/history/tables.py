@@ -49,6 +49,7 @@ _SOURCES = {
     "version": "_yoyo_version",
     "lock": "yoyo_lock",
     "drift": "drift",
+    "squashed": "squashed",
 }
 #: Classes of SQLSTATE of a query that does not fit the tables: a value that cannot be cast, a name that is not there.
 _OF_SHAPE = ("22", "42")
@@ -259,7 +260,7 @@ class History:
             id=item.id,
             schema=item.schema,
             direction=direction,
-            checksum=checksums.checksum(sql),
+            checksum=item.checksum if direction == "apply" else checksums.checksum(sql),
             fingerprint=fingerprint,
             sql=stored.pack(sql, whole=True),
             statement_count=statement_count,
@@ -304,7 +305,7 @@ class History:
             schema=item.schema,
             direction=direction,
             state=state,
-            checksum=checksums.checksum(sql),
+            checksum=item.checksum if direction == "apply" else checksums.checksum(sql),
             fingerprint=None,
             sql=stored.left_out(sql),
             duration_ms=seconds * 1000,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from schemata import config, errors
 from schemata.history import recorded
 from schemata.history.drift import expectation, findings
+from schemata.history.squashed import recognition
 from schemata.migrations import migration
 from schemata.parity import diff, expected
 from schemata.postgres import libpq, queries
@@ -68,7 +69,7 @@ def _replayed(
     reporter: progress.Reporter,
 ) -> model.Snapshot | None:
     """Return what the applied migrations make; None where nobody can say."""
-    applied = history.ids()
+    applied = recognition.recognise(sources, history).history.ids()
     if not applied <= {item.id for item in sources}:
         return None  # a newer release applied more than these files
     try:

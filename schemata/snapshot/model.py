@@ -85,6 +85,17 @@ class Snapshot:
                 classes[kinds.rank(graded, fact)].update(f"{head}{fact}\0{facts[fact]}\n".encode())
         return {name: ".".join(one.hexdigest()[:_DIGITS] for one in classes) for name, classes in sums.items()}
 
+    def only(self, schemas: Sequence[str]) -> "Snapshot":
+        """Return the snapshot without the schemas that are not among these: those count as not read."""
+        if set(self.schemas) <= set(schemas):
+            return self
+        return dataclasses.replace(
+            self,
+            schemas=tuple(name for name in self.schemas if name in schemas),
+            items=tuple(item for item in self.items if item.schema in ("", *schemas)),
+            left_out=(*self.left_out, *(name for name in self.schemas if name not in schemas)),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads: the form of snapshot files and of `--json`."""
         found: dict[str, Any] = {

@@ -24,7 +24,7 @@ def known(settings: config.Config, digest: str, major: int, *, kept: bool = True
         locked = files.locked(settings.migrations)
     except errors.ConfigError:
         locked = None
-    if locked is not None and locked.digest == digest and form in locked.expected:
+    if locked is not None and locked.is_of(digest) and form in locked.expected:
         return {fingerprints.FORM: form, **locked.expected[form]}
     if not kept:
         return None

@@ -79,6 +79,9 @@ FROM (
         'function', e.evtfoid::regprocedure::text,
         'enabled', CASE e.evtenabled WHEN 'D' THEN 'no' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END)
     FROM pg_event_trigger e
+    -- The audit's belong to the history, as their function does.
+    WHERE NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE p.oid = e.evtfoid AND n.nspname = {history})
     UNION ALL
     SELECT 'subscription', 'pg_subscription'::regclass, s.oid, s.subname, json_build_object(
         'owner', CASE WHEN s.subowner <> {deployer} THEN pg_get_userbyid(s.subowner) END,

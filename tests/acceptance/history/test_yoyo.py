@@ -124,6 +124,7 @@ def test_what_yoyo_rolled_back_behind_us_is_pending(by_yoyo: Project, schemata: 
     document = schemata.json("migrate-status", code=1)
     assert {finding["code"] for finding in document["findings"]} == {"unverified", "pending", "head", "drift"}
     assert [item["id"] for item in schemata.json("migrate")["applied"]] == [two]
+    assert schemata("parity").returncode == 0
     assert schemata.json("migrate-status")["ok"] is True
 
 
