@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from schemata.history import status as status
     from schemata.migrations import authoring as authoring
     from schemata.parity import audit as audit
-    from schemata.parity import fixing as fixing
     from schemata.parity import locking as locking
     from schemata.parity import parity as parity
     from schemata.parity import rounds as rounds
+    from schemata.parity.fix import fixing as fixing
     from schemata.server import docker as docker
     from schemata.server import down as down
     from schemata.server import logs as logs
@@ -37,7 +37,7 @@ _MODULES = {
     "audit": "schemata.parity.audit",
     "authoring": "schemata.migrations.authoring",
     "down": "schemata.server.down",
-    "fixing": "schemata.parity.fixing",
+    "fixing": "schemata.parity.fix.fixing",
     "locking": "schemata.parity.locking",
     "logs": "schemata.server.logs",
     "psql": "schemata.server.psql",

@@ -52,7 +52,9 @@ MAY_IMPORT = {
         "server.programs", "server.embedded",
     },
     # Writes migrations from differences: values in, files out.
-    "parity.fix": {"errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "parity"},
+    "parity.fix": {
+        "errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "parity", "server.programs",
+    },
     "squash": {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "deploy", "parity",
         "server.programs", "server.embedded",
@@ -79,7 +81,7 @@ MAY_IMPORT = {
     # What the tasks call, loaded by name when it is used.
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
-        "doctor", "snapshot", "squash",
+        "doctor", "snapshot", "squash", "parity.fix",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -93,8 +95,8 @@ PURE = {
     "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.position", "schemata.sql.index_definition",
     "schemata.sql.destructive", "schemata.sql.kinds", "schemata.sql.lexer",
     "schemata.sql.client_copy", "schemata.sql.extension_requests",
-    "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.view_columns",
-    "schemata.sql.routine_signature", "schemata.sql.effects",
+    "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.replaceable",
+    "schemata.sql.effects",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.report.marking", "schemata.report.sides",
     "schemata.config.declared",
@@ -114,7 +116,7 @@ PURE = {
     "schemata.parity.fix.objects.publications", "schemata.parity.fix.objects.routines",
     "schemata.parity.fix.objects.text_search", "schemata.parity.fix.ordering", "schemata.parity.fix.nodes",
     "schemata.parity.fix.edges", "schemata.parity.fix.planning",
-    "schemata.parity.fix.progress", "schemata.parity.fix.scripts", "schemata.parity.fix.statements",
+    "schemata.parity.fix.progress", "schemata.parity.fix.repeatable", "schemata.parity.fix.scripts", "schemata.parity.fix.statements",
     "schemata.parity.fix.steps", "schemata.parity.fix.structure",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.precheck",
     "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
@@ -141,8 +143,8 @@ HOMES = {
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
-        "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.view_columns",
-        "schemata.sql.routine_signature", "schemata.sql.effects",
+        "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
+        "schemata.sql.effects", "schemata.squash.structure",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
