@@ -7,11 +7,12 @@ worst severity that the difference must have, "none" for none. pg_dump must agre
 of the differences where the class alone would not tell that the right thing was found.
 """
 
+import contextlib
 import difflib
 import subprocess
 import tomllib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -52,6 +53,7 @@ class Side(NamedTuple):
 
     snapshot: model.Snapshot
     dump: str
+    done: Script  # what was not refused
 
 
 class Databases:
@@ -64,19 +66,20 @@ class Databases:
 
     def sides(self, case: Case) -> tuple[Side, Side]:
         """Return both databases; what ran in one is often the same as in another of the file's cases."""
-        template = self._template(case.base)
-        keys = {(case.base, script): script for script in (case.before, case.after)}
+        keys = [
+            key for key in dict.fromkeys([(case.base, case.before), (case.base, case.after)]) if key not in self._read
+        ]
+        # No change: two databases all the same.
+        twin = case.before == case.after
+        made = self.read(case.base, [script for _, script in keys] + [case.after] * twin)
+        self._read.update(zip(keys, made, strict=False))
+        return self._read[case.base, case.before], made[-1] if twin else self._read[case.base, case.after]
+
+    def read(self, base: Script, scripts: Sequence[Script], *, skip_refused: bool = False) -> list[Side]:
+        """Run each script in a database of its own, at once; what is refused is an error, or is skipped."""
+        template = self._template(base)
         with ThreadPoolExecutor(2) as pool:
-            made = {
-                key: pool.submit(self._side, template, script) for key, script in keys.items() if key not in self._read
-            }
-            # No change: two databases all the same.
-            twin = pool.submit(self._side, template, case.after) if case.before == case.after else None
-        self._read.update({key: future.result() for key, future in made.items()})
-        return (
-            self._read[case.base, case.before],
-            twin.result() if twin else self._read[case.base, case.after],
-        )
+            return list(pool.map(lambda script: self._side(template, script, skip_refused), scripts))
 
     def _template(self, base: Script) -> str:
         if base not in self._templates:
@@ -86,11 +89,11 @@ class Databases:
             self._templates[base] = name
         return self._templates[base]
 
-    def _side(self, template: str, script: Script) -> Side:
+    def _side(self, template: str, script: Script, skip_refused: bool) -> Side:
         name = f"case_{uuid.uuid4().hex[:12]}"
         self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
-            self._run(name, script)
+            done = self._run(name, script, skip_refused)
             with libpq.connect(self._url(name), timeout=20, application_name="cases") as connection:
                 snapshot = reading.read(connection.query)
                 dump = self._dump(name)
@@ -98,14 +101,18 @@ class Databases:
                 for (subscription,) in connection.query(_SUBSCRIPTIONS):
                     connection.query(f"ALTER SUBSCRIPTION {subscription} SET (slot_name = NONE)")
                     connection.query(f"DROP SUBSCRIPTION {subscription}")
-            return Side(snapshot, dump)
+            return Side(snapshot, dump, done)
         finally:
             self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _run(self, name: str, script: Script) -> None:
+    def _run(self, name: str, script: Script, skip_refused: bool = False) -> Script:
+        done = []
         with psycopg.connect(self._url(name), autocommit=True) as connection:
             for sql in script:
-                connection.execute(sql.encode())
+                with contextlib.suppress(*([psycopg.Error] if skip_refused else [])):
+                    connection.execute(sql.encode())
+                    done.append(sql)
+        return tuple(done)
 
     def _dump(self, name: str) -> str:
         program = self._programs.program("pg_dump")
@@ -119,23 +126,6 @@ class Databases:
 
     def _url(self, name: str) -> str:
         return urls.with_database(self._server.url, name)
-
-
-@pytest.fixture(scope="session")
-def databases(
-    server: server_state.Server, programs: binaries.Binaries, admin: psycopg.Connection
-) -> Iterator[Databases]:
-    """Give what makes and reads the databases of the cases; the roles are made once."""
-    for role in ROLES:
-        admin.execute(f"CREATE ROLE {role}")
-    admin.execute("SET allow_in_place_tablespaces = on")
-    admin.execute(f"CREATE TABLESPACE {TABLESPACE} LOCATION ''")
-    yield Databases(server, programs, admin)
-    for name in (row[0] for row in admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'base\\_%'")):
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.execute(f"DROP TABLESPACE {TABLESPACE}")
-    for role in ROLES:
-        admin.execute(f"DROP ROLE {role}")
 
 
 def _script(value: object) -> Script:
@@ -187,7 +177,8 @@ def _worst_of_fingerprints(one: model.Snapshot, other: model.Snapshot) -> str:
     return NONE
 
 
-def _tell(found: tuple[diff.Difference, ...]) -> str:
+def told(found: tuple[diff.Difference, ...]) -> str:
+    """Return the differences as text for a failure."""
     lines = []
     for one in found:
         lines.append(f"  {one.change} {one.subject} [{one.severity}]")
@@ -196,7 +187,8 @@ def _tell(found: tuple[diff.Difference, ...]) -> str:
     return "\n".join(lines) or "  nothing"
 
 
-def _dump_changes(one: str, other: str) -> str:
+def dump_changes(one: str, other: str) -> str:
+    """Return the differences of two texts of pg_dump as text for a failure."""
     lines = difflib.unified_diff(one.split("\n"), other.split("\n"), "before", "after", lineterm="", n=0)
     return "\n".join(f"  {line}" for line in lines) or "  nothing"
 
@@ -209,7 +201,7 @@ def test_the_difference_is_what_pg_dump_sees_and_of_the_expected_class(case: Cas
     before, after = databases.sides(case)
     there = diff.diff(before.snapshot, after.snapshot)
     back = diff.diff(after.snapshot, before.snapshot)
-    said = f"we find\n{_tell(there)}\nback\n{_tell(back)}\npg_dump finds\n{_dump_changes(before.dump, after.dump)}"
+    said = f"we find\n{told(there)}\nback\n{told(back)}\npg_dump finds\n{dump_changes(before.dump, after.dump)}"
 
     assert _worst(there) == case.severity, f"the class is {_worst(there)}, not {case.severity}: {said}"
     if case.finds is not None:
