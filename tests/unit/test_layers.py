@@ -53,7 +53,8 @@ MAY_IMPORT = {
     },
     # Writes migrations from differences: values in, files out.
     "parity.fix": {
-        "errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "parity", "server.programs",
+        "errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "parity",
+        "server.programs",
     },
     "squash": {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "deploy", "parity",
@@ -116,7 +117,8 @@ PURE = {
     "schemata.parity.fix.objects.publications", "schemata.parity.fix.objects.routines",
     "schemata.parity.fix.objects.text_search", "schemata.parity.fix.ordering", "schemata.parity.fix.nodes",
     "schemata.parity.fix.edges", "schemata.parity.fix.planning",
-    "schemata.parity.fix.progress", "schemata.parity.fix.repeatable", "schemata.parity.fix.scripts", "schemata.parity.fix.statements",
+    "schemata.parity.fix.progress", "schemata.parity.fix.repeatable", "schemata.parity.fix.scripts",
+    "schemata.parity.fix.statements",
     "schemata.parity.fix.steps", "schemata.parity.fix.structure",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.precheck",
     "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
