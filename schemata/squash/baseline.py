@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from schemata.migrations import migration
-from schemata.sql import effects
-from schemata.squash import structure
+from schemata.squash import effects, structure
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@ from schemata import config, errors
 from schemata.parity import expected, scratch
 from schemata.postgres import queries, sessions, waiting
 from schemata.report import progress
-from schemata.sql import effects, statement
-from schemata.squash import baseline, structure
+from schemata.sql import statement
+from schemata.squash import baseline, effects, structure
 
 
 class NotRunnable(errors.MigrationError):

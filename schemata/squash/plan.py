@@ -5,8 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from schemata import errors
 from schemata.migrations import checksums, migration
-from schemata.sql import effects
-from schemata.squash import baseline
+from schemata.squash import baseline, effects
 
 Parts = Mapping[str, tuple[effects.Part, ...]]
 

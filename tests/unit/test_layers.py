@@ -97,7 +97,6 @@ PURE = {
     "schemata.sql.destructive", "schemata.sql.kinds", "schemata.sql.lexer",
     "schemata.sql.client_copy", "schemata.sql.extension_requests",
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.replaceable",
-    "schemata.sql.effects",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.report.marking", "schemata.report.sides",
     "schemata.config.declared",
@@ -124,7 +123,7 @@ PURE = {
     "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
     "schemata.migrations.lock_file", "schemata.migrations.replaced",
     "schemata.squash.contents", "schemata.squash.structure", "schemata.squash.between", "schemata.squash.baseline",
-    "schemata.squash.plan", "schemata.squash.draft", "schemata.squash.outcome",
+    "schemata.squash.plan", "schemata.squash.draft", "schemata.squash.outcome", "schemata.squash.effects",
     "schemata.remedies.remedy", "schemata.remedies.table", "schemata.remedies.access", "schemata.remedies.naming",
     "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.running", "schemata.remedies.structure",
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
@@ -146,8 +145,8 @@ HOMES = {
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
-        "schemata.sql.effects", "schemata.squash.structure",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
+        "schemata.squash.effects", "schemata.squash.structure",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
     "subprocess": {"schemata.system.processes"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemata.sql import effects
+from schemata.squash import effects
 
 
 @pytest.mark.parametrize(
