@@ -4,7 +4,7 @@ import itertools
 import json
 
 from schemata.parity.fix import decisions, nodes, steps, structure
-from schemata.parity.fix.ddl import names, tables
+from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
 
@@ -111,13 +111,7 @@ def _is_check(item: model.Item) -> bool:
 
 
 def _parents(item: model.Item, items: dict[steps.Key, model.Item]) -> list[steps.Key]:
+    """Return the keys that a part of the same name has on the parents of its table."""
     relation = steps.whole(items, item)
-    if relation is None:
-        return []
-    printed = [tables.bound(relation)[0]] if "partition of" in relation.facts else []
-    printed += names.listed(relation.facts.get("inherits", ""))
-    found = []
-    for text in printed:
-        *schema, name = names.parts(text)
-        found.append((schema[0] if schema else item.schema, item.kind, name, item.name))
-    return found
+    parents = names.parents(relation) if relation is not None else []
+    return [(schema, item.kind, name, item.name) for schema, name in parents]

@@ -154,9 +154,10 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
 def _of_parent(item: model.Item, world: steps.World) -> bool:
     """Tell whether a table that an expected column is of inherits from one that has it too."""
     relation = world.whole(item)
-    for parent in names.listed(relation.facts.get("inherits", "")) if relation is not None else []:
-        schema, name = [item.schema, *names.parts(parent)][-2:]
-        if (schema, "column", name, item.name) in world.expected:
+    for schema, name in names.parents(relation) if relation is not None else ():
+        key = (schema, "column", name, item.name)
+        # What the parent has and should not have stays, because its values would be lost.
+        if key in world.expected or (key in world.actual and not world.destructive):
             return True
     return False
 

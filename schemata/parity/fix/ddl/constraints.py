@@ -3,7 +3,7 @@
 import re
 
 from schemata.parity.fix import steps
-from schemata.parity.fix.ddl import names, tables
+from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
 _NOT_VALID = " NOT VALID"
@@ -116,11 +116,9 @@ def _kept_from_parent(item: model.Item, world: steps.World) -> bool:
 
 def _of_parents(item: model.Item, relation: model.Item) -> list[steps.Key]:
     """Return the keys that a constraint of the same name has on the tables that a table inherits from."""
-    found = []
-    for parent in names.listed(relation.facts.get("inherits", "")):
-        schema, name = [item.schema, *names.parts(parent)][-2:]
-        found.append((schema, "constraint", name, item.name))
-    return found
+    if "inherits" not in relation.facts:
+        return []
+    return [(schema, "constraint", name, item.name) for schema, name in names.parents(relation)]
 
 
 def drop_constraint(item: model.Item, world: steps.World) -> steps.Outcome:
@@ -133,7 +131,7 @@ def drop_constraint(item: model.Item, world: steps.World) -> steps.Outcome:
     if of_partition and "index attached to" in item.facts and _parent_goes(item, world):
         return steps.Step(())
     if of_partition and relation is not None and item.facts["definition"].startswith("CHECK"):
-        schema, name = [item.schema, *names.parts(tables.bound(relation)[0])][-2:]
+        schema, name = names.parents(relation)[0]
         parent = (schema, "constraint", name, item.name)
         if parent in world.actual and (parent not in world.expected or parent in world.made):
             return steps.Step(())

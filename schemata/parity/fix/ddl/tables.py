@@ -1,7 +1,6 @@
 """Tables and foreign tables: created with their columns, and what can be changed of a whole table."""
 
 import json
-import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
@@ -10,7 +9,6 @@ from schemata.parity.fix.ddl import columns, names
 from schemata.snapshot import model
 
 _OPTION, _TOAST = "option ", "toast option "
-_BOUND = re.compile(r"(?P<parent>.+?) (?P<bound>(?:FOR VALUES|DEFAULT).*?)(?P<detaching> DETACH PENDING)?", re.DOTALL)
 
 
 def columns_of(item: model.Item, world: steps.World) -> list[model.Item]:
@@ -144,14 +142,8 @@ def _alter(item: model.Item, what: str) -> str:
     return f"ALTER TABLE {names.relation(item)} {what};"
 
 
-def bound(item: model.Item) -> tuple[str, str]:
-    """Return the parent of a partition, as it is printed, and the bound."""
-    match = _BOUND.fullmatch(item.facts["partition of"])
-    return (match["parent"], match["bound"]) if match else (item.facts["partition of"], "")
-
-
 def _attach(item: model.Item, world: steps.World) -> steps.Step:
-    parent, values = bound(item)
+    parent, values = names.bound(item)
     own = [
         other.key
         for other in world.expected.values()
@@ -162,7 +154,7 @@ def _attach(item: model.Item, world: steps.World) -> steps.Step:
 
 
 def _detach(item: model.Item) -> str:
-    return f"ALTER TABLE {bound(item)[0]} DETACH PARTITION {names.relation(item)};"
+    return f"ALTER TABLE {names.bound(item)[0]} DETACH PARTITION {names.relation(item)};"
 
 
 def _replica_identity(item: model.Item, world: steps.World) -> steps.Step:
@@ -239,8 +231,10 @@ def _moved(new: model.Item, old: model.Item, world: steps.World) -> steps.Outcom
     attach = _attach(new, world)
     if "partition of" not in old.facts:
         return attach
-    if bound(new) == bound(old):
-        return steps.Step((f"ALTER TABLE {bound(old)[0]} DETACH PARTITION {names.relation(old)} FINALIZE;",), facts)
+    if names.bound(new) == names.bound(old):
+        return steps.Step(
+            (f"ALTER TABLE {names.bound(old)[0]} DETACH PARTITION {names.relation(old)} FINALIZE;",), facts
+        )
     return steps.Step((_detach(old), *attach.sql), facts)
 
 

@@ -59,7 +59,7 @@ def cloned(item: model.Item, world: steps.World) -> bool:
     relation = world.whole(item) or world.whole(item, actual=True)
     if relation is None or "partition of" not in relation.facts:
         return False
-    schema, name = ([item.schema, *names.parts(tables.bound(relation)[0])])[-2:]
+    schema, name = names.parents(relation)[0]
     parent = (schema, "trigger", name, item.name)
     upper = (schema, "table", "", name)
     known = parent in world.expected or parent in world.actual
