@@ -5,7 +5,7 @@ import functools
 import hashlib
 import json.encoder
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemata.snapshot import kinds
