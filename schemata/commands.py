@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from schemata.history import restamp as restamp
     from schemata.history import status as status
     from schemata.migrations import authoring as authoring
-    from schemata.parity import fixing as fixing
+    from schemata.parity import audit as audit
     from schemata.parity import locking as locking
     from schemata.parity import parity as parity
     from schemata.parity import rounds as rounds
+    from schemata.parity.fix import fixing as fixing
     from schemata.server import docker as docker
     from schemata.server import down as down
     from schemata.server import logs as logs
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
     from schemata.services import manage as manage
     from schemata.smoke import smoke as smoke
     from schemata.snapshot import snapshot as snapshot
+    from schemata.squash import squash as squash
 
 _MODULES = {
+    "audit": "schemata.parity.audit",
     "authoring": "schemata.migrations.authoring",
     "down": "schemata.server.down",
-    "fixing": "schemata.parity.fixing",
+    "fixing": "schemata.parity.fix.fixing",
     "locking": "schemata.parity.locking",
     "logs": "schemata.server.logs",
     "psql": "schemata.server.psql",
@@ -51,6 +54,7 @@ _MODULES = {
     "rounds": "schemata.parity.rounds",
     "smoke": "schemata.smoke.smoke",
     "snapshot": "schemata.snapshot.snapshot",
+    "squash": "schemata.squash.squash",
     "start": "schemata.entrypoint.start",
     "status": "schemata.history.status",
     "targets": "schemata.targets",

@@ -8,6 +8,7 @@ from schemata import config, errors, targets
 from schemata.deploy import lock, notices, transactional
 from schemata.history import damage, recorded, tables
 from schemata.history.drift import expectation, findings, rows
+from schemata.history.squashed import rows as squashed_rows
 from schemata.migrations import migration
 from schemata.postgres import activity, catalog, libpq, sessions
 from schemata.report import progress
@@ -127,6 +128,36 @@ class Deploy:
             return damage.HistoryDamaged(self.history.schema, lines)
         return errors.Error(f"the schemas and the history could not be created: {failure.message}", hint)
 
+    def record_squashed(self, items: Sequence[migration.Migration], head: recorded.Head) -> None:
+        """Record baselines of which the database has all that they replace, in one transaction; nothing else changes.
+
+        Where the role may not write so much of the history it is left for one that may: nothing depends on it.
+        """
+        # The parser is loaded by now, or there was something to deploy anyway.
+        from schemata.sql import statement
+
+        who, name = self.session.client, self.history.schema
+        parts = [squashed_rows.create(name)]
+        parts += [squashed_rows.record(name, item, head, who, statement.fingerprint(item.sql)) for item in items]
+        names = ", ".join(item.id for item in items)
+
+        def write() -> None:
+            guard = transactional.POOLED_LOCK if self.session.pooled else "SELECT 1"
+            with transactional.rolled_back(self.session):
+                self.session.script(f"BEGIN; {guard}; " + ";\n".join(parts) + "; COMMIT")
+
+        try:
+            if self.session.pooled:
+                lock.pooled(write, self.session, self.wait, self.reporter.info)
+            else:
+                write()
+        except sessions.StatementFailed as failure:
+            if failure.sqlstate != _INSUFFICIENT_PRIVILEGE:
+                raise
+            self.notes.append(f"{names}: not recorded, because {failure.message}; it counts as applied all the same")
+            return
+        self.notes.append(f"{names}: recorded as applied, because what was squashed had run; nothing of it was run")
+
     def script(self, item: migration.Migration, head: recorded.Head, *, rollback: bool = False) -> transactional.Script:
         """Return what runs for a migration when the history is at `head`, with the schema's search_path."""
         names = [part.format(schema=item.schema) for part in self.settings.search_path]
@@ -156,6 +187,8 @@ class Deploy:
         now = self.structure(self.settings.schemas)
         drifted = fingerprints.differing(remembered, now)
         known = {(row.schema, row.actual) for row in actual.drift}
+        if drifted and not actual.keeps_drift:
+            self.session.script(rows.create(self.history.schema))
         for schema, classes in drifted.items():
             if findings.is_cosmetic(classes):
                 continue

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, nontransactional, plans, results, transactional
 from schemata.history import recorded, tables
+from schemata.history.squashed import recognition
 from schemata.migrations import files, migration, precheck
 from schemata.postgres import catalog, libpq, queries, sessions, waiting
 from schemata.report import progress
@@ -87,6 +88,7 @@ class _Run:
             self._pending = plan.selected(self._compared)
             self._missing = catalog.missing_schemas(connection.query, settings.schemas)
             self._actual = tables.History(settings.history_schema).read(connection.query)
+            self._squashed = recognition.recognise(plan.sources, self._actual).recordable
         rollbacks = () if plan.of_a_build else plans.rollback_notes(self._pending)
         self._notes = [*choice.notes, *plans.notes(self._compared), *rollbacks]
         # Before anything is made for them: a file that cannot run leaves an empty database empty.
@@ -140,8 +142,8 @@ class _Run:
 
     def _has_work(self) -> bool:
         unsettled = not self._actual.is_whole() or (self._actual.present and self._actual.head.structure is None)
-        work = self._pending or self._missing or unsettled or self._compared.of("failed", "interrupted")
-        return bool(work) and not self._compared.of("ahead")
+        work = self._pending or self._missing or self._squashed or self._compared.of("failed", "interrupted")
+        return bool(work or unsettled) and not self._compared.of("ahead")
 
     def _deploy(self, wait: float, done: list[results.Applied]) -> str:
         """Return the revision that was reached; nothing where another deployer did it all meanwhile."""
@@ -154,9 +156,14 @@ class _Run:
         with deployment.opened(settings, self._choice, reporter, self._connection, keep=self._keep) as deploy:
             deploy.parsed.update(self._parsed)
             deploy.notes = self._notes
-            if not deploy.lock(wait, done=lambda: not self._missing and not selected(deploy.session.rows)):
+            unlocked = self._missing or self._squashed
+            if not deploy.lock(wait, done=lambda: not unlocked and not selected(deploy.session.rows)):
                 return ""
             ready = deploy.prepare(wait)
+            if standing := recognition.recognise(self._plan.sources, ready).recordable:
+                selected(deploy.session.rows)  # refuses what contradicts the files before anything is written
+                deploy.record_squashed(standing, ready.head)
+                ready = deploy.read()
             while True:
                 try:
                     return _apply_all(deploy, self._plan.sources, selected(deploy.session.rows), ready, done)

@@ -11,7 +11,7 @@ from schemata.postgres import queries
 
 #: Findings about the database alone: nothing may be applied over them.
 OF_DATABASE = ("existing-objects", "history-damaged", "record-lost")
-_REFUSED = (*OF_DATABASE, "changed", "missing", "ahead", "out-of-order")
+_REFUSED = (*OF_DATABASE, "squash-behind", "changed", "missing", "ahead", "out-of-order")
 # Somebody who writes migrations has few pending; a history of a thousand on a fresh database is not held up by reading
 # as many files more.
 _ROLLBACKS_READ = 50

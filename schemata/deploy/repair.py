@@ -7,6 +7,7 @@ from schemata import config, errors, targets
 from schemata.deploy import deployment, migrate, results, transactional
 from schemata.history import damage, evidence, inventory, recorded, tables
 from schemata.history.drift import expectation, rows
+from schemata.history.squashed import recognition
 from schemata.migrations import checksums, files, lookup, migration
 from schemata.postgres import sessions
 from schemata.report import progress
@@ -51,8 +52,16 @@ def baseline(
         with _locked(settings, choice, reporter) as deploy:
             found = deploy.prepare(settings.locks.wait, accepted=True, check=check)
             head = found.sum()
-            known = {record.id: record for record in found.records}
+            known = {record.id: record for record in (*found.records, *found.squashed)}
             parts = []
+            standing = [item for item in recognition.recognise(sources, found).standing if item in sources[: last + 1]]
+            if standing:
+                # A person says that what ran means the same as what was squashed.
+                deploy.record_squashed(standing, found.head)
+                found = deploy.read()
+                head = found.sum()
+                known |= {record.id: record for record in found.squashed}
+                done += [results.Applied(item.id, item.schema, 0, 0, 0.0) for item in standing]
             for item in sources[: last + 1]:
                 if item.id in known and known[item.id].checksum:
                     continue
@@ -303,6 +312,8 @@ def accept_drift(
             for name in chosen
         ]
         if parts:
+            if not found.keeps_drift:
+                parts.insert(0, rows.create(settings.history_schema))
             with transactional.rolled_back(deploy.session):
                 deploy.session.script("BEGIN; " + "; ".join(parts) + "; COMMIT")
             deploy.note_structure()

@@ -7,7 +7,7 @@ from typing import Any
 from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, migrate, nontransactional, plans, results, transactional
 from schemata.history import damage, recorded, status, tables
-from schemata.migrations import files, lookup, migration, precheck, rollback_files
+from schemata.migrations import files, lookup, migration, precheck, replaced, rollback_files
 from schemata.postgres import libpq, queries, sessions
 from schemata.report import progress
 from schemata.report import results as report_results
@@ -26,6 +26,22 @@ class Irreversible(errors.MigrationError):
             f"{item.id} cannot be rolled back: {reason}",
             "Nothing was rolled back. Write a new migration that corrects it: inv migrate-new",
         )
+
+
+class SquashedAway(errors.MigrationError):
+    """A migration on the way was replaced by a baseline, and its rollback went with its file."""
+
+    def __init__(self, migration_id: str, baseline: migration.Migration) -> None:
+        super().__init__(
+            f"{migration_id} is applied, but {baseline.id} has replaced it (inv squash): its rollback file is gone, so "
+            "nothing is rolled back across a squash",
+            "Nothing was rolled back. Write a new migration that corrects it (inv migrate-new), or roll back with the "
+            f"release before the squash: git log -1 --diff-filter=D --format=%h -- 'migrations/*/{migration_id}.sql'",
+        )
+
+
+def _stands_for(item: migration.Migration, migration_id: str) -> bool:
+    return any(one.id == migration_id for one in item.directives.replaces)
 
 
 def rollback(
@@ -121,6 +137,8 @@ def select(
     for migration_id in reversed(ids):
         item = by_id.get(migration_id)
         if item is None:
+            if baseline := next((one for one in replaced.baselines(sources) if _stands_for(one, migration_id)), None):
+                raise SquashedAway(migration_id, baseline)
             raise errors.MigrationError(
                 f"{migration_id} is applied, but this build has no file for it, so it cannot be rolled back",
                 "Use the build that has it. Nothing was rolled back.",

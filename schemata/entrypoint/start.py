@@ -246,7 +246,7 @@ def _left(
         return []
     compared = status.compare(settings, sources, connection.query, full=False, allow_out_of_order=True)
     # Nobody who migrates would get over these either.
-    codes = () if until else ("changed", "missing", "ahead")
+    codes = () if until else ("changed", "missing", "ahead", "squash-behind")
     refused = [item for item in compared.of(*codes, *plans.OF_DATABASE) if item.exit_code != errors.DONE]
     if refused:
         raise plans.DeployRefused(refused)

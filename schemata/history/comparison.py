@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from schemata import errors
 from schemata.history import difference, evidence, recorded
+from schemata.history.squashed import recognition
 from schemata.migrations import migration
 from schemata.migrations import revision as revisions
 from schemata.postgres import lock_holder
@@ -42,6 +43,7 @@ class Row:
 class Observed:
     """What else was seen in the database.
 
+    :param stands: what records without a file stand for.
     :param others: findings of what only the database tells, made by those who looked.
     """
 
@@ -49,6 +51,7 @@ class Observed:
     unvalidated: Sequence[tuple[str, str, str]] = ()
     holders: Sequence[lock_holder.Holder] = ()
     applied_sql: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stands: Mapping[str, Sequence[migration.Replaced]] = dataclasses.field(default_factory=dict)
     others: Sequence[Finding] = ()
 
 
@@ -86,6 +89,8 @@ def compare(
 
     `same_meaning` is called only for files whose checksum differs.
     """
+    recognised = recognition.recognise(files, history, seen.stands)
+    summary, history = history, recognised.history
     by_id = {item.id: item for item in files}
     records = {record.id: record for record in history.records}
     revision = recorded.last_id(by_id)
@@ -96,7 +101,7 @@ def compare(
     findings += _interrupted(open_attempts, by_id, seen.holders)
     # Of what lost its record nobody knows whether it is pending: a finding says so.
     doubtful = {item.id for item in evidence.doubtful(files, history)}
-    unknown = doubtful.union(history.lost)
+    unknown = doubtful.union(history.lost, (one.item.id for one in recognised.behind))
     pending = tuple(item for item in files if item.id not in records and item.id not in unknown)
     newer = [finding.subject for finding in findings if finding.code == "ahead"]
     findings += _pending(files, records, pending, out_of_order, recorded.last_id(newer))
@@ -116,8 +121,8 @@ def compare(
                 errors.DONE,
             )
         )
-    if history.present and not history.head_agrees() and all(fault.table != "head" for fault in history.faults):
-        text, remedy = evidence.of_summary(history, refused=bool(doubtful))
+    if history.present and not summary.head_agrees() and all(fault.table != "head" for fault in history.faults):
+        text, remedy = evidence.of_summary(summary, refused=bool(doubtful))
         findings.append(Finding("head", "", "head", text, remedy, errors.DONE))
     findings += seen.others
     return Comparison(

@@ -104,7 +104,7 @@ def repaired(before: recorded.Recorded, *, accepted: bool = False) -> list[str]:
     if before.present and not (kept or before.restored or before.lost or of_head(before) or before.head_agrees()):
         said = f"counted {before.head.applied} applied migrations" if before.heads == 1 else f"had {before.heads} rows"
         lines.append(
-            f"the history was repaired: the summary (head) {said}; it counts {len(before.records)} now, as the rows do"
+            f"the history was repaired: the summary (head) {said}; it counts {before.rows} now, as the rows do"
         )
     if before.present and before.records and before.head.structure is None and before.heads != 1:
         lines.append(

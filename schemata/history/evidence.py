@@ -25,7 +25,7 @@ def of_summary(history: recorded.Recorded, *, refused: bool) -> tuple[str, str]:
 
     :param refused: something else keeps a migrate from going on.
     """
-    counted, rows = history.head.applied, len(history.records)
+    counted, rows = history.head.applied, history.rows
     if history.heads == 1 and counted == rows:
         text = (
             f"the history's summary (head) and its rows count {rows} applied migrations each, but their checksums are "

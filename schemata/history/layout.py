@@ -153,6 +153,33 @@ TABLES: Mapping[str, Table] = {
             "settled_at": Column("timestamp with time zone", "timestamptz"),
         },
     ),
+    "ddl_audit": Table(
+        "number",
+        {
+            "number": Column("bigint", "bigint GENERATED ALWAYS AS IDENTITY", "IDENTITY", required=True),
+            "at": Column(
+                "timestamp with time zone", "timestamptz", "clock_timestamp()", fill="clock_timestamp()", required=True
+            ),
+            "role_name": Column("text", "text", fill="''", required=True),
+            "application": Column("text", "text", fill="''", required=True),
+            "client": Column("text", "text"),
+            "command": Column("text", "text", fill="''", required=True),
+            "object_type": Column("text", "text"),
+            "schema_name": Column("text", "text", fill="''", required=True),
+            "object_identity": Column("text", "text"),
+            "by_deploy": Column("boolean", "boolean", fill="false", required=True),
+        },
+    ),
+    "squashed": Table(
+        "migration_id",
+        {
+            "migration_id": Column("text", "text", required=True, essential=True),
+            "replaced": Column("integer", "integer", fill="0", required=True),
+            "recorded_at": Column(
+                "timestamp with time zone", "timestamptz", "clock_timestamp()", fill="clock_timestamp()", required=True
+            ),
+        },
+    ),
     "_yoyo_migration": Table(
         "migration_hash",
         {
@@ -199,7 +226,7 @@ TABLES: Mapping[str, Table] = {
 }
 OURS = ("head", "attempts")
 #: Made when there is something to write into them, so that a history without one is whole.
-LATER = ("drift",)
+LATER = ("drift", "ddl_audit", "squashed")
 
 
 def repair(damage: Sequence[Fault], create: str) -> list[str]:

@@ -88,6 +88,9 @@ class Recorded:
         undid, so that the head still counts them.
     :param faults: what is wrong with the tables.
     :param drift: changes outside the migrations that nothing has accounted for, accepted ones too.
+    :param keeps_drift: whether there is a table for them; an older engine made none.
+    :param squashed: baselines that are recorded because all that they replace had run; they are not among `records`,
+        because the head's digest is of what ran.
     """
 
     present: bool = False
@@ -104,6 +107,8 @@ class Recorded:
     faults: tuple[layout.Fault, ...] = ()
     versions: int = 1
     drift: tuple[Drift, ...] = ()
+    keeps_drift: bool = True
+    squashed: tuple[Record, ...] = ()
 
     def ids(self) -> set[str]:
         """Return the ids that are applied."""
@@ -111,7 +116,12 @@ class Recorded:
 
     def head_agrees(self) -> bool:
         """Tell whether the summing row agrees with the rows that it sums up."""
-        return self.heads == 1 and self.head.applied == len(self.records) and self.head.digest == self.digest()
+        return self.heads == 1 and self.head.applied == self.rows and self.head.digest == self.digest()
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows record something as applied."""
+        return len(self.records) + len(self.squashed)
 
     @property
     def rolled_back(self) -> int:
@@ -130,12 +140,12 @@ class Recorded:
         """
         if self.heads != 1 or self.head.digest == self.digest():
             return ""  # the digest is over ids and checksums, so that the rest of the row is wrong, not the rows
-        told = {*self.ids(), *self.lost, *also}
+        told = {*self.ids(), *self.lost, *also, *(record.id for record in self.squashed)}
         counted, last = self.head.applied - len({*self.uncounted} - told), self.head.last_id
         unnamed = f", {last} among them" if last and last not in told and last not in self.undone else ""
         if counted > len(told):
             return (
-                f"the summary (head) counts {self.head.applied} applied migrations, the rows {len(self.records)}: "
+                f"the summary (head) counts {self.head.applied} applied migrations, the rows {self.rows}: "
                 f"{counted - len(told)} are recorded nowhere else{unnamed}"
             )
         if unnamed:
@@ -152,7 +162,7 @@ class Recorded:
         added = [(id_, checksum) for id_, checksum in also.items() if id_ not in self.ids()]
         if self.uncounted or self.head.digest == checksums.EMPTY or not all(checksum for _, checksum in known):
             return False
-        return len(known) + len(added) == self.head.applied and checksums.of([*known, *added]) != self.head.digest
+        return self.rows + len(added) == self.head.applied and checksums.of([*known, *added]) != self.head.digest
 
     def is_whole(self) -> bool:
         """Tell whether there is nothing in it to repair or to ask a person about."""
@@ -160,7 +170,7 @@ class Recorded:
 
     def sum(self) -> Head:
         """Return the summing row that the records give."""
-        return Head(self.digest(), len(self.records), last_id(self.ids()))
+        return Head(self.digest(), self.rows, last_id(self.ids()))
 
     def digest(self) -> str:
         """Return the digest that the records give."""
@@ -188,7 +198,14 @@ def parse(text: str) -> Recorded:
         versions=document.get("versions", 1),
         drift=tuple(Drift(*(value or "" for value in row)) for row in document.get("drift", [])),
     )
-    return _with_gone(found, document.get("gone", []))
+    squashed = set(document.get("squashed", []))
+    found = dataclasses.replace(
+        found,
+        records=tuple(record for record in found.records if record.id not in squashed),
+        squashed=tuple(record for record in found.records if record.id in squashed),
+    )
+    # One of these that lost its row is recorded again as it was the first time.
+    return _with_gone(found, [row for row in document.get("gone", []) if row[0] not in squashed])
 
 
 def _structure(value: Mapping[str, str] | None) -> Mapping[str, str] | None:

@@ -1,7 +1,6 @@
 """New times for pending migrations that sort before an applied one."""
 
 import datetime
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -67,12 +66,8 @@ def _new_ids(sources: Sequence[migration.Migration], names: Sequence[str]) -> di
 
 def _rename(sources: Sequence[migration.Migration], new_ids: Mapping[str, str]) -> None:
     for item in sources:
-        names = [need for need in item.directives.depends if need in new_ids]
-        if names:
-            text = Path(item.path).read_text(encoding="utf-8")
-            for name in names:
-                text = re.sub(rf"(?m)(^--\s*depends\s*:.*){re.escape(name)}\b", rf"\g<1>{new_ids[name]}", text)
-            files.replace(Path(item.path), text)
+        if any(need in new_ids for need in item.directives.depends):
+            files.replace(Path(item.path), migration.with_depends(item.sql, new_ids))
     for item in sources:
         if item.id in new_ids:
             for path in filter(None, (item.path, item.rollback_path)):

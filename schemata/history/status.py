@@ -1,12 +1,15 @@
 """The truth about a database, asked without psycopg and without the SQL parser: status must be quick."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 from schemata import config, errors, targets
 from schemata.history import comparison, damage, existing, inventory, recorded, tables
-from schemata.history.drift import expectation, findings
+from schemata.history.drift import audit, expectation, findings
+from schemata.history.squashed import findings as squash_findings
+from schemata.history.squashed import recognition
 from schemata.migrations import files, lookup, migration, revision
 from schemata.postgres import catalog, libpq, queries
 from schemata.report import document, results
@@ -132,12 +135,17 @@ def compare(
         if objects.objects:
             # Another deployer may have made them between the two questions; then they are recorded by now.
             found = ledger.read(ask)
+    stands = _stands(sources, found, ledger, ask)
+    recognised = recognition.recognise(sources, found, stands)
     others = [*damage.findings(found, settings.history_schema, sources)]
+    others += squash_findings.findings(recognised)
     if existing.needs_look(found, len(sources)):
         last = sources[-1].id if sources else ""
         others += existing.finding(objects, found, accepted=on_existing_objects, last=last)
     seen = comparison.Observed(
-        applied_sql=ledger.applied_sql(ask, comparison.edited(sources, found)), others=tuple(others)
+        applied_sql=ledger.applied_sql(ask, comparison.edited(sources, recognised.history)),
+        stands=stands,
+        others=tuple(others),
     )
     if full:
         holders = catalog.holders(ask)
@@ -146,7 +154,10 @@ def compare(
             invalid_indexes=catalog.invalid_indexes(ask, settings.schemas),
             unvalidated=catalog.unvalidated_constraints(ask, settings.schemas),
             holders=holders,
-            others=(*seen.others, *(_drift(settings, ask, found) if drift and not holders else ())),
+            others=(
+                *seen.others,
+                *(_drift(settings, sources, ask, recognised.history) if drift and not holders else ()),
+            ),
         )
     return comparison.compare(
         sources,
@@ -158,7 +169,23 @@ def compare(
     )
 
 
-def _drift(settings: config.Config, ask: queries.Ask, found: recorded.Recorded) -> list[comparison.Finding]:
+def _stands(
+    sources: Sequence[migration.Migration], found: recorded.Recorded, ledger: tables.History, ask: queries.Ask
+) -> dict[str, tuple[migration.Replaced, ...]]:
+    """Return what records without a file stand for, where they are baselines of a newer build."""
+    ids, applied = {item.id for item in sources}, found.ids()
+    if applied <= ids or ids <= applied:
+        return {}  # as nearly always: nothing is asked
+    stands = {}
+    for id_, text in ledger.applied_sql(ask, sorted(applied - ids)).items():
+        with contextlib.suppress(migration.InvalidMigration):
+            stands[id_] = migration.parse_directives(text, id_).replaces
+    return {id_: replaced for id_, replaced in stands.items() if replaced}
+
+
+def _drift(
+    settings: config.Config, sources: Sequence[migration.Migration], ask: queries.Ask, found: recorded.Recorded
+) -> list[comparison.Finding]:
     """Return where the structure is not what it should be; nothing where DDL that runs right now would make us wait."""
     actual = found.head.structure
     if actual is None:
@@ -170,8 +197,10 @@ def _drift(settings: config.Config, ask: queries.Ask, found: recorded.Recorded) 
             if failure.sqlstate != _LOCK_NOT_AVAILABLE:
                 raise
             return []
-    expected = expectation.known(settings, found.head.digest, fingerprints.major_of(actual))
-    return findings.compare(found, actual, expected)
+    expected = expectation.of_applied(settings, sources, found, fingerprints.major_of(actual))
+    drifted = findings.compare(found, actual, expected)
+    schemas = [finding.schema for finding in drifted if finding.code == "drift"]
+    return findings.with_audit(drifted, audit.others(ask, settings.history_schema, schemas))
 
 
 def _same_meaning(before: str, after: str) -> bool:

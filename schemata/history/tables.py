@@ -49,6 +49,7 @@ _SOURCES = {
     "version": "_yoyo_version",
     "lock": "yoyo_lock",
     "drift": "drift",
+    "squashed": "squashed",
 }
 #: Classes of SQLSTATE of a query that does not fit the tables: a value that cannot be cast, a name that is not there.
 _OF_SHAPE = ("22", "42")
@@ -103,7 +104,8 @@ class History:
             raise
         if ours:
             wrong = damage.known(wrong, history, {name for name in layout.TABLES if name not in found})
-        return dataclasses.replace(history, present=ours, faults=(*wrong, *history.faults))
+        faults = (*wrong, *history.faults)
+        return dataclasses.replace(history, present=ours, faults=faults, keeps_drift="drift" in found)
 
     def _is_commented(self, ask: queries.Ask) -> bool:
         # Asked only where it matters: one who comments on something at the moment would make us wait.
@@ -258,7 +260,7 @@ class History:
             id=item.id,
             schema=item.schema,
             direction=direction,
-            checksum=checksums.checksum(sql),
+            checksum=item.checksum if direction == "apply" else checksums.checksum(sql),
             fingerprint=fingerprint,
             sql=stored.pack(sql, whole=True),
             statement_count=statement_count,
@@ -303,7 +305,7 @@ class History:
             schema=item.schema,
             direction=direction,
             state=state,
-            checksum=checksums.checksum(sql),
+            checksum=item.checksum if direction == "apply" else checksums.checksum(sql),
             fingerprint=None,
             sql=stored.left_out(sql),
             duration_ms=seconds * 1000,

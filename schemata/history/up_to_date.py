@@ -61,8 +61,8 @@ def ask(connection: libpq.Connection, history: str, late: "libpq.Late | None" = 
 
 
 def up_to_date(answer: "Answer | None", build_: builds.Build) -> bool:
-    """Tell whether the database has exactly what the build has."""
-    return answer is not None and answer.digest == build_.digest and answer.settled
+    """Tell whether the database has exactly what the build has, also where it is from before a squash."""
+    return answer is not None and build_.fits(answer.digest) and answer.settled
 
 
 def differing(answer: Answer, build_: builds.Build) -> "list[str]":
@@ -71,7 +71,7 @@ def differing(answer: Answer, build_: builds.Build) -> "list[str]":
     Nothing is known, and returned, where the seal expects nothing of this major version or the database has other
     migrations.
     """
-    if answer.digest != build_.digest:
+    if not build_.fits(answer.digest):
         return []
     # Neither a schema's name nor a fingerprint can hold a quote.
     words = answer.structure.split('"')[1::2]

@@ -15,6 +15,7 @@ from schemata.migrations import (
     lookup,
     migration,
     precheck,
+    replaced,
     rollback_files,
 )
 from schemata.report import results
@@ -111,6 +112,8 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Message:
     digest = checksums.of([(item.id, item.checksum) for item in sources])
     # The file's settings, without this environment's: a build is sealed for every place where it will start.
     boot = checkout.boot_settings(config.load(settings.root, {}))
+    if also := replaced.forms(sources):
+        boot["also"] = " ".join(also)
     expected = lock_file.parse(lock).expected
     texts = {manifest: lock, sealed: files.seal_text(digest, sources[-1].id if sources else "", boot, expected)}
     facts = {"manifest": str(manifest), "seal": str(sealed), "digest": digest, "migrations": len(sources)}

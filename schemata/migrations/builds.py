@@ -30,7 +30,7 @@ SEAL = "seal"
 SEAL_FORMAT = "schemata seal 1"
 # The first line of the stat cache. Its number goes up with the settings that a boot keeps: a cache that an older
 # engine wrote is none, and the files are read again.
-STAT_CACHE = "schemata stat cache 2"
+STAT_CACHE = "schemata stat cache 3"
 
 
 class Build:
@@ -47,6 +47,10 @@ class Build:
         self.last = last
         self.settings = settings
         self.sealed = sealed
+
+    def fits(self, digest: str) -> bool:
+        """Tell whether a database with this digest has what the build has, in this form or in that before a squash."""
+        return digest == self.digest or (digest != "" and digest in self.settings.get("also", "").split(" "))
 
 
 def project_root() -> str:

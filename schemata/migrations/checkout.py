@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from schemata import config
-from schemata.migrations import builds, checksums, files, migration
+from schemata.migrations import builds, checksums, files, migration, replaced
 
 CACHE = "stat-cache"
 
@@ -26,7 +26,8 @@ def survey(root: str) -> Checkout:
     remember(settings, began, found)
     last = found[-1].id if found else "-"
     value = checksums.of([(item.id, item.checksum) for item in found])
-    return Checkout(settings, found, builds.Build(value, last, boot_settings(settings), False))
+    kept = {**boot_settings(settings), "also": " ".join(replaced.forms(found))}
+    return Checkout(settings, found, builds.Build(value, last, kept, False))
 
 
 def remember(settings: config.Config, began: float, migrations: tuple[migration.Migration, ...]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from schemata import errors
-from schemata.migrations import builds, checksums, lock_file, migration
+from schemata.migrations import builds, checksums, lock_file, migration, replaced
 
 MANIFEST = "manifest"
 ROLLBACK = ".rollback.sql"
@@ -22,16 +22,23 @@ def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...
     """Return every migration below `folder` in the one order.
 
     Refuses whatever would be skipped silently elsewhere: a folder of an unknown schema, a file
-    with a wrong name, an orphaned rollback, a Python migration, content that is not UTF-8.
+    with a wrong name, an orphaned rollback, a Python migration, content that is not UTF-8, a file
+    beside the baseline that replaces it.
     """
     schemas = tuple(schemas)
     if not folder.is_dir():
+        before = folder.with_name(f".{folder.name}.before")
+        if before.is_dir():
+            raise errors.ConfigError(
+                f"there is no folder {folder}: a squash was stopped in the middle of the last step",
+                f"Put the old files back: mv {before} {folder}",
+            )
         raise errors.ConfigError(
             f"there is no folder {folder}",
             "Make it, or set `migrations` in [tool.schemata]; `inv migrate-new` makes it.",
         )
     try:
-        return migration.order(_read_all(folder, schemas))
+        return migration.order(replaced.checked(_read_all(folder, schemas)))
     except PermissionError as error:
         raise errors.ConfigError(
             f"{error.filename} cannot be read: {error.strerror}", "Check its permissions."
@@ -197,10 +204,11 @@ def remember(
 
     A cache that cannot be written (a read-only file system) is no error: the next run reads the files.
     """
+    items = tuple(items)
     members = [(item.id, item.checksum) for item in items]
     lines = [builds.STAT_CACHE, f"digest {checksums.of(members)}", f"last {members[-1][0] if members else '-'}"]
     lines += [f"{key} {value}" for key, value in settings.items()]
-    lines.append("")
+    lines += [f"also {' '.join(replaced.forms(items))}", ""]
     try:
         for item in items:
             facts = os.stat(item.path)

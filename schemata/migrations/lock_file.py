@@ -6,9 +6,9 @@ their common structure are known to nobody yet. `inv lock` writes it again, conf
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from schemata.migrations import checksums, migration
+from schemata.migrations import checksums, migration, replaced
 
 _FORMAT = "schemata manifest 2"
 #: How the file writes what belongs to the database and to no schema.
@@ -25,15 +25,21 @@ class LockFile:
 
     :param members: checksum and what the parser found, by id, in the one order.
     :param expected: the structure that they make, as fingerprints by schema, by form and major version.
+    :param also: the digests of databases that have what a baseline among them replaces.
     """
 
     members: Mapping[str, tuple[str, migration.Parsed]]
     expected: Expected
+    also: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Return the digest of the migrations, as a database records it."""
         return checksums.of([(id_, checksum) for id_, (checksum, _) in self.members.items()])
+
+    def is_of(self, digest: str) -> bool:
+        """Tell whether a database with this digest has these migrations, in this form or as before a squash."""
+        return digest == self.digest or digest in self.also
 
     def fits(self, sources: Iterable[migration.Migration]) -> bool:
         """Tell whether these files are what was locked."""
@@ -41,10 +47,11 @@ class LockFile:
         return checksums_ == {item.id: item.checksum for item in sources}
 
 
-def text(sources: Iterable[migration.Migration], parsed: Mapping[str, migration.Parsed], expected: Expected) -> str:
+def text(sources: Sequence[migration.Migration], parsed: Mapping[str, migration.Parsed], expected: Expected) -> str:
     """Return the text of a lock file: the same for the same migrations and the same structure."""
     members = [(item.id, item.checksum) for item in sources]
-    lines = [_FORMAT, f"digest {checksums.of(members)}", f"count {len(members)}", ""]
+    lines = [_FORMAT, f"digest {checksums.of(members)}", f"count {len(members)}"]
+    lines += [*(f"also {digest}" for digest in replaced.forms(sources)), ""]
     for id_, checksum in members:
         known = parsed[id_]
         count = "-" if known.statements is None else known.statements
@@ -72,8 +79,10 @@ def parse(text_: str) -> LockFile:
     for line in parts[1].splitlines() if len(parts) > 1 else ():
         checksum, fingerprint, count, id_ = line.split(" ")
         members[id_] = (checksum, migration.Parsed(None if count == "-" else int(count), fingerprint))
-    found = LockFile(members, expected_of(parts[2] if len(parts) > 2 else ""))
-    if f"digest {found.digest}" not in parts[0].splitlines():
+    head = parts[0].splitlines()
+    also = tuple(line.partition(" ")[2] for line in head if line.startswith("also "))
+    found = LockFile(members, expected_of(parts[2] if len(parts) > 2 else ""), also)
+    if f"digest {found.digest}" not in head:
         raise ValueError("its digest is not that of its lines: it was edited, or a merge left it so")
     return found
 

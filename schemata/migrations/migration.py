@@ -5,13 +5,16 @@ import datetime
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from schemata import errors
 from schemata.sql import lexer
 
 _FIELDS = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
 
-DIRECTIVES = ("depends", "transactional", "irreversible", "breaking", "phase")
+DIRECTIVES = ("depends", "transactional", "irreversible", "breaking", "phase", "replaces", "rewritten")
+#: Those of a baseline that `inv squash` writes; each may come more than once.
+_LISTED = ("replaces", "rewritten")
 PHASES = ("expand", "contract")
 
 _SHOWN = 64 * 1024  # characters
@@ -26,6 +29,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _BLOCK_EDGE = re.compile(r"/\*|\*/")
+_CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 
 class InvalidMigration(errors.MigrationError):
@@ -48,6 +52,22 @@ class DependencyCycle(errors.MigrationError):
         self.cycle = tuple(cycle)
 
 
+class Replaced(NamedTuple):
+    """A migration that a baseline stands for. `within` names the earlier baseline that had replaced it, if any."""
+
+    id: str
+    checksum: str
+    within: str = ""
+
+
+class Rewritten(NamedTuple):
+    """A migration whose `-- depends:` lines a squash changed: its checksum stays the one of before."""
+
+    id: str
+    before: str
+    after: str
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Directives:
     """What the leading comment of a file says to the engine."""
@@ -58,6 +78,8 @@ class Directives:
     irreversible: str = ""
     breaking: str = ""
     phase: str = ""
+    replaces: tuple[Replaced, ...] = ()
+    rewritten: tuple[Rewritten, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,6 +158,7 @@ def is_timestamp(text: str) -> bool:
 def parse_directives(sql: str, path: str) -> Directives:
     """Return the directives of a file's leading `--` comment; refuse what would be silently ignored."""
     found: dict[str, str] = {}
+    listed: dict[str, list[str]] = {word: [] for word in _LISTED}
     title = ""
     end = 0
     number = 0
@@ -146,7 +169,9 @@ def parse_directives(sql: str, path: str) -> Directives:
         end += len(line) + 1
         match = _DIRECTIVE_LINE.fullmatch(stripped)
         word = match["word"] if match else ""
-        if match and word in DIRECTIVES:
+        if match and word in _LISTED:
+            listed[word].append(_checked(word, match["value"].strip(), path, number))
+        elif match and word in DIRECTIVES:
             if word in found:
                 raise InvalidMigration(path, number, f"`-- {word}:` is written twice", "Keep one of them.")
             found[word] = _checked(word, match["value"].strip(), path, number)
@@ -167,7 +192,27 @@ def parse_directives(sql: str, path: str) -> Directives:
         irreversible=found.get("irreversible", ""),
         breaking=found.get("breaking", ""),
         phase=found.get("phase", ""),
+        replaces=tuple(_replaced(value) for value in listed["replaces"]),
+        rewritten=tuple(Rewritten(*value.split()) for value in listed["rewritten"]),
     )
+
+
+def with_depends(sql: str, names: Mapping[str, str], needs: Iterable[str] = ()) -> str:
+    """Return the text of a file with other names in its `-- depends:` line, and these besides.
+
+    >>> with_depends("-- Two.\\n-- depends: a b\\nSELECT 1;", {"a": "c", "b": "c"})
+    '-- Two.\\n-- depends: c\\nSELECT 1;'
+    """
+    at = 0
+    for line in _lines(sql):
+        if line.strip() and not line.strip().startswith("--"):
+            break
+        match = _DIRECTIVE_LINE.fullmatch(line.strip())
+        if match and match["word"] == "depends":
+            found = dict.fromkeys([*(names.get(need, need) for need in match["value"].split()), *needs])
+            return f"{sql[:at]}-- depends: {' '.join(found)}{sql[at + len(line) :]}"
+        at += len(line) + 1
+    return sql
 
 
 def _lines(sql: str) -> Iterator[str]:
@@ -186,6 +231,8 @@ def _checked(word: str, value: str, path: str, line: int) -> str:
         raise InvalidMigration(path, line, f"`-- transactional: {value}` is neither true nor false", "")
     if word == "phase" and value not in PHASES:
         raise InvalidMigration(path, line, f"`-- phase: {value}` is neither expand nor contract", "")
+    if word in _LISTED and not _is_listed(word, value.split()):
+        raise InvalidMigration(path, line, f"`-- {word}: {value}` is not as `inv squash` writes it", _VALUE_HINTS[word])
     if word == "depends" and "," in value:
         raise InvalidMigration(
             path, line, "`-- depends:` has a comma", "Separate the ids with spaces; yoyo reads them so."
@@ -199,7 +246,20 @@ _VALUE_HINTS = {
     "irreversible": "Write the reason why it cannot be rolled back.",
     "breaking": "Write what breaks for a running application.",
     "phase": "Write expand or contract.",
+    "replaces": "Write an id, a space and the checksum of its file; `inv squash` does.",
+    "rewritten": "Write an id and the checksums of its file before and after; `inv squash` does.",
 }
+
+
+def _is_listed(word: str, parts: list[str]) -> bool:
+    if word == "rewritten":
+        return len(parts) == 3 and all(map(_CHECKSUM.fullmatch, parts[1:]))
+    return len(parts) in (2, 4) and bool(_CHECKSUM.fullmatch(parts[1])) and parts[2:3] in ([], ["in"])
+
+
+def _replaced(value: str) -> Replaced:
+    id_, checksum, *within = value.split()
+    return Replaced(id_, checksum, within[1] if within else "")
 
 
 def _refuse_late(sql: str, start: int, path: str) -> None:

@@ -3,13 +3,14 @@
 import dataclasses
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from schemata import config, errors, targets
 from schemata.config import declared
 from schemata.history import recorded as stored
 from schemata.history import status, tables
+from schemata.history.drift import audit, noted
 from schemata.migrations import migration
 from schemata.postgres import libpq, urls
 from schemata.report import progress
@@ -23,6 +24,7 @@ class Answer:
     :param ids: the migrations that make what is expected of it; None for all of them.
     :param recorded: whether any migration is recorded as applied there.
     :param accepted: as rules, the drift that somebody accepted, in schemas that are still as they were then.
+    :param audit: who changed what without a deploy, by schema, where that is noted.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     accepted: tuple[declared.Ignore, ...] = ()
     error: errors.Error | None = None
+    audit: Mapping[str, tuple[noted.Entry, ...]] = dataclasses.field(default_factory=dict)
 
 
 #: A target of which not even the database's name is known.
@@ -99,12 +102,14 @@ def of_database(
                 connection,
                 schemas,
                 lock_wait=lock_wait,
+                alone=True,
                 reporter=reporter,
                 dependencies=dependencies,
             )
+            known = audit.others(connection.query, settings.history_schema, ["", *found.schemas])
     except errors.Error as error:
         return Answer(name or _NAMELESS, title, error=error)
-    return dataclasses.replace(answer, snapshot=found, accepted=_accepted(drift, found))
+    return dataclasses.replace(answer, snapshot=found, accepted=_accepted(drift, found), audit=known)
 
 
 def _with_history(

@@ -1,7 +1,8 @@
 """The expected structure: what the migrations make of an empty database, found by running them in one."""
 
+import contextlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from schemata import config, errors
@@ -55,6 +56,24 @@ def replay(
     reporter: progress.Reporter = progress.SILENT,
 ) -> model.Snapshot:
     """Run migrations in an empty database of a temporary server, and return the structure that they leave."""
+    with (
+        replayed(settings, chosen, major, reporter) as (url, _),
+        waiting.connect(url, application_name="schemata parity") as connection,
+    ):
+        return reading.read(connection.query, settings.schemas, history=settings.history_schema, dependencies=True)
+
+
+@contextlib.contextmanager
+def replayed(
+    settings: config.Config,
+    chosen: tuple[migration.Migration, ...],
+    major: int,
+    reporter: progress.Reporter = progress.SILENT,
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Give the URL of a database in which migrations ran, on a temporary server, and the roles that had to be made.
+
+    Those are roles that the migrations need and do not make. Raises ReplayFailed, and NotAvailable as `expected` does.
+    """
     with scratch.database(settings, major, reporter) as url:
         made: set[str] = set()
         while True:
@@ -65,15 +84,14 @@ def replay(
                 role = _missing_role(error)
                 if role and role not in made:
                     # Roles belong to a server. Which ones there are is no part of the structure.
-                    _create_role(url, role)
+                    create_role(url, role)
                     made.add(role)
                     continue
                 raise ReplayFailed(
                     f"the migrations do not run on an empty database: {error.message}",
                     f"{error.hint}\nWhat is expected cannot be known until they do.",
                 ) from error
-        with waiting.connect(url, application_name="schemata parity") as connection:
-            return reading.read(connection.query, settings.schemas, history=settings.history_schema, dependencies=True)
+        yield url, frozenset(made)
 
 
 def _missing_role(error: transactional.ScriptFailed) -> str:
@@ -82,7 +100,8 @@ def _missing_role(error: transactional.ScriptFailed) -> str:
     return match[1] if match else ""
 
 
-def _create_role(url: str, role: str) -> None:
+def create_role(url: str, role: str) -> None:
+    """Make a role that migrations need on a temporary server. Raises NotAvailable where that is refused."""
     with waiting.connect(url, application_name="schemata parity") as connection:
         try:
             connection.query(f"CREATE ROLE {queries.identifier(role)}")

@@ -27,10 +27,10 @@ def lock(
     sources = authoring.checked(settings)
     path = settings.migrations / files.MANIFEST
     before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    versions = _versions(settings, postgres, before, reporter)
+    chosen = versions(settings, postgres, before, reporter)
     made: dict[str, dict[str, str]] = {}
-    for number, major in enumerate(versions):
-        reporter.step(number, len(versions), f"PostgreSQL {major}")
+    for number, major in enumerate(chosen):
+        reporter.step(number, len(chosen), f"PostgreSQL {major}")
         made[fingerprints.form(major)] = expected.expected(settings, major, reporter=reporter).fingerprints()
     text = authoring.lock_text(sources, made)
     facts = {
@@ -38,7 +38,7 @@ def lock(
         "migrations": len(sources),
         "expected": {form.partition(" ")[2]: schemas for form, schemas in made.items()},
     }
-    on = ", ".join(str(major) for major in versions)
+    on = ", ".join(str(major) for major in chosen)
     if check:
         if before == text:
             return results.Message(
@@ -56,7 +56,13 @@ def lock(
     )
 
 
-def _versions(settings: config.Config, asked: str, before: str, reporter: progress.Reporter) -> tuple[int, ...]:
+def versions(
+    settings: config.Config, asked: str, before: str, reporter: progress.Reporter = progress.SILENT
+) -> tuple[int, ...]:
+    """Return the major versions to replay on: those asked for, else of the lock file, else the development server's.
+
+    :param asked: such as "14,18". :param before: the text of the lock file.
+    """
     if not asked:
         return lock_file.majors(before) or (programs.find(settings, reporter).major,)
     words = [word.strip() for word in asked.split(",")]

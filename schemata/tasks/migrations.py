@@ -154,6 +154,41 @@ def lock(reporter: Any, check: bool = False, postgres: str = "", json: bool = Fa
 
 
 @task(
+    through="The last migration to replace.",
+    name="What the baselines are called.",
+    single="One baseline for all schemas.",
+    rows="Write the rows that the migrations leave, instead of repeating their statements.",
+    dry_run="Print the baselines; change no file.",
+    accept_data="Why that need not be kept which cannot be.",
+    postgres="Major versions to prove it on, such as 16,18 (default: those of the lock file).",
+    json=flags.JSON,
+)
+def squash(
+    reporter: Any,
+    through: str = "",
+    name: str = "baseline",
+    single: bool = False,
+    rows: bool = False,
+    dry_run: bool = False,
+    accept_data: str = "",
+    postgres: str = "",
+    json: bool = False,
+) -> Any:
+    """Replace old migrations by one baseline a schema."""
+    return commands.squash.squash(
+        config.load(),
+        through=through,
+        name=name,
+        single=single,
+        rows=rows,
+        dry_run=dry_run,
+        accept_data=accept_data,
+        postgres=postgres,
+        reporter=reporter,
+    )
+
+
+@task(
     url=flags.URL,
     reason="Why it is right as it is.",
     schema="Only this schema.",
@@ -167,6 +202,17 @@ def drift_accept(
     return commands.repair.accept_drift(
         config.load(), reason=reason, schema=schema, by=by, url=url or "", reporter=reporter
     )
+
+
+@task(
+    of=command_line.WithOptional,
+    action="install, remove or show (default: show).",
+    url=flags.URL,
+    json=flags.JSON,
+)
+def drift_audit(reporter: Any, action: str | None = None, url: str | None = None, json: bool = False) -> Any:
+    """Note who changes the structure; show what was noted."""
+    return commands.audit.drift_audit(config.load(), action or "show", url=url or "")
 
 
 @task(check="Write nothing: exit 1 if the seal is not up to date.", json=flags.JSON)

@@ -52,7 +52,14 @@ MAY_IMPORT = {
         "server.programs", "server.embedded",
     },
     # Writes migrations from differences: values in, files out.
-    "parity.fix": {"errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "parity"},
+    "parity.fix": {
+        "errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "parity",
+        "server.programs",
+    },
+    "squash": {
+        "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "deploy", "parity",
+        "server.programs", "server.embedded",
+    },
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
     },
@@ -75,7 +82,7 @@ MAY_IMPORT = {
     # What the tasks call, loaded by name when it is used.
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
-        "doctor", "snapshot",
+        "doctor", "snapshot", "squash", "parity.fix",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -89,8 +96,7 @@ PURE = {
     "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.position", "schemata.sql.index_definition",
     "schemata.sql.destructive", "schemata.sql.kinds", "schemata.sql.lexer",
     "schemata.sql.client_copy", "schemata.sql.extension_requests",
-    "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.view_columns",
-    "schemata.sql.routine_signature",
+    "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.replaceable",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.report.marking", "schemata.report.sides",
     "schemata.config.declared",
@@ -108,17 +114,22 @@ PURE = {
     "schemata.parity.fix.ddl.tables", "schemata.parity.fix.ddl.views", "schemata.parity.fix.decisions",
     "schemata.parity.fix.objects.data_types", "schemata.parity.fix.objects.database",
     "schemata.parity.fix.objects.publications", "schemata.parity.fix.objects.routines",
-    "schemata.parity.fix.objects.text_search", "schemata.parity.fix.ordering", "schemata.parity.fix.planning",
-    "schemata.parity.fix.progress", "schemata.parity.fix.scripts", "schemata.parity.fix.statements",
+    "schemata.parity.fix.objects.text_search", "schemata.parity.fix.ordering", "schemata.parity.fix.nodes",
+    "schemata.parity.fix.edges", "schemata.parity.fix.planning",
+    "schemata.parity.fix.progress", "schemata.parity.fix.repeatable", "schemata.parity.fix.scripts",
+    "schemata.parity.fix.statements",
     "schemata.parity.fix.steps", "schemata.parity.fix.structure",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.precheck",
     "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
-    "schemata.migrations.lock_file",
+    "schemata.migrations.lock_file", "schemata.migrations.replaced",
+    "schemata.squash.contents", "schemata.squash.structure", "schemata.squash.between", "schemata.squash.baseline",
+    "schemata.squash.plan", "schemata.squash.draft", "schemata.squash.outcome", "schemata.squash.effects",
     "schemata.remedies.remedy", "schemata.remedies.table", "schemata.remedies.access", "schemata.remedies.naming",
     "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.running", "schemata.remedies.structure",
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
     "schemata.history.existing", "schemata.history.ledgers", "schemata.history.difference", "schemata.history.stored",
-    "schemata.history.evidence", "schemata.history.drift.findings",
+    "schemata.history.evidence", "schemata.history.drift.findings", "schemata.history.drift.noted",
+    "schemata.history.squashed.recognition", "schemata.history.squashed.findings",
     "schemata.deploy.results", "schemata.deploy.notices",
     "schemata.pages.pages", "schemata.client.stamps", "schemata.client.typed_catalog",
     "schemata.client.typed_columns",
@@ -133,9 +144,9 @@ HOMES = {
     "yoyo": set(),  # its tables are kept true by SQL, its code is not run
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
-        "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.view_columns",
-        "schemata.sql.routine_signature",
+        "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
+        "schemata.squash.effects", "schemata.squash.structure",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
     "subprocess": {"schemata.system.processes"},

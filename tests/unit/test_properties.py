@@ -277,7 +277,7 @@ def test_a_seal_is_read_as_it_was_written(members: list[tuple[str, str]]) -> Non
 
 
 @given(TEXT | st.lists(st.sampled_from(
-    ["schemata seal 1", "schemata stat cache 2", "digest 0", "last -", "history h", "schemas a", "folder /x",
+    ["schemata seal 1", "schemata stat cache 3", "digest 0", "last -", "history h", "schemas a", "folder /x",
      "settings_stamp -", "", "0 0 a b", "a", "digest"]
 )).map("\n".join))  # fmt: skip
 def test_a_damaged_shortcut_stops_nobody(text: str) -> None:

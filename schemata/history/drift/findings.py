@@ -1,9 +1,11 @@
 """Drift: what a status says where the structure is not what the migrations make."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from schemata import errors
 from schemata.history import comparison, recorded
+from schemata.history.drift import noted
 from schemata.snapshot import fingerprints, kinds
 
 
@@ -33,6 +35,21 @@ def compare(
     if base is not expected:
         found += _remembered(history, differing)
     return found
+
+
+def with_audit(
+    drifted: Sequence[comparison.Finding], others: Mapping[str, Sequence[noted.Entry]]
+) -> list[comparison.Finding]:
+    """Return the findings with who changed what, where the audit of DDL has noted it."""
+    return [
+        dataclasses.replace(one, detail=_noted(others[one.schema])) if others.get(one.schema) else one
+        for one in drifted
+    ]
+
+
+def _noted(entries: Sequence[noted.Entry]) -> str:
+    lines = [f"  {entry.describe()}" for entry in entries]
+    return "\n".join(["The last changes that no deploy made, as the audit noted them:", *lines])
 
 
 def _remembered(history: recorded.Recorded, differing: Mapping[str, object]) -> list[comparison.Finding]:

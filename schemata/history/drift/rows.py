@@ -14,14 +14,13 @@ def _fill(name: str, history: str, **values: str) -> str:
 
 
 def create(history: str) -> str:
-    """Return the SQL that makes the table where it is missing."""
-    return _fill("create", history, schema=history)
+    """Return the SQL that makes the table: a history of an older engine has none (see `Recorded.keeps_drift`)."""
+    return _fill("create", history)
 
 
 def note(history: str, schema: str, expected: str, actual: str, before: str) -> str:
     """Return the SQL that remembers that a schema was changed outside the migrations, seen before one ran."""
-    noted = _fill("note", history, schema=schema, expected=expected, actual=actual, before=before)
-    return f"{create(history)}; {noted}"
+    return _fill("note", history, schema=schema, expected=expected, actual=actual, before=before)
 
 
 def carry(history: str, schema: str, before: str, after: str) -> str:
@@ -37,4 +36,4 @@ def settle(history: str, schema: str) -> str:
 def accept(history: str, schema: str, expected: str, actual: str, by: str, reason: str) -> str:
     """Return the SQL that takes a schema as it is, in the name of a person and for a reason."""
     accepted = _fill("accept", history, schema=schema, expected=expected, actual=actual, by=by, reason=reason)
-    return "; ".join([create(history), settle(history, schema), accepted])
+    return f"{settle(history, schema)}; {accepted}"

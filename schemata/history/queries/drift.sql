@@ -1,27 +1,21 @@
 -- name: create
 -- What was changed outside the migrations, until it is accounted for. Histories of older engines have no such table
 -- before there is something to write into it.
--- In a block, because a role that owns nothing of the history may write into it, and may not make or comment on it.
-DO $create$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_class WHERE relname = 'drift'
-            AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = {schema})) THEN
-        CREATE TABLE {history}.drift (
-            number bigint GENERATED ALWAYS AS IDENTITY,
-            schema_name text NOT NULL,
-            expected text NOT NULL,
-            actual text NOT NULL,
-            noticed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-            noticed_before text,
-            accepted_at timestamptz,
-            accepted_by text,
-            reason text,
-            settled_at timestamptz,
-            CONSTRAINT drift_pkey PRIMARY KEY (number)
-        );
-        COMMENT ON TABLE {history}.drift IS
-            'Changes of the structure that no migration made: fingerprints of a schema as expected and as it was.';
-    END IF;
-END $create$
+CREATE TABLE IF NOT EXISTS {history}.drift (
+    number bigint GENERATED ALWAYS AS IDENTITY,
+    schema_name text NOT NULL,
+    expected text NOT NULL,
+    actual text NOT NULL,
+    noticed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    noticed_before text,
+    accepted_at timestamptz,
+    accepted_by text,
+    reason text,
+    settled_at timestamptz,
+    CONSTRAINT drift_pkey PRIMARY KEY (number)
+);
+COMMENT ON TABLE {history}.drift IS
+    'Changes of the structure that no migration made: fingerprints of a schema as expected and as it was.'
 
 -- name: note
 -- A schema is not what the last migrate left, seen before this one applied anything. Once for each state.

@@ -168,6 +168,7 @@ SELECT json_build_object(
         FROM {drift} d
         WHERE d.settled_at IS NULL AND d.schema_name IS NOT NULL
     ),
+    'squashed', (SELECT coalesce(json_agg(s.migration_id ORDER BY s.migration_id), '[]') FROM {squashed} s),
     'yoyo_lock', (SELECT json_build_array(pid, ctime) FROM {lock} y LIMIT 1),
     'standby', pg_is_in_recovery()
 )::text

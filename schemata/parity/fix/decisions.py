@@ -9,7 +9,7 @@ from schemata.snapshot import kinds, model
 #: What PostgreSQL does not let stand while the type of a column that it reads changes.
 _READS = ("view", "materialized view", "rule", "policy", "trigger", "function", "procedure", "publication")
 #: What a column needs through its default, and not as its type.
-_OF_DEFAULTS = ("function", "aggregate", "operator", "sequence", "cast", "text search configuration")
+OF_DEFAULTS = ("function", "aggregate", "operator", "sequence", "cast", "text search configuration")
 _RELATIONS = ("table", "foreign table", "view", "materialized view", "sequence", "index", "composite type")
 _TYPES = ("enum", "domain", "range type", "base type", "shell type", "composite type", "table", "foreign table",
           "view", "materialized view")  # fmt: skip
@@ -112,12 +112,19 @@ class Deciding:
 
     def _going(self) -> set[steps.Key]:
         """Return what is dropped for its own sake: extra ones with their parts, and those that are made again."""
-        going = set()
+        going: set[steps.Key] = set()
         for key in self._extra:
             relation = self._world.whole(self._actual.items[key], actual=True)
             of_extra = relation is not None and relation.key in self._extra
             if ("drop", relation.key if of_extra and relation is not None else key) not in self._refused:
                 going.add(key)
+        # The sequence of an identity column that stays stays with it.
+        going -= {
+            key
+            for key in going
+            for column in self._actual.needs[key]
+            if key[1] == "sequence" and column[1] == "column" and column in self._extra - going
+        }
         return going | {key for key in self._replaced if ("change", key) not in self._refused}
 
     def _made_again(self, going: set[steps.Key]) -> tuple[set[steps.Key], set[steps.Key], dict[steps.Key, steps.Key]]:
@@ -209,7 +216,7 @@ class Deciding:
         item = self._actual.items[user]
         return (
             item.kind == "column"
-            and key[1] in _OF_DEFAULTS
+            and key[1] in OF_DEFAULTS
             and "default" in item.facts
             and user in self._expected.items
             and "type" in item.facts

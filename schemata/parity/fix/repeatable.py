@@ -70,7 +70,7 @@ def _altered(item: model.Item, sql: str) -> str:
         if rest.startswith("ADD COLUMN "):
             return f"{head}ADD COLUMN IF NOT EXISTS {rest.removeprefix('ADD COLUMN ')}"
         for part in ("DROP COLUMN ", "DROP CONSTRAINT "):
-            if rest.startswith(part):
+            if rest.startswith(part) and not rest.startswith(f"{part}IF EXISTS "):
                 return f"{head}{part}IF EXISTS {rest.removeprefix(part)}"
         column = f"ALTER COLUMN {names.quoted(item.name)} "
         once = rest.startswith(("ADD ", "ATTACH ", "DETACH ", "INHERIT ", "NO INHERIT "))

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 
 from schemata.parity.fix import steps
-from schemata.parity.fix.ddl import sequences
+from schemata.parity.fix.ddl import names, sequences
 from schemata.snapshot import model
 
 
@@ -40,7 +40,7 @@ def of(snapshot: model.Snapshot, schemas: Iterable[str]) -> Structure:
     items = {item.key: item for item in snapshot.items if item.schema in wanted}
     needs: dict[steps.Key, set[steps.Key]] = {key: set() for key in items}
     for item, need in snapshot.dependencies:
-        if item in items and need in items and not _owned(items[item], need):
+        if item in items and need in items and not _owned(items[item], need) and not _attached(items[item], need):
             needs[item].add(need)
     for key, one in items.items():
         relation = steps.whole(items, one)
@@ -56,6 +56,17 @@ def of(snapshot: model.Snapshot, schemas: Iterable[str]) -> Structure:
 def _owned(item: model.Item, need: steps.Key) -> bool:
     """Tell whether a sequence merely belongs to a column, whose default needs the sequence."""
     return item.kind == "sequence" and need[1] == "column" and not sequences.is_identity(item)
+
+
+def _attached(item: model.Item, need: steps.Key) -> bool:
+    """Tell whether a partition's index is merely attached to its parent's, which is made after it."""
+    return attached_to(item) == need[3] and need[1] in ("index", "constraint") and need[1] == item.kind
+
+
+def attached_to(item: model.Item) -> str:
+    """Return the name of the index that a partition's index, or that behind its constraint, is attached to."""
+    printed = item.facts.get("attached to") or item.facts.get("index attached to")
+    return names.parts(printed)[-1] if printed else ""
 
 
 def placed(item: model.Item, before: model.Item, creates: Iterable[steps.Key], drops: Iterable[steps.Key]) -> list[str]:

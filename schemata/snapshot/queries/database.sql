@@ -4,6 +4,7 @@
 SELECT json_build_object(
     'database', current_database(), 'version', current_setting('server_version'),
     'number', current_setting('server_version_num')::int,
+    'pages', pg_relation_size('pg_catalog.pg_class') / current_setting('block_size')::int,
     'subscription', (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
         WHERE attrelid = 'pg_subscription'::regclass AND attnum > 0 AND NOT attisdropped AND attname <> 'subconninfo'),
     'deployer', d.owner, 'deployer_name', pg_get_userbyid(d.owner),
@@ -79,6 +80,9 @@ FROM (
         'function', e.evtfoid::regprocedure::text,
         'enabled', CASE e.evtenabled WHEN 'D' THEN 'no' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END)
     FROM pg_event_trigger e
+    -- The audit's belong to the history, as their function does.
+    WHERE NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE p.oid = e.evtfoid AND n.nspname = {history})
     UNION ALL
     SELECT 'subscription', 'pg_subscription'::regclass, s.oid, s.subname, json_build_object(
         'owner', CASE WHEN s.subowner <> {deployer} THEN pg_get_userbyid(s.subowner) END,

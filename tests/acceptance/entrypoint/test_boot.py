@@ -187,7 +187,7 @@ def test_a_name_is_looked_up_where_an_older_engine_remembered(pending: Project) 
     cache = pending.root / ".schemata" / "stat-cache"
     text = cache.read_text()
     assert "services svc\n" in text
-    older = text.replace("\nservices svc\n", "\n").replace("schemata stat cache 2\n", "schemata stat cache 1\n")
+    older = text.replace("\nservices svc\n", "\n").replace("schemata stat cache 3\n", "schemata stat cache 1\n")
     assert older.startswith("schemata stat cache 1\n")
     cache.write_text(older)
     assert pending.boot("svcs", "--", "true").returncode == 2

@@ -95,6 +95,8 @@ def test_yoyo_and_we_take_turns(by_yoyo: Project, schemata: CommandLine) -> None
     # Yoyo knows nothing of our summary, nor of the structure that we noted.
     assert {finding["code"] for finding in document["findings"]} == {"unverified", "pending", "head", "drift"}
     assert schemata("migrate").returncode == 0
+    # What yoyo ran beside us looks like drift, until the migrations were run elsewhere.
+    assert schemata("parity").returncode == 0
     assert schemata.json("migrate-status")["ok"] is True
 
 
@@ -122,6 +124,7 @@ def test_what_yoyo_rolled_back_behind_us_is_pending(by_yoyo: Project, schemata: 
     document = schemata.json("migrate-status", code=1)
     assert {finding["code"] for finding in document["findings"]} == {"unverified", "pending", "head", "drift"}
     assert [item["id"] for item in schemata.json("migrate")["applied"]] == [two]
+    assert schemata("parity").returncode == 0
     assert schemata.json("migrate-status")["ok"] is True
 
 

@@ -73,14 +73,19 @@ def _value(of_type: str, number: int, snapshot: model.Snapshot) -> str:
 def contents(url: str, snapshot: model.Snapshot) -> Contents:
     """Return the rows of every table of a structure that can be read, each column by itself."""
     found: Contents = {}
+    partitioned = {
+        (item.schema, item.name) for item in snapshot.items if item.kind == "table" and "partition by" in item.facts
+    }
     with psycopg.connect(url, autocommit=True) as connection:
         for item in snapshot.items:
             if item.kind != "column" or "type" not in item.facts or "generated" in item.facts:
                 continue
             column, table = sql.Identifier(item.name), sql.Identifier(item.schema, item.of)
+            # Of a parent by inheritance only its own rows: its children come and go.
+            only = sql.SQL("" if (item.schema, item.of) in partitioned else "ONLY")
             try:
                 rows = connection.execute(
-                    sql.SQL("SELECT {}::text FROM {} ORDER BY 1").format(column, table)
+                    sql.SQL("SELECT {}::text FROM {} {} ORDER BY 1").format(column, only, table)
                 ).fetchall()
             except psycopg.Error:
                 continue  # a foreign table without its server, or no longer there

@@ -31,7 +31,7 @@ IMPOSSIBLE = {
     "extensions: a function that was made by hand, made a part of it": "what is in an extension is not compared",
 }
 #: Cases where rows stand in the way of what is expected: they are tried with empty tables.
-EMPTY = {"foreign_keys: foreign key to another column"}
+EMPTY = {"foreign_keys: foreign key to another column", "partitions: detached"}
 #: What a rollback does not bring back.
 NOT_WANTED = {"valid", "triggers", "column order"}
 
@@ -108,6 +108,8 @@ def _parameters() -> Iterator[ParameterSet]:
             marks = [pytest.mark.pg(least=row.get("least", 0), most=row.get("most", 99))]
             for back in (False, True):
                 name = f"{path.stem}: {row['name']}"
+                if name in IMPOSSIBLE:
+                    continue
                 yield pytest.param(case, name, back, id=f"{name} {'back' if back else 'forth'}", marks=marks)
 
 
@@ -127,8 +129,6 @@ def test_a_fix_closes_the_difference_or_says_why_not(
 
     Where the expected structure is there already, the same files change nothing.
     """
-    if name in IMPOSSIBLE:
-        pytest.skip(IMPOSSIBLE[name])
     one, other = (case.after, case.before) if back else (case.before, case.after)
     expected_url, url = make(case.base + other), make(case.base + one)
     expected, actual = _read(expected_url), _read(url)

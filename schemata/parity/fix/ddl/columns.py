@@ -140,6 +140,8 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         facts = frozenset(("inherited",))
         if "inherited" in new.facts:
             made.append(steps.Refusal("a column that a table has of its own stays so, also under a parent", (), facts))
+        elif _of_parent(new, world):
+            made.append(steps.Refusal("a column that comes from a parent cannot be made the table's own", (), facts))
         else:
             made.append(steps.Step((), facts, late=True))
     foreign = frozenset(fact for fact in left if fact.startswith("foreign option "))
@@ -147,6 +149,17 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         words = changed_foreign_options(new, old)
         made.append(steps.Step((_alter_foreign(new, f"OPTIONS ({words})"),), foreign))
     return made
+
+
+def _of_parent(item: model.Item, world: steps.World) -> bool:
+    """Tell whether a table that an expected column is of inherits from one that has it too."""
+    relation = world.whole(item)
+    for schema, name in names.parents(relation) if relation is not None else ():
+        key = (schema, "column", name, item.name)
+        # What the parent has and should not have stays, because its values would be lost.
+        if key in world.expected or (key in world.actual and not world.destructive):
+            return True
+    return False
 
 
 def _one(item: model.Item, fact: str, what: str) -> steps.Step:

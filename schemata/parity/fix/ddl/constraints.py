@@ -15,17 +15,33 @@ _PLAIN_AFTER = re.compile(r"(?: INCLUDE \((?P<include>.*?)\))?(?P<deferrable>(?:
 def create_constraint(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what adds a constraint: on a table that is in use, without keeping others out while it is checked."""
     text = item.facts["definition"]
-    if _comes_with_parent(item, world):
+    if _comes_with_parent(item, world) or _kept_from_parent(item, world):
         return [steps.Step(())]
     relation = world.whole(item)
     partitioned = relation is not None and "partition by" in relation.facts
     live = world.live(item) and not partitioned and relation is not None and relation.kind == "table"
-    add = f"ALTER TABLE {names.relation(item)} ADD CONSTRAINT {names.quoted(item.name)}"
+    # The key of a partitioned table takes the indexes of its partitions one by one, those that are expected.
+    only = "ONLY " if partitioned and _KEY.match(text) else ""
+    add = f"ALTER TABLE {only}{names.relation(item)} ADD CONSTRAINT {names.quoted(item.name)}"
     if live and (sql := _in_steps(item, add)):
-        return [steps.Step((*sql, *_of_index(item)), alone=True)]
+        return [steps.Step((*sql, *_of_index(item)), alone=True), *_attached(item, "index attached to", world)]
     # The index of a key that is made in one statement gets its storage parameters afterwards, before it has rows.
     options = _options(item, frozenset(item.facts))
-    return [steps.Step((f"{add} {text};", *(text for step in options for text in step.sql), *_of_index(item)))]
+    sql = [f"{add} {text};", *(one for step in options for one in step.sql), *_of_index(item)]
+    return [steps.Step(tuple(sql)), *_attached(item, "index attached to", world)]
+
+
+def _attached(item: model.Item, fact: str, world: steps.World) -> list[steps.Step]:
+    """Return what attaches the index of a partition to that of the whole, once both are there."""
+    if fact not in item.facts:
+        return []
+    schema, name = [item.schema, *names.parts(item.facts[fact])][-2:]
+    needs = tuple(
+        key for key in world.expected if (key[0], key[3]) == (schema, name) and key[1] in ("index", "constraint")
+    )
+    index = names.qualified(item.schema, item.name)
+    text = f"ALTER INDEX {item.facts[fact]} ATTACH PARTITION {index};"
+    return [steps.Step((text,), frozenset((fact,)), late=True, needs=needs)]
 
 
 def _in_steps(item: model.Item, add: str) -> list[str]:
@@ -83,16 +99,43 @@ def _comes_with_parent(item: model.Item, world: steps.World) -> bool:
         for other in world.expected.values()
         if other.kind == "constraint" and other.name == item.name and other.key != item.key
     ]
-    return any(other.facts == item.facts and other.key not in world.actual for other in parents)
+    return any(
+        other.facts == item.facts and (other.key not in world.actual or other.key in world.made) for other in parents
+    )
+
+
+def _kept_from_parent(item: model.Item, world: steps.World) -> bool:
+    """Tell whether a table has a check from a parent that it will no longer inherit from: then it is its own."""
+    relation = world.whole(item, actual=True)
+    return relation is not None and any(
+        world.actual[key].facts.get("definition") == item.facts["definition"]
+        for key in _of_parents(item, relation)
+        if key in world.actual
+    )
+
+
+def _of_parents(item: model.Item, relation: model.Item) -> list[steps.Key]:
+    """Return the keys that a constraint of the same name has on the tables that a table inherits from."""
+    if "inherits" not in relation.facts:
+        return []
+    return [(schema, "constraint", name, item.name) for schema, name in names.parents(relation)]
 
 
 def drop_constraint(item: model.Item, world: steps.World) -> steps.Outcome:
     """Return what drops a constraint; a partition's goes with its parent's, where it is the same."""
     relation = world.whole(item, actual=True)
-    exists = "IF EXISTS " if relation is not None and "partition of" in relation.facts else ""
-    if exists and "index attached to" in item.facts and _parent_goes(item, world):
+    heir = world.whole(item)
+    if heir is not None and any(key in world.expected for key in _of_parents(item, heir)):
+        return steps.Refusal("a check of a parent that a table has of its own stays so", ())
+    of_partition = relation is not None and "partition of" in relation.facts
+    if of_partition and "index attached to" in item.facts and _parent_goes(item, world):
         return steps.Step(())
-    return steps.Step((f"ALTER TABLE {names.relation(item)} DROP CONSTRAINT {exists}{names.quoted(item.name)};",))
+    if of_partition and relation is not None and item.facts["definition"].startswith("CHECK"):
+        schema, name = names.parents(relation)[0]
+        parent = (schema, "constraint", name, item.name)
+        if parent in world.actual and (parent not in world.expected or parent in world.made):
+            return steps.Step(())
+    return steps.Step((f"ALTER TABLE {names.relation(item)} DROP CONSTRAINT {names.quoted(item.name)};",))
 
 
 def _parent_goes(item: model.Item, world: steps.World) -> bool:
@@ -121,7 +164,7 @@ def change_constraint(
         text = f"ALTER TABLE {names.relation(new)} VALIDATE CONSTRAINT {names.quoted(new.name)};"
         made.append(steps.Step((text,), frozenset(("definition",)), alone=True))
     made += _options(new, changed)
-    return [*made, *_change_index(new, old, changed, "index tablespace", "index attached to")]
+    return [*made, *_change_index(new, old, changed, world, "index tablespace", "index attached to")]
 
 
 def _options(item: model.Item, changed: frozenset[str]) -> list[steps.Step]:
@@ -135,8 +178,13 @@ def _options(item: model.Item, changed: frozenset[str]) -> list[steps.Step]:
     return [steps.Step(tuple(sql), facts)] if sql else []
 
 
+def _is_partition(item: model.Item, world: steps.World, *, actual: bool = False) -> bool:
+    relation = world.whole(item, actual=actual)
+    return relation is not None and "partition of" in relation.facts
+
+
 def _change_index(
-    new: model.Item, old: model.Item, changed: frozenset[str], tablespace: str, attached: str
+    new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World, tablespace: str, attached: str
 ) -> list[steps.Outcome]:
     made: list[steps.Outcome] = []
     index = names.qualified(new.schema, new.name)
@@ -155,8 +203,12 @@ def _change_index(
         made.append(steps.Step((f"ALTER INDEX {index} SET TABLESPACE {where};",), frozenset((tablespace,))))
     if attached in changed:
         if attached in new.facts and attached not in old.facts:
-            text = f"ALTER INDEX {new.facts[attached]} ATTACH PARTITION {index};"
-            made.append(steps.Step((text,), frozenset((attached,)), late=True))
+            made += _attached(new, attached, world)
+        elif _is_partition(new, world) and _is_partition(old, world, actual=True):
+            if not _parent_goes(old, world):
+                reason = "an index of a partition stays attached while that of the whole is there"
+                return [steps.Refusal(reason, (), frozenset((attached,)))]
+            return [steps.Replace(frozenset((attached,)))]
         else:
             # It is attached and detached together with its table.
             made.append(steps.Step((), frozenset((attached,)), late=True))
@@ -167,21 +219,23 @@ def create_index(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what builds an index; concurrently on a table or materialized view that is in use."""
     relation = world.whole(item)
     live = world.live(item) and relation is not None and "partition by" not in relation.facts
-    sql = (_create_index(item, item.name, live), *_index_rest(item))
+    # That of a partitioned table takes the indexes of its partitions one by one, those that are expected.
+    only = "ONLY " if relation is not None and "partition by" in relation.facts else ""
+    sql = (_create_index(item, item.name, live, only), *_index_rest(item))
     made: list[steps.Outcome] = [steps.Step(sql, alone=live)]
     if "valid" in item.facts:
         made.append(steps.Refusal(_INVALID, (), frozenset(("valid",))))
-    return made
+    return [*made, *_attached(item, "attached to", world)]
 
 
-def _create_index(item: model.Item, name: str, concurrently: bool) -> str:
+def _create_index(item: model.Item, name: str, concurrently: bool, only: str = "") -> str:
     unique = "UNIQUE " if "unique" in item.facts else ""
     how = "CONCURRENTLY " if concurrently else ""
     text = item.facts["definition"]
     if "tablespace" in item.facts:
         at = _predicate(text)
         text = f"{text[:at]} TABLESPACE {names.quoted(item.facts['tablespace'])}{text[at:]}"
-    return f"CREATE {unique}INDEX {how}{names.quoted(name)} ON {names.relation(item)} {text};"
+    return f"CREATE {unique}INDEX {how}{names.quoted(name)} ON {only}{names.relation(item)} {text};"
 
 
 def _predicate(text: str) -> int:
@@ -216,6 +270,11 @@ def drop_index(item: model.Item, world: steps.World) -> steps.Outcome:
     index = names.qualified(item.schema, item.name)
     if "attached to" in item.facts and _parent_goes(item, world):
         return steps.Step(())
+    for other in world.actual.values() if relation is not None and "partition by" in relation.facts else ():
+        attached = names.parts(other.facts.get("index attached to", ""))
+        if other.kind == "constraint" and attached == [item.schema, item.name]:
+            reason = f"the key {other.name} of its partition {other.of} goes with it"
+            return steps.Refusal(reason, (f"DROP INDEX {index} CASCADE;",))
     staying = relation is not None and relation.key not in world.made and relation.key in world.expected
     if relation is None or "partition by" in relation.facts or not staying:
         return steps.Step((f"DROP INDEX {index};",))
@@ -226,7 +285,7 @@ def change_index(new: model.Item, old: model.Item, changed: frozenset[str], worl
     """Return what changes an index: another definition is built beside it before it goes."""
     own = changed & {"definition", "unique"}
     if not own:
-        made = _change_index(new, old, changed, "tablespace", "attached to")
+        made = _change_index(new, old, changed, world, "tablespace", "attached to")
         if "statistics targets" in changed:
             made.append(_retarget(new, old))
         return made

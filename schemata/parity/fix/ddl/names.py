@@ -1,5 +1,6 @@
 """Names in statements: of items, of roles, and what a server printed taken apart again."""
 
+import re
 from collections.abc import Iterator
 
 from schemata.postgres import quoting
@@ -8,6 +9,8 @@ from schemata.snapshot import model
 _TYPES = ("shell type", "base type", "enum", "composite type", "range type")
 _ROUTINES = ("function", "procedure", "aggregate")
 _OF_RELATION = ("trigger", "rule", "policy", "constraint")
+
+_BOUND = re.compile(r"(?P<parent>.+?) (?P<bound>(?:FOR VALUES|DEFAULT).*?)(?P<detaching> DETACH PENDING)?", re.DOTALL)
 
 
 def quoted(name: str) -> str:
@@ -182,3 +185,16 @@ def renamed(item: model.Item, name: str) -> str:
     if item.kind in ("function", "procedure", "aggregate", "operator family", "operator class"):
         return f"ALTER {target(item)} RENAME TO {without_arguments(name).partition(' using ')[0]};"
     return f"ALTER {target(item)} RENAME TO {new};"
+
+
+def bound(item: model.Item) -> tuple[str, str]:
+    """Return the parent of a partition, as it is printed, and the bound."""
+    match = _BOUND.fullmatch(item.facts["partition of"])
+    return (match["parent"], match["bound"]) if match else (item.facts["partition of"], "")
+
+
+def parents(relation: model.Item) -> list[tuple[str, str]]:
+    """Return schema and name of what a table is a partition of or inherits from."""
+    printed = [bound(relation)[0]] if "partition of" in relation.facts else listed(relation.facts.get("inherits", ""))
+    split = [[relation.schema, *parts(name)] for name in printed]
+    return [(names[-2], names[-1]) for names in split]

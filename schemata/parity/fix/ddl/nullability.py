@@ -21,7 +21,7 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         now = new.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
         return [steps.Step((f"ALTER TABLE {names.relation(new)} RENAME CONSTRAINT {was} TO {now};",), facts)]
     if not after:
-        if names.inherited(new, world.whole(new)) and not _parent_keeps(new, world):
+        if _with_parent(new, world):
             return [steps.Step((), facts)]
         return [steps.Step((names.alter_column(new, "DROP NOT NULL"),), facts)]
     if after == "yes" and before == "yes NOT VALID":
@@ -37,13 +37,14 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     return [steps.Step(tuple(in_steps(new)), facts, alone=True)]
 
 
-def _parent_keeps(item: model.Item, world: steps.World) -> bool:
-    """Tell whether a column whose parent's stays as it is differs by itself."""
-    parents = {other.key for other in world.expected.values() if other.kind == "column" and other.name == item.name}
-    return not any(
-        world.actual[key].facts.get("not null") != world.expected[key].facts.get("not null")
-        for key in parents
-        if key in world.actual and key != item.key
+def _with_parent(item: model.Item, world: steps.World) -> bool:
+    """Tell whether the column of a parent ceases to be NOT NULL too, and takes this one with it."""
+    relation = world.whole(item)
+    keys = [(schema, "column", name, item.name) for schema, name in names.parents(relation)] if relation else []
+    return any(
+        "not null" in world.actual[key].facts and "not null" not in world.expected[key].facts
+        for key in keys
+        if key in world.actual and key in world.expected
     )
 
 

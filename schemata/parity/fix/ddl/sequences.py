@@ -6,6 +6,7 @@ from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
+_NUMBERS = ("smallint", "integer", "bigint", "numeric")
 _OPTIONS = {
     "type": "AS",
     "increment": "INCREMENT BY",
@@ -28,7 +29,8 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     owned = item.facts.get("owned by")
     if owned:
         sql = [f"ALTER SEQUENCE {names.address(item)} OWNED BY {owned};"]
-        if column is not None and column.key in world.actual:
+        there = world.actual.get(column.key) if column is not None else None
+        if column is not None and there is not None and there.facts.get("type") in _NUMBERS:
             sql.append(position(item, column))
         needs = (column.key,) if column is not None else ()
         made.append(steps.Step(tuple(sql), frozenset(("owned by",)), late=True, needs=needs))

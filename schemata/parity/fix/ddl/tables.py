@@ -1,14 +1,14 @@
 """Tables and foreign tables: created with their columns, and what can be changed of a whole table."""
 
 import json
-import re
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import columns, names
 from schemata.snapshot import model
 
 _OPTION, _TOAST = "option ", "toast option "
-_BOUND = re.compile(r"(?P<parent>.+?) (?P<bound>(?:FOR VALUES|DEFAULT).*?)(?P<detaching> DETACH PENDING)?", re.DOTALL)
 
 
 def columns_of(item: model.Item, world: steps.World) -> list[model.Item]:
@@ -22,7 +22,7 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what creates a table with its columns; its other parts have steps of their own."""
     facts = item.facts
     parts = columns_of(item, world)
-    later = [column for column in parts if _waits(column, item, world)]
+    later = [column for column in parts if waits(column, item, world.expected_needs)]
     listed = [
         columns.definition(column, world, default=column not in later)
         for column in parts
@@ -112,17 +112,17 @@ def _own_of_inherited(column: model.Item) -> list[str]:
     return sql
 
 
-def _waits(column: model.Item, table: model.Item, world: steps.World) -> bool:
+def waits(column: model.Item, table: model.Item, needs: Mapping[steps.Key, AbstractSet[steps.Key]]) -> bool:
     """Tell whether a column's default needs something that needs the table: it is set when both are there."""
     if "default" not in column.facts:
         return False
-    ahead = [key for key in world.expected_needs.get(column.key, ()) if key != table.key and key[2] != table.name]
+    ahead = [key for key in needs.get(column.key, ()) if key != table.key and key[2] != table.name]
     seen = set(ahead)
     while ahead:
         key = ahead.pop()
         if key == table.key or (key[0] == table.schema and key[2] == table.name):
             return True
-        more = {need for need in world.expected_needs.get(key, ()) if need not in seen}
+        more = {need for need in needs.get(key, ()) if need not in seen}
         seen |= more
         ahead += more
     return False
@@ -142,14 +142,8 @@ def _alter(item: model.Item, what: str) -> str:
     return f"ALTER TABLE {names.relation(item)} {what};"
 
 
-def bound(item: model.Item) -> tuple[str, str]:
-    """Return the parent of a partition, as it is printed, and the bound."""
-    match = _BOUND.fullmatch(item.facts["partition of"])
-    return (match["parent"], match["bound"]) if match else (item.facts["partition of"], "")
-
-
 def _attach(item: model.Item, world: steps.World) -> steps.Step:
-    parent, values = bound(item)
+    parent, values = names.bound(item)
     own = [
         other.key
         for other in world.expected.values()
@@ -160,7 +154,7 @@ def _attach(item: model.Item, world: steps.World) -> steps.Step:
 
 
 def _detach(item: model.Item) -> str:
-    return f"ALTER TABLE {bound(item)[0]} DETACH PARTITION {names.relation(item)};"
+    return f"ALTER TABLE {names.bound(item)[0]} DETACH PARTITION {names.relation(item)};"
 
 
 def _replica_identity(item: model.Item, world: steps.World) -> steps.Step:
@@ -237,8 +231,10 @@ def _moved(new: model.Item, old: model.Item, world: steps.World) -> steps.Outcom
     attach = _attach(new, world)
     if "partition of" not in old.facts:
         return attach
-    if bound(new) == bound(old):
-        return steps.Step((f"ALTER TABLE {bound(old)[0]} DETACH PARTITION {names.relation(old)} FINALIZE;",), facts)
+    if names.bound(new) == names.bound(old):
+        return steps.Step(
+            (f"ALTER TABLE {names.bound(old)[0]} DETACH PARTITION {names.relation(old)} FINALIZE;",), facts
+        )
     return steps.Step((_detach(old), *attach.sql), facts)
 
 
@@ -247,6 +243,8 @@ def _inherits(new: model.Item, old: model.Item, world: steps.World) -> steps.Out
     gone = [_alter(new, f"NO INHERIT {parent}") for parent in before if parent not in after]
     added = [_alter(new, f"INHERIT {parent}") for parent in after if parent not in before]
     facts = frozenset(("inherits",))
+    if sorted(before) == sorted(after):
+        return steps.Refusal("the order of parents cannot be changed without making columns the table's own", (), facts)
     lacking = [
         _alter(new, f"ADD CONSTRAINT {names.quoted(check.name)} {check.facts['definition']}")
         for parent in after
@@ -256,7 +254,20 @@ def _inherits(new: model.Item, old: model.Item, world: steps.World) -> steps.Out
     if lacking:
         reason = "the table lacks checks of its parent, which would stay its own: add them, then let it inherit"
         return steps.Refusal(reason, (*gone, *lacking, *added), facts)
-    return steps.Step((*gone, *added), facts, late=True)
+    named = _not_null_by_own_name(new, world) if gone and not after else []
+    return steps.Step((*gone, *added, *named), facts, late=True)
+
+
+def _not_null_by_own_name(item: model.Item, world: steps.World) -> list[str]:
+    """Return what gives NOT NULL, a constraint from PostgreSQL 18 on, the name that it has without a parent."""
+    sql = []
+    for column in columns_of(item, world):
+        old = world.actual.get(column.key)
+        plain = column.facts.get("not null") == "yes" and "not null constraint" not in column.facts
+        if world.major >= 18 and plain and old is not None and "inherited" in old.facts:
+            name = names.quoted(column.name)
+            sql.append(_alter(item, f"ALTER COLUMN {name} DROP NOT NULL, ALTER COLUMN {name} SET NOT NULL"))
+    return sql
 
 
 def _checks(parent: str, child: model.Item, world: steps.World) -> list[model.Item]:

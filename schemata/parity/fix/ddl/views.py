@@ -5,7 +5,7 @@ import re
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names, tables
 from schemata.snapshot import model
-from schemata.sql import view_columns
+from schemata.sql import replaceable
 
 _ENABLE = {None: "ENABLE", "no": "DISABLE", "replica": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
 
@@ -32,7 +32,7 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     """Return what changes a view: replaced where it surely keeps its columns, else made again."""
     facts = changed & {"definition", "access method", "tablespace"}
     made = tables.options(new, changed)
-    if "definition" in changed and new.kind == "view" and view_columns.kept(_query(old), _query(new)):
+    if "definition" in changed and new.kind == "view" and replaceable.view(_query(old), _query(new)):
         options = tables.storage_parameters(new)
         text = (
             f"CREATE OR REPLACE VIEW {names.address(new)}{f' WITH ({options})' if options else ''} AS\n{_query(new)};"
@@ -59,7 +59,7 @@ def cloned(item: model.Item, world: steps.World) -> bool:
     relation = world.whole(item) or world.whole(item, actual=True)
     if relation is None or "partition of" not in relation.facts:
         return False
-    schema, name = ([item.schema, *names.parts(tables.bound(relation)[0])])[-2:]
+    schema, name = names.parents(relation)[0]
     parent = (schema, "trigger", name, item.name)
     upper = (schema, "table", "", name)
     known = parent in world.expected or parent in world.actual

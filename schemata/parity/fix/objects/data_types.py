@@ -80,7 +80,11 @@ def change_enum(new: model.Item, old: model.Item, changed: frozenset[str], world
         if label in there:
             continue
         # Each is placed beside one that is there: the label before it always is, except for the first.
-        place = f" AFTER {names.literal(after[at - 1])}" if at else f" BEFORE {names.literal(there[0])}"
+        place = (
+            f" AFTER {names.literal(after[at - 1])}"
+            if at
+            else "".join(f" BEFORE {names.literal(one)}" for one in there[:1])
+        )
         last = at and there[-1] == after[at - 1]
         sql.append(
             f"ALTER TYPE {names.address(new)} ADD VALUE {names.literal(label)}{'' if last or not there else place};"

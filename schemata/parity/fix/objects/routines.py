@@ -6,7 +6,7 @@ import re
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
-from schemata.sql import routine_signature
+from schemata.sql import replaceable
 
 _CONVERSION = re.compile(r"(?P<source>\S+) to (?P<target>\S+) by (?P<function>.+)")
 _DEFINED = frozenset(("definition", "cost"))
@@ -26,7 +26,7 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     """Return what changes a function: replaced where its callers keep what they call, else made again."""
     if not changed & _DEFINED:
         return []
-    if routine_signature.replaceable(_routine(old), _routine(new)):
+    if replaceable.routine(_routine(old), _routine(new)):
         return [steps.Step((_routine(new, "CREATE OR REPLACE"),), changed & _DEFINED)]
     return [steps.Replace(changed)]
 

@@ -1,4 +1,4 @@
-"""Whether CREATE OR REPLACE can take one routine for another: asked before a function is dropped for nothing."""
+"""Whether CREATE OR REPLACE can take one routine or view for another: asked before one is dropped for nothing."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ else:
     pg = lazy.Module("postgast.pg_query_pb2")
 
 
-def replaceable(before: str, after: str) -> bool:
+def routine(before: str, after: str) -> bool:
     """Tell whether CREATE OR REPLACE takes the second CREATE FUNCTION for the first, of one name and argument types.
 
     The result is the same, names of arguments stay, and every default stays one. False where the text does not parse.
 
     >>> f = "CREATE FUNCTION f(a integer) RETURNS {} LANGUAGE sql AS 'SELECT 1'"
-    >>> replaceable(f.format("integer"), f.format("integer STRICT")), replaceable(f.format("integer"), f.format("text"))
+    >>> routine(f.format("integer"), f.format("integer STRICT")), routine(f.format("integer"), f.format("text"))
     (True, False)
     """
     try:
@@ -45,6 +45,36 @@ def replaceable(before: str, after: str) -> bool:
     )
 
 
+def view(before: str, after: str) -> bool:
+    """Tell whether the columns of the first query surely are the first columns of the second, of the same types.
+
+    Both as PostgreSQL prints a view's definition. False also where it cannot be told from the text.
+
+    >>> view("SELECT id FROM app.t", "SELECT id, name FROM app.t WHERE id > 0")
+    True
+    >>> view("SELECT id FROM app.t", "SELECT id::text FROM app.t")
+    False
+    """
+    try:
+        one, other = (_select(text) for text in (before, after))
+    except parser.Refused:
+        return False
+    if one is None or other is None:
+        return False
+    old, new = list(one.target_list), list(other.target_list)
+    same_sources = [_text(item) for item in one.from_clause] == [_text(item) for item in other.from_clause]
+    same_with = _text(one.with_clause) == _text(other.with_clause)
+    return same_sources and same_with and [_text(item) for item in new[: len(old)]] == [_text(item) for item in old]
+
+
+def _select(text: str) -> pg.SelectStmt | None:
+    statements = parser.parse(text).stmts
+    if len(statements) != 1 or statements[0].stmt.WhichOneof("node") != "select_stmt":
+        return None
+    select = statements[0].stmt.select_stmt
+    return select if select.op == pg.SETOP_NONE else None
+
+
 def _function(text: str) -> pg.CreateFunctionStmt | None:
     statements = parser.parse(text).stmts
     if len(statements) != 1 or statements[0].stmt.WhichOneof("node") != "create_function_stmt":
@@ -58,4 +88,5 @@ def _has(function: pg.CreateFunctionStmt, option: str) -> bool:
 
 def _text(node: object) -> str:
     """Return a tree as text without the positions in it."""
-    return "\n".join(line for line in str(node).split("\n") if not line.strip().startswith("location:"))
+    lines = str(node).split("\n")
+    return "\n".join(line for line in lines if not line.strip().startswith(("location:", "stmt_len:")))

@@ -1,0 +1,1 @@
+"""Baselines of `inv squash` in a database that has what they replace: recognised, and recorded without running."""
