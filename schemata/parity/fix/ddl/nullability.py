@@ -5,12 +5,19 @@ from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
 FACTS = frozenset(("not null", "not null constraint"))
+#: At the end of the fact where a child table says NOT NULL of a column that its parent has so too.
+_OWN_TOO = " (inherited, and of its own)"
 
 
 def change(new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World) -> list[steps.Outcome]:
     """Return what makes a column take NULL or refuse it."""
     facts = changed & FACTS
     after, before = new.facts.get("not null", ""), old.facts.get("not null", "")
+    if "not null" in facts and after.removesuffix(_OWN_TOO) == before.removesuffix(_OWN_TOO):
+        if after.endswith(_OWN_TOO):
+            return [steps.Step((names.alter_column(new, "SET NOT NULL"),), facts)]
+        return [steps.Refusal("a table that says NOT NULL of its own, beside its parent, goes on to say so", (), facts)]
+    after, before = after.removesuffix(_OWN_TOO), before.removesuffix(_OWN_TOO)
     if after == before and names.inherited(new, world.whole(new)):
         return [steps.Refusal("a constraint that comes from a parent has its name from there", (), facts)]
     if after == before and "inherited" in old.facts:
@@ -48,6 +55,15 @@ def _with_parent(item: model.Item, world: steps.World) -> bool:
     )
 
 
+def clause(state: str) -> str:
+    """Return what stands behind NOT NULL.
+
+    >>> clause("yes NO INHERIT"), clause("yes (inherited, and of its own)")
+    (' NO INHERIT', '')
+    """
+    return state.removesuffix(_OWN_TOO).removeprefix("yes")
+
+
 def _plain(item: model.Item) -> list[str]:
     sql = [names.alter_column(item, "SET NOT NULL")]
     if "not null constraint" in item.facts:
@@ -77,5 +93,5 @@ def in_steps(item: model.Item) -> list[str]:
 def named(item: model.Item, state: str) -> str:
     """Return what adds NOT NULL as the constraint that it is, with what differs from the usual one."""
     name = item.facts.get("not null constraint") or names.quoted(f"{item.of}_{item.name}_not_null")
-    rest = state.removeprefix("yes")
+    rest = clause(state)
     return f"ALTER TABLE {names.relation(item)} ADD CONSTRAINT {name} NOT NULL {names.quoted(item.name)}{rest};"
