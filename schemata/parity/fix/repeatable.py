@@ -92,6 +92,7 @@ def _altered(item: model.Item, sql: str) -> str:
 
 
 def passing(sql: str, *others: str) -> str:
-    """Return a block that runs a statement and passes over what is there already."""
+    """Return a block that runs a statement and passes over what is there already, and over these conditions."""
     tag = next(f"$fix{number or ''}$" for number in itertools.count() if f"$fix{number or ''}$" not in sql)
-    return f"DO {tag} BEGIN\n{sql}\nEXCEPTION WHEN {' OR '.join((*_ALREADY, *others))} THEN\n    NULL; -- it is so already\nEND {tag};"
+    conditions = " OR ".join((*_ALREADY, *others))
+    return f"DO {tag} BEGIN\n{sql}\nEXCEPTION WHEN {conditions} THEN\n    NULL; -- it is so already\nEND {tag};"

@@ -28,13 +28,15 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         now = new.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
         return [steps.Step((f"ALTER TABLE {names.relation(new)} RENAME CONSTRAINT {was} TO {now};",), facts)]
     if not after:
-        if _with_parent(new, world):
+        if _with_parent(new, world, gone=True):
             return [steps.Step((), facts)]
         return [steps.Step((names.alter_column(new, "DROP NOT NULL"),), facts)]
     if after == "yes" and before == "yes NOT VALID":
         name = old.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
         sql = [f"ALTER TABLE {names.relation(new)} VALIDATE CONSTRAINT {name};"]
         return [steps.Step(tuple(sql), facts, alone=True)]
+    if after == "yes" and not before and _with_parent(new, world, gone=False):
+        return [steps.Step((), facts)]
     again = [names.alter_column(new, "DROP NOT NULL")] if before else []
     relation = world.whole(new)
     if after != "yes":
@@ -44,12 +46,13 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     return [steps.Step(tuple(in_steps(new)), facts, alone=True)]
 
 
-def _with_parent(item: model.Item, world: steps.World) -> bool:
-    """Tell whether the column of a parent ceases to be NOT NULL too, and takes this one with it."""
+def _with_parent(item: model.Item, world: steps.World, *, gone: bool) -> bool:
+    """Tell whether the column of a parent becomes NOT NULL too, or ceases to be, and takes this one with it."""
     relation = world.whole(item)
     keys = [(schema, "column", name, item.name) for schema, name in names.parents(relation)] if relation else []
     return any(
-        "not null" in world.actual[key].facts and "not null" not in world.expected[key].facts
+        "not null" in (world.actual if gone else world.expected)[key].facts
+        and "not null" not in (world.expected if gone else world.actual)[key].facts
         for key in keys
         if key in world.actual and key in world.expected
     )
