@@ -102,6 +102,7 @@ def of_database(
                 connection,
                 schemas,
                 lock_wait=lock_wait,
+                alone=True,
                 reporter=reporter,
                 dependencies=dependencies,
             )

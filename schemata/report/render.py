@@ -93,7 +93,9 @@ _READABLE = 1_000_000  # characters
 
 
 def as_json(result: document.Result) -> str:
-    """Return the JSON document of a result."""
+    """Return the JSON document of a result, as the result writes it itself where it is a large one."""
+    if isinstance(result, document.Large):
+        return result.as_json()
     document_ = result.as_dict()
     text = json.dumps(document_, default=str, ensure_ascii=False)
     # Indenting is done by Python's own encoder, not the one in C: nobody reads a megabyte, and it would take a second.

@@ -1,5 +1,7 @@
 """What reports say of every snapshot: what it holds, what was not read, and what is not compared at all."""
 
+import collections
+import operator
 from collections.abc import Iterable
 
 from schemata.report import document
@@ -12,9 +14,8 @@ DATABASE = "(database)"
 def counts(snapshot: model.Snapshot) -> dict[str, dict[str, int]]:
     """Return how many items there are, by schema and kind, each schema that was read among them."""
     found: dict[str, dict[str, int]] = {name: {} for name in ("", *snapshot.schemas)}
-    for item in snapshot.items:
-        of_schema = found.setdefault(item.schema, {})
-        of_schema[item.kind] = of_schema.get(item.kind, 0) + 1
+    for (schema, kind), number in collections.Counter(map(operator.itemgetter(1, 0), snapshot.items)).items():
+        found.setdefault(schema, {})[kind] = number
     return found
 
 

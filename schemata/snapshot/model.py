@@ -1,9 +1,11 @@
 """A snapshot as a value: its items, their canonical text, fingerprints, and the same as JSON."""
 
 import dataclasses
+import functools
 import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+import json.encoder
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemata.snapshot import kinds
@@ -64,6 +66,7 @@ class Snapshot:
     left_out: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
+    _fingerprints: dict[str, str] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     def fingerprints(self) -> dict[str, str]:
         """Return the fingerprint of each schema that was read, and under "" that of the database's own items.
@@ -71,19 +74,9 @@ class Snapshot:
         A fingerprint is four digests joined by dots, one for each severity class in the order of `kinds.SEVERITIES`:
         equal ones mean equal structure, and unequal ones tell which class differs.
         """
-        names = ["", *self.schemas]
-        sums = {name: [hashlib.sha256() for _ in kinds.SEVERITIES] for name in names}
-        for item in self.items:
-            if item.schema not in sums:
-                continue
-            kind, facts = item.kind, item.facts
-            classes = sums[item.schema]
-            head = f"{kind}\0{item.of}\0{item.name}\0"
-            classes[kinds.rank_of_presence(kind, facts)].update(f"{head}\n".encode())
-            graded = kinds.graded(kind, facts)
-            for fact in sorted(facts):
-                classes[kinds.rank(graded, fact)].update(f"{head}{fact}\0{facts[fact]}\n".encode())
-        return {name: ".".join(one.hexdigest()[:_DIGITS] for one in classes) for name, classes in sums.items()}
+        if not self._fingerprints:
+            self._fingerprints.update(_fingerprints(self))
+        return dict(self._fingerprints)
 
     def only(self, schemas: Sequence[str]) -> "Snapshot":
         """Return the snapshot without the schemas that are not among these: those count as not read."""
@@ -98,7 +91,18 @@ class Snapshot:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads: the form of snapshot files and of `--json`."""
-        found: dict[str, Any] = {
+        found = self.head()
+        found["items"] = [
+            {"kind": kind, "schema": schema, **({"of": of} if of else {}), "name": name, "facts": dict(facts)}
+            for kind, schema, name, of, facts in self.items
+        ]
+        if self.dependencies:
+            found["dependencies"] = self.edges()
+        return found
+
+    def head(self) -> dict[str, Any]:
+        """Return what a snapshot file says before the items."""
+        return {
             "format": f"schemata snapshot {FORM}",
             "database": self.database,
             "server": {"version": self.version, "major": self.major},
@@ -108,25 +112,95 @@ class Snapshot:
             "blind": list(self.blind),
             "not_compared": [{"what": what, "why": why} for what, why in kinds.NOT_COMPARED],
             "fingerprints": self.fingerprints(),
-            "items": [
-                {"kind": kind, "schema": schema, **({"of": of} if of else {}), "name": name, "facts": dict(facts)}
-                for kind, schema, name, of, facts in self.items
-            ],
         }
-        if self.dependencies:
-            numbers = {item.key: number for number, item in enumerate(self.items)}
-            found["dependencies"] = [[numbers[one], numbers[other]] for one, other in self.dependencies]
-        return found
+
+    def edges(self) -> list[list[int]]:
+        """Return the dependencies, each as the numbers of two items."""
+        numbers = {item.key: number for number, item in enumerate(self.items)}
+        return [[numbers[one], numbers[other]] for one, other in self.dependencies]
 
 
 # Of 64: enough that two structures meet by chance in no lifetime, and a fingerprint still fits a line.
 _DIGITS = 16
 
 
+def _fingerprints(snapshot: Snapshot) -> dict[str, str]:
+    lines: dict[str, tuple[list[str], ...]] = {
+        name: tuple([] for _ in kinds.SEVERITIES) for name in ("", *snapshot.schemas)
+    }
+    # Items that were read together share their facts.
+    known: dict[tuple[str, int], list[tuple[int, list[str]]]] = {}
+    for kind, schema, name, of, facts in snapshot.items:
+        of_schema = lines.get(schema)
+        if of_schema is None:
+            continue
+        parts = known.get((kind, id(facts)))
+        if parts is None:
+            parts = known[kind, id(facts)] = _by_rank(kind, facts)
+        head = f"{kind}\0{of}\0{name}\0"
+        for rank, texts in parts:
+            of_schema[rank].append(head.join(texts))
+    return {
+        name: ".".join(hashlib.sha256("".join(one).encode()).hexdigest()[:_DIGITS] for one in of_schema)
+        for name, of_schema in lines.items()
+    }
+
+
+def _by_rank(kind: str, facts: Mapping[str, str]) -> list[tuple[int, list[str]]]:
+    """Return, by severity, what is told of an item; between the texts stands what tells it from others."""
+    presence, ranks = _ranks(kind, tuple(facts))
+    found = {presence: ["", "\n"]}
+    for fact, rank in ranks:
+        text = f"{fact}\0{facts[fact]}\n"
+        if rank in found:
+            found[rank].append(text)
+        else:
+            found[rank] = ["", text]
+    return list(found.items())
+
+
+@functools.lru_cache(maxsize=4096)
+def _ranks(kind: str, names: tuple[str, ...]) -> tuple[int, tuple[tuple[str, int], ...]]:
+    """Return the severity of the presence of such an item, and of each fact, in the order of their names."""
+    facts = dict.fromkeys(names, "")
+    graded = kinds.graded(kind, facts)
+    return kinds.rank_of_presence(kind, facts), tuple((name, kinds.rank(graded, name)) for name in sorted(names))
+
+
 def ordered(items: Iterable[Item]) -> tuple[Item, ...]:
     """Return items in the one order that snapshots have: by schema, kind, relation and name."""
+    # Level by level: to compare four words each time takes ten times as long.
+    levels: dict[tuple[str, int], dict[str, list[Item]]] = {}
     order = kinds.ORDER
-    return tuple(sorted(items, key=lambda item: (item.schema, order[item.kind], item.of, item.name)))
+    for item in items:
+        kind, schema, _, of, _ = item
+        level = levels.get((schema, order[kind]))
+        if level is None:
+            level = levels[schema, order[kind]] = {}
+        if of in level:
+            level[of].append(item)
+        else:
+            level[of] = [item]
+    by_name = operator.itemgetter(2)
+    found: list[Item] = []
+    for _, level in sorted(levels.items(), key=operator.itemgetter(0)):
+        for _, some in sorted(level.items(), key=operator.itemgetter(0)):
+            some.sort(key=by_name)
+            found += some
+    return tuple(found)
+
+
+def _lines(items: Iterable[Item]) -> Iterator[str]:
+    """Give items as JSON, the members in the order of their names."""
+    quote = json.encoder.encode_basestring
+    known: dict[int, str] = {}
+    for kind, schema, name, of, facts in items:
+        told = known.get(id(facts))
+        if told is None:
+            each = [f"{quote(fact)}: {quote(facts[fact])}" for fact in sorted(facts)]
+            told = known[id(facts)] = f"{{{', '.join(each)}}}"
+        place = f'"of": {quote(of)}, ' if of else ""
+        yield f'{{"facts": {told}, "kind": {quote(kind)}, "name": {quote(name)}, {place}"schema": {quote(schema)}}}'
 
 
 def from_dict(document: Mapping[str, Any]) -> Snapshot:
@@ -158,18 +232,16 @@ def from_dict(document: Mapping[str, Any]) -> Snapshot:
         raise ValueError(f"it is no snapshot: {type(error).__name__}: {error}") from error
 
 
-def to_json(snapshot: Snapshot) -> str:
-    """Return the text of a snapshot file: the same for the same structure, an item a line."""
-    found = snapshot.as_dict()
-    items: Sequence[Any] = found.pop("items")
-    dependencies = found.pop("dependencies", None)
-    head = json.dumps(found, ensure_ascii=False, indent=1)[:-2]
-    # One encoder for all: json.dumps with arguments makes a new one for each call.
-    encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
-    lines = ",\n".join(map(encode, items))
-    text = f'{head},\n "items": [\n{lines}\n ]'
-    if dependencies is not None:
-        text += f',\n "dependencies": {json.dumps(dependencies)}'
+def to_json(snapshot: Snapshot, **before: object) -> str:
+    """Return the text of a snapshot file: the same for the same structure, an item a line.
+
+    What `before` names comes first, as members of the same object.
+    """
+    head = json.dumps({**before, **snapshot.head()}, ensure_ascii=False, indent=1)[:-2]
+    items = ",\n".join(_lines(snapshot.items))
+    text = f'{head},\n "items": [\n{items}\n ]'
+    if snapshot.dependencies:
+        text += f',\n "dependencies": {json.dumps(snapshot.edges())}'
     return f"{text}\n}}\n"
 
 

@@ -1,49 +1,65 @@
 """Read a snapshot: a few catalog queries in one read-only transaction, so that all of it is of one moment."""
 
-import contextlib
-import dataclasses
-import json
+import collections
+import functools
+import gc
+import itertools
+import json.encoder
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from schemata.postgres import queries
-from schemata.snapshot import fingerprints, model
+from schemata.snapshot import fingerprints, model, moment
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "queries")
-_RELATIONS = queries.load("relations", _FOLDER)
-_OBJECTS = queries.load("objects", _FOLDER)
-_DATABASE = queries.load("database", _FOLDER)
-_ANNOTATIONS = queries.load("annotations", _FOLDER)
+_QUERIES = {
+    name: text
+    for file in ("relations", "objects", "database", "annotations")
+    for name, text in queries.load(file, _FOLDER).items()
+}
+_IN_GROUPS, _ONE_BY_ONE = _QUERIES["in_groups"], _QUERIES["one_by_one"]
 
 #: Catalog, oid and number of the column; JSON has oids as text.
 _Key = tuple[str, str, int]
 # The oids of the catalogs are the same in every server (src/include/catalog).
-_CLASS, _TYPE, _NAMESPACE, _EXTENSION, _DEFAULT_ACL, _CONSTRAINT = "1259", "1247", "2615", "3079", "826", "2606"
-#: Query of a kind of object, by the catalog in which its rows are.
-_BY_CATALOG = (
-    (_OBJECTS["schemas"], _NAMESPACE),
-    (_OBJECTS["types"], _TYPE),
-    (_OBJECTS["functions"], "1255"),
-    (_OBJECTS["aggregates"], "1255"),
-    (_OBJECTS["operators"], "2617"),
-    (_OBJECTS["operator_families"], "2753"),
-    (_OBJECTS["operator_classes"], "2616"),
-    (_OBJECTS["collations"], "3456"),
-    (_OBJECTS["conversions"], "2607"),
-    (_RELATIONS["indexes"], _CLASS),
-    (_RELATIONS["triggers"], "2620"),
-    (_RELATIONS["rules"], "2618"),
-    (_RELATIONS["policies"], "3256"),
-    (_RELATIONS["statistics"], "3381"),
-    (_DATABASE["extensions"], _EXTENSION),
-)
+_CLASS, _TYPE, _DEFAULT_ACL, _CONSTRAINT = "1259", "1247", "826", "2606"
+#: Queries of what there is most of, by the catalog that the rows are in: rows of equal facts come together.
+_GROUPED = {
+    "constraints": _CONSTRAINT,
+    "indexes": _CLASS,
+    "relations": _CLASS,
+    "columns": _CLASS,
+}
+#: The queries of the other kinds of objects.
+_OBJECTS = {
+    "schemas": "2615",
+    "types": _TYPE,
+    "functions": "1255",
+    "aggregates": "1255",
+    "operators": "2617",
+    "operator_families": "2753",
+    "operator_classes": "2616",
+    "collations": "3456",
+    "conversions": "2607",
+    "rules": "2618",
+    "policies": "3256",
+    "statistics": "3381",
+    "extensions": "3079",
+    "attributes": _CLASS,
+    "triggers": "2620",
+}
+_OTHERS = ("owned", "text_search", "others", "default_privileges", "settings", "not_nulls")
+_ANNOTATIONS = ("grants", "labels", "extensions_needed", "comments")
+_DEPENDENCIES = ("stand_ins", "dependencies")
 _TEXT_SEARCH = {
     "text search parser": "3601",
     "text search template": "3764",
     "text search dictionary": "3600",
     "text search configuration": "3602",
 }
+#: What is said of schema public in every new database.
+_PUBLIC = "standard public schema"
 #: How a line of grants begins that says what is not there of the usual.
 REVOKED = "revoked from "
 #: Facts that are lists of `name=value`, and the word before each name.
@@ -52,6 +68,10 @@ _WITH_LISTS = frozenset((*_LISTS, "labels", "operators", "functions", "members")
 #: A definition that was printed while its object went away: the catalog was read at another moment than the printer.
 _MOVED = ("XX000", "42P01", "42704", "42703", "42883")
 _TRIES = 3
+#: Pages of pg_class, each of some twenty relations, from which on a second session is worth its start.
+_LARGE = 100
+_item = functools.partial(tuple.__new__, model.Item)
+_quoted = json.encoder.encode_basestring
 
 
 def read(
@@ -61,22 +81,32 @@ def read(
     history: str = "schemata",
     lock_wait: float = 5.0,
     dependencies: bool = False,
+    second: moment.Second | None = None,
 ) -> model.Snapshot:
     """Return the structure of the schemas, and of what belongs to the database as a whole.
 
     `ask` must not be in a transaction. Without `schemas` every schema is read that is not the system's or the
-    history's. With `dependencies` also which item needs which. Changes nothing, works for any role, on a standby too.
+    history's. With `dependencies` also which item needs which. With `second` two sessions share the work where there
+    is much of it. Changes nothing, works for any role, on a standby too.
 
     Printing a definition may take a lock that running DDL refuses: after `lock_wait` seconds the server's error 55P03
     is the caller's. DDL that commits while we read is seen whole or not at all, or the read is done again.
     """
-    for left in reversed(range(_TRIES)):
-        try:
-            return _Reading(ask, schemas, history, lock_wait).snapshot(dependencies)
-        except Exception as failure:
-            # Both drivers' refusals carry an SQLSTATE.
-            if not (left and getattr(failure, "sqlstate", "") in _MOVED):
-                raise
+    # Everything that is made here stays: to look for garbage in it again and again takes as long as to make it.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        for left in reversed(range(_TRIES)):
+            try:
+                return _Reading(ask, schemas, history, lock_wait).snapshot(dependencies, second)
+            except Exception as failure:
+                # Both drivers' refusals carry an SQLSTATE.
+                if not (left and getattr(failure, "sqlstate", "") in _MOVED):
+                    raise
+                second = None
+    finally:
+        if collects:
+            gc.enable()
     raise AssertionError("the last try returns or raises")
 
 
@@ -85,65 +115,48 @@ def observe(ask: queries.Ask, schemas: Sequence[str], history: str, *, patience:
     return fingerprints.of(read(ask, schemas, history=history, lock_wait=patience))
 
 
-@dataclasses.dataclass(slots=True)
-class _Found:
-    """An item that is still being put together."""
-
-    kind: str
-    schema: str
-    of: str
-    name: str
-    facts: dict[str, str]
-
-
 class _Reading:
     """One read. Items are found by the address of what they are about: catalog, oid, number of the column."""
 
     def __init__(self, ask: queries.Ask, schemas: Sequence[str] | None, history: str, lock_wait: float) -> None:
-        self._ask = ask
+        self._moment = moment.Moment(
+            ask,
+            "SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off;"
+            f" SET LOCAL work_mem = '64MB'; SET LOCAL lock_timeout = {max(1, round(lock_wait * 1000))}",
+        )
         self._history = history
         self._schemas = schemas
-        self._lock_wait = lock_wait
-        self._found: dict[_Key, _Found] = {}
-        # What has comments of its own but is told with another item, and the fact that such a comment is.
-        self._behind: dict[_Key, tuple[_Found, str]] = {}
+        self._found: dict[_Key, model.Item] = {}
         self._loose: list[model.Item] = []
         self._fill: dict[str, str] = {}
-        self._major = 0
+        # Questions that are already asked, by name, and what was answered.
+        self._answers: dict[str, Any] = {}
 
-    def snapshot(self, dependencies: bool) -> model.Snapshot:
+    def snapshot(self, dependencies: bool, second: moment.Second | None) -> model.Snapshot:
         """Read everything and put it together."""
-        try:
-            self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            self._ask(
-                "SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off;"
-                f" SET LOCAL lock_timeout = {max(1, round(self._lock_wait * 1000))}"
-            )
+        with self._moment:
             meta = self._begin()
-            self._objects()
-            self._others()
-            self._annotations()
-            edges = self._dependencies() if dependencies else ()
-        except BaseException:
-            with contextlib.suppress(Exception):
-                self._ask("ROLLBACK")
-            raise
-        self._ask("COMMIT")
-        items = [model.Item(one.kind, one.schema, one.name, one.of, one.facts) for one in self._found.values()]
+            questions = self._questions(dependencies)
+            large = meta["pages"] >= _LARGE
+            self._answers = dict(
+                zip(questions, self._moment.answers(questions.values(), second if large else None), strict=True)
+            )
+        self._objects()
+        self._orders()
+        self._annotations()
         return model.Snapshot(
             database=meta["database"],
             version=meta["version"].split(" ")[0],
             major=self._major,
             schemas=tuple(self._chosen),
-            items=model.ordered([*items, *self._loose]),
+            items=model.ordered(itertools.chain(self._found.values(), self._loose)),
             deployer=meta["deployer_name"],
             left_out=tuple(name for name in meta["schemas"] if name not in set(self._chosen)),
-            dependencies=tuple(edges),
+            dependencies=tuple(self._dependencies()) if dependencies else (),
         )
 
     def _begin(self) -> dict[str, Any]:
-        text = self._ask(_DATABASE["meta"].format(history=queries.literal(self._history)))[0][0]
-        meta: dict[str, Any] = json.loads(str(text))
+        meta: dict[str, Any] = self._moment.answer(_QUERIES["meta"].format(history=queries.literal(self._history)))
         self._major = meta["number"] // 10000
         self._chosen: list[str] = list(dict.fromkeys(meta["schemas"] if self._schemas is None else self._schemas))
         names = ", ".join(map(queries.literal, self._chosen)) or "NULL"
@@ -152,108 +165,105 @@ class _Reading:
             "deployer": str(meta["deployer"]),
             "history": queries.literal(self._history),
             "subscription": meta["subscription"],
-            "publication_schemas": _DATABASE["publication_schemas"] if self._major >= 15 else "NULL",
-            "publication_filters": _DATABASE["publication_filters"] if self._major >= 15 else "",
+            "publication_schemas": _QUERIES["publication_schemas"] if self._major >= 15 else "NULL",
+            "nulls_not_distinct": "i.indnullsnotdistinct" if self._major >= 15 else "false",
+            "publication_filters": _QUERIES["publication_filters"] if self._major >= 15 else "",
         }
         return meta
 
-    def _rows(self, query: str) -> list[Any]:
-        sql = f"SELECT coalesce(json_agg(r), '[]')::text FROM ({query.format(**self._fill)}) q(r)"
-        rows: list[Any] = json.loads(str(self._ask(sql)[0][0]))
-        return rows
+    def _questions(self, dependencies: bool) -> dict[str, str]:
+        """Return the queries by name: those that take longest come first and last, where each session begins."""
+        others = [*_OBJECTS, *_OTHERS, *_ANNOTATIONS, *(_DEPENDENCIES if dependencies else ())]
+        names = ["constraints", "indexes", *others, "relations", "columns"]
+        return {
+            name: (_IN_GROUPS if name == "relations" else _ONE_BY_ONE).format(query=_QUERIES[name].format(**self._fill))
+            for name in names
+        }
 
-    def _add(self, catalog: str, row: Sequence[Any]) -> _Found:
+    def _add(self, catalog: str, row: Sequence[Any]) -> None:
         kind, oid, subid, schema, of, name, facts = row[:7]
-        found = _Found(kind, schema, of, name, _texts(facts))
-        self._found[catalog, oid, subid] = found
-        return found
+        self._found[catalog, oid, subid] = model.Item(kind, schema, name, of, _texts(facts))
+
+    def _tell(self, key: _Key, fact: str, text: str) -> None:
+        """Add a fact to an item, if there is one; its other facts may be those of other items too."""
+        item = self._found.get(key)
+        if item is not None:
+            self._found[key] = model.Item(item.kind, item.schema, item.name, item.of, {**item.facts, fact: text})
 
     def _objects(self) -> None:
-        for row in self._rows(_RELATIONS["relations"]):
-            self._add(_CLASS, row)
-        for query in ("sequences", "foreign_tables"):
-            for oid, facts in self._rows(_RELATIONS[query]):
-                if (_CLASS, oid, 0) in self._found:
-                    self._found[_CLASS, oid, 0].facts.update(_texts(facts))
-        for row in self._rows(_RELATIONS["constraints"]):
-            found = self._add(_CONSTRAINT, row)
-            if row[7]:
-                self._behind[_CLASS, row[7], 0] = found, "index comment"
-        for query, catalog in _BY_CATALOG:
-            for row in self._rows(query):
+        each = itertools.repeat
+        for query, catalog in _GROUPED.items():
+            for kind, schema, facts, oids, subids, ofs, names in self._answers[query]:
+                told = each(_texts(facts))
+                items = map(_item, zip(each(kind), each(schema), names, ofs, told, strict=False))
+                self._found.update(zip(zip(each(catalog), oids, subids, strict=False), items, strict=True))
+        for query, catalog in _OBJECTS.items():
+            for row in self._answers[query]:
                 self._add(catalog, row)
-        self._columns()
-        for row in self._rows(_OBJECTS["text_search"]):
+        for row in self._answers["text_search"]:
             self._add(_TEXT_SEARCH[row[0]], row)
-
-    def _columns(self) -> None:
-        """Read columns and attributes, and tell their order with the table or type that they are of."""
-        order: dict[str, list[str]] = {}
-        for row in self._rows(_RELATIONS["columns"]):
-            self._add(_CLASS, row)
-            order.setdefault(row[1], []).append(row[5])
-        for oid, names in order.items():
-            relation = self._found.get((_CLASS, oid, 0))
-            if relation is not None and relation.kind in ("table", "foreign table"):
-                relation.facts["column order"] = json.dumps(names, ensure_ascii=False)
-        if self._major >= 18:
-            for catalog, oid, number, constraint, name, text in self._rows(_RELATIONS["not_nulls"]):
-                found = self._found.get((catalog, oid, number))
-                if found is not None:
-                    found.facts["not null"] = text
-                    if name:
-                        found.facts["not null constraint"] = name
-                    self._behind[_CONSTRAINT, constraint, 0] = found, "not null comment"
-        attributes: dict[tuple[str, str], list[str]] = {}
-        for row in self._rows(_OBJECTS["attributes"]):
-            self._add(_CLASS, row)
-            attributes.setdefault((row[3], row[4]), []).append(row[5])
-        for one in list(self._found.values()):
-            if one.kind == "composite type":
-                names = attributes.get((one.schema, one.name), [])
-                one.facts["attribute order"] = json.dumps(names, ensure_ascii=False)
-
-    def _others(self) -> None:
-        for row in self._rows(_DATABASE["others"]):
+        for row in self._answers["others"]:
             self._add(row[7], row)
-        for oid, schema, name in self._rows(_DATABASE["default_privileges"]):
+        for oid, schema, name in self._answers["default_privileges"]:
             self._add(_DEFAULT_ACL, ("default privileges", oid, 0, schema, "", name, {}))
         settings: dict[str, dict[str, str]] = {}
-        for name, values in self._rows(_DATABASE["settings"]):
+        for name, values in self._answers["settings"]:
             settings[name or "everywhere"] = dict(str(value).split("=", 1) for value in values)
         self._loose += [model.Item("setting", "", name, "", facts) for name, facts in settings.items()]
 
+    def _orders(self) -> None:
+        """Tell the order of columns and attributes with the table or type that they are of."""
+        columns: dict[str, list[tuple[int, str]]] = collections.defaultdict(list)
+        for _, _, _, oids, subids, _, names in self._answers["columns"]:
+            for oid, number, name in zip(oids, subids, names, strict=True):
+                columns[oid].append((number, name))
+        for oid, pairs in columns.items():
+            relation = self._found.get((_CLASS, oid, 0))
+            if relation is not None and relation.kind in ("table", "foreign table"):
+                self._tell((_CLASS, oid, 0), "column order", _list(name for _, name in sorted(pairs)))
+        attributes: dict[tuple[str, str], list[str]] = collections.defaultdict(list)
+        for row in self._answers["attributes"]:
+            attributes[row[3], row[4]].append(row[5])
+        for row in self._answers["types"]:
+            if row[0] == "composite type":
+                self._tell((_TYPE, row[1], row[2]), "attribute order", _list(attributes[row[3], row[5]]))
+
     def _annotations(self) -> None:
-        for catalog, oid, subid, text in self._rows(_ANNOTATIONS["comments"]):
-            found = self._found.get((catalog, oid, subid))
-            if found is not None:
-                found.facts["comment"] = text
-            elif (catalog, oid, subid) in self._behind:
-                found, fact = self._behind[catalog, oid, subid]
-                found.facts[fact] = text
-        for one in self._found.values():
-            if one.kind == "schema" and one.name == "public":
-                if one.facts.get("comment") == "standard public schema":
-                    del one.facts["comment"]
-                else:
-                    one.facts.setdefault("comment", "")
+        for oid, text in self._answers["owned"]:
+            self._tell((_CLASS, oid, 0), "owned by", text)
+        for catalog, oid, name in self._answers["not_nulls"]:
+            if name:
+                self._tell((catalog, oid, 0), "not null constraint", name)
+        for catalog, oid, subid, fact, text in self._answers["comments"]:
+            self._tell((catalog, oid, subid), fact, text)
+        self._comment_on_public()
         for query, fact in (("labels", "security labels"), ("extensions_needed", "depends on extension")):
-            for catalog, oid, subid, text in self._rows(_ANNOTATIONS[query]):
-                if (catalog, oid, subid) in self._found:
-                    self._found[catalog, oid, subid].facts[fact] = text
-        for catalog, oid, subid, foreign, name, entries in self._rows(_ANNOTATIONS["grants"]):
+            for catalog, oid, subid, text in self._answers[query]:
+                self._tell((catalog, oid, subid), fact, text)
+        for keys, foreign, entries in self._answers["grants"]:
             text = _privileges(entries)
-            if text and foreign:
-                self._loose.append(model.Item("grant", "", name, "", {"grants": text}))
-            elif text and (catalog, oid, subid) in self._found:
-                self._found[catalog, oid, subid].facts["grants"] = text
+            if text:
+                for catalog, oid, subid in keys or ():
+                    self._tell((catalog, oid, subid), "grants", text)
+                self._loose += [model.Item("grant", "", name, "", {"grants": text}) for name in foreign or ()]
+
+    def _comment_on_public(self) -> None:
+        """Leave out the comment that schema public has from its birth; that it has none is told as an empty one."""
+        for row in self._answers["schemas"]:
+            if row[5] == "public":
+                key = (_OBJECTS["schemas"], row[1], row[2])
+                item = self._found[key]
+                facts = {"comment": "", **item.facts}
+                if facts["comment"] == _PUBLIC:
+                    del facts["comment"]
+                self._found[key] = item._replace(facts=facts)
 
     def _dependencies(self) -> Iterable[model.Dependency]:
         stands_for: dict[_Key, _Key] = {}
-        for one in self._rows(_ANNOTATIONS["stand_ins"]):
+        for one in self._answers["stand_ins"]:
             stands_for[one[0], one[1], one[2]] = (one[3], one[4], one[5])
         seen: dict[model.Dependency, None] = {}
-        for row in self._rows(_ANNOTATIONS["dependencies"]):
+        for row in self._answers["dependencies"]:
             item, needs = (self._known((row[at], row[at + 1], row[at + 2]), stands_for) for at in (0, 3))
             if item and needs and item != needs:
                 seen[model.Dependency(item, needs)] = None
@@ -264,8 +274,13 @@ class _Reading:
         for address in (key, stands_for.get(key), stands_for.get((key[0], key[1], 0)), (key[0], key[1], 0)):
             found = self._found.get(address) if address else None
             if found is not None:
-                return found.schema, found.kind, found.of, found.name
+                return found.key
         return None
+
+
+def _list(names: Iterable[str]) -> str:
+    """Return names as a JSON list."""
+    return f"[{', '.join(map(_quoted, names))}]"
 
 
 def _texts(facts: dict[str, Any]) -> dict[str, str]:

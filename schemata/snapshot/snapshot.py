@@ -49,13 +49,19 @@ class Taken:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints: the snapshot as a file holds it, and the counts."""
+        return {**self._before(), **self.snapshot.as_dict()}
+
+    def as_json(self) -> str:
+        """Return the same as text, as a file has it: an item a line."""
+        return model.to_json(self.snapshot, **self._before())
+
+    def _before(self) -> dict[str, Any]:
         return {
             "ok": self.ok,
             "exit_code": self.exit_code,
             "target": dataclasses.asdict(self.target),
             "counts": listing.counts(self.snapshot),
             "file": self.file,
-            **self.snapshot.as_dict(),
         }
 
 

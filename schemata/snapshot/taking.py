@@ -1,16 +1,19 @@
 """Take a snapshot of a database that a command works on: which schemas, and what to say where a lock is in the way."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 from schemata import config, errors, targets
 from schemata.config import values
-from schemata.postgres import activity, libpq, lock_holder, urls
+from schemata.postgres import activity, libpq, lock_holder, queries, query_client, urls
 from schemata.report import progress
 from schemata.snapshot import model, reading
 
 #: Seconds that a read waits for a lock.
 LOCK_WAIT = 5.0
 _LOCK_NOT_AVAILABLE = "55P03"
+# Seconds for the second session to log in: what it would do is done by the first one meanwhile.
+_LOGIN = 2.0
 
 
 class StructureLocked(errors.NotAvailable):
@@ -47,26 +50,47 @@ def take(
     schemas: Sequence[str] | None,
     *,
     lock_wait: float = LOCK_WAIT,
+    alone: bool = False,
     reporter: progress.Reporter = progress.SILENT,
     dependencies: bool = False,
 ) -> model.Snapshot:
     """Return the structure of a database. Changes nothing, works for any role.
 
-    Raises StructureLocked, which names who holds the lock where that can be seen.
+    A large one is read over two sessions if the server has another one, unless it is read `alone`: for a caller who
+    reads several databases at the same time. Raises StructureLocked, which names who holds the lock where that can be
+    seen.
     """
     # So that who blocks is seen before the wait is over; without a free connection it is not.
     patience = min(1.0, max(0.05, lock_wait / 4))
-    with activity.Monitor(choice.url, connection.backend_pid, patience, reporter.info) as monitor:
-        monitor.begin()
+    monitors: list[activity.Monitor] = []
+
+    @contextlib.contextmanager
+    def watched(session: libpq.Connection) -> Iterator[queries.Ask]:
+        with activity.Monitor(choice.url, session.backend_pid, patience, reporter.info) as monitor:
+            monitors.append(monitor)
+            monitor.begin()
+            yield session.query
+
+    @contextlib.contextmanager
+    def second() -> Iterator[queries.Ask]:
+        with (
+            query_client.connect(choice.url, timeout=_LOGIN, application_name="schemata") as session,
+            watched(session) as ask,
+        ):
+            yield ask
+
+    with watched(connection) as ask:
         try:
             return reading.read(
-                connection.query,
+                ask,
                 schemas,
                 history=settings.history_schema,
                 lock_wait=lock_wait,
                 dependencies=dependencies,
+                second=None if alone else second,
             )
         except libpq.QueryFailed as failure:
             if failure.sqlstate != _LOCK_NOT_AVAILABLE:
                 raise
-            raise StructureLocked(choice, lock_wait, monitor.end()) from failure
+            holders = dict.fromkeys(holder for monitor in monitors for holder in monitor.end())
+            raise StructureLocked(choice, lock_wait, tuple(holders)) from failure

@@ -1,12 +1,18 @@
 """What a migrated database is: asked, read, compared, and written as a typed client."""
 
 import functools
+import gc
 from typing import Any
 
 from schemata import command_line, commands, config
 from schemata.tasks import flags
 
 task = command_line.task
+
+
+def _keep_everything() -> None:
+    """Collect no garbage in this process, which ends soon: what a command has read would be gone through each time."""
+    gc.disable()
 
 
 @task(url=flags.URL, junit="Also write JUnit XML to this file.", json=flags.JSON)
@@ -35,6 +41,7 @@ def snapshot(
     json: bool = False,
 ) -> Any:
     """Show what a database is made of; write it to a file."""
+    _keep_everything()
     return commands.snapshot.snapshot(
         config.load(),
         url=url or "",
@@ -120,6 +127,7 @@ def parity(
     )
     every = flags.seconds(watch, "--watch")
     if every is None:
+        _keep_everything()
         return once()
     return commands.rounds.repeat(once, every, lambda found: command_line.show(found, json), whole=json)
 

@@ -1,9 +1,24 @@
 -- name: comments
--- Comments on what people made, and on the schema public.
-SELECT json_build_array(t.classoid, t.objoid, t.objsubid, t.description)
+-- Comments on what people made, and on the schema public. That on the index behind a constraint is told with the
+-- constraint, that on NOT NULL with the column or the domain.
+SELECT json_build_array(t.classoid, t.objoid, t.objsubid, 'comment', t.description)
 FROM pg_description t
 WHERE (t.objoid >= 16384 OR t.classoid = 'pg_namespace'::regclass AND t.objoid = 2200
     OR t.classoid = 'pg_extension'::regclass)
+UNION ALL
+SELECT json_build_array('pg_constraint'::regclass::oid, k.oid, 0, 'index comment', t.description)
+FROM pg_description t
+JOIN pg_constraint k ON k.conindid = t.objoid AND k.contype IN ('p', 'u', 'x')
+WHERE t.classoid = 'pg_class'::regclass AND t.objsubid = 0
+UNION ALL
+SELECT json_build_array(CASE k.contypid WHEN 0 THEN 'pg_class' ELSE 'pg_type' END::regclass::oid,
+    CASE k.contypid WHEN 0 THEN k.conrelid ELSE k.contypid END, CASE k.contypid WHEN 0 THEN k.conkey[1] ELSE 0 END,
+    'not null comment', t.description)
+FROM pg_description t
+JOIN pg_constraint k ON k.oid = t.objoid AND k.contype = 'n'
+LEFT JOIN pg_class c ON c.oid = k.conrelid
+WHERE t.classoid = 'pg_constraint'::regclass AND (k.contypid <> 0 OR k.conislocal OR c.relispartition
+    OR NOT k.convalidated)
 
 -- name: labels
 -- Security labels, one a provider.
@@ -21,8 +36,8 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'x'
 GROUP BY d.classid, d.objid
 
 -- name: grants
--- Privileges that are not what an object has from its birth: of the objects of the chosen schemas and of the database,
--- and of those of the system and of extensions where they are not what initdb or the extension left. Of a column
+-- Privileges that are not what an object has from its birth, once for all that have the same: of the objects of the
+-- chosen schemas and of the database, and of those of the system and of extensions where they are not what initdb or the extension left. Of a column
 -- nobody has any privilege from the start: its default is an empty list as aclexplode accepts it, which '{{}}' is not.
 WITH held AS (
     SELECT 'pg_class'::regclass AS class, c.oid, 0 AS subid, n.nspname AS schema, c.relname::text AS name,
@@ -75,8 +90,9 @@ WITH held AS (
     WHERE h.acl <> coalesce(i.initprivs, h.usual) AND h.schema NOT IN ('information_schema', {history})
         AND h.schema !~ '^pg_(toast|temp)'
 )
-SELECT json_build_array(c.class::oid, c.oid, c.subid, c.foreign,
-    CASE WHEN c.foreign THEN concat(pg_describe_object(c.class, c.oid, c.subid)) END,
+SELECT json_build_array(
+    json_agg(json_build_array(c.class::oid, c.oid, c.subid)) FILTER (WHERE c.foreign IS NOT TRUE),
+    json_agg(concat(pg_describe_object(c.class, c.oid, c.subid))) FILTER (WHERE c.foreign),
     (SELECT json_agg(json_build_array(g.usual, g.grantee, g.grantor, g.privileges)) FROM (
         SELECT u.usual, CASE e.grantee WHEN 0 THEN 'PUBLIC' WHEN {deployer} THEN '(deployer)'
                 ELSE pg_get_userbyid(e.grantee) END AS grantee,
@@ -87,6 +103,7 @@ SELECT json_build_array(c.class::oid, c.oid, c.subid, c.foreign,
         FROM (VALUES (false, c.acl), (true, c.usual)) u(usual, acl), LATERAL aclexplode(u.acl) e
         GROUP BY u.usual, e.grantee, e.grantor) g))
 FROM compared c
+GROUP BY c.owner, c.acl, c.usual
 
 -- name: dependencies
 -- What needs what, among the objects of this database; and what stands for what: the row type for its table, the

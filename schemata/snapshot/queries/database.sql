@@ -4,6 +4,7 @@
 SELECT json_build_object(
     'database', current_database(), 'version', current_setting('server_version'),
     'number', current_setting('server_version_num')::int,
+    'pages', pg_relation_size('pg_catalog.pg_class') / current_setting('block_size')::int,
     'subscription', (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
         WHERE attrelid = 'pg_subscription'::regclass AND attnum > 0 AND NOT attisdropped AND attname <> 'subconninfo'),
     'deployer', d.owner, 'deployer_name', pg_get_userbyid(d.owner),

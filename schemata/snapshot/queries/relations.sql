@@ -1,190 +1,268 @@
+-- name: one_by_one
+-- What is read of objects that there are few of: each row of a query is a JSON document.
+SELECT coalesce(json_agg(r), '[]')::text FROM ({query}) q(r)
+
+-- name: in_groups
+-- What is read of objects that there are many of: rows of equal facts together, of which there are few. `facts` is the
+-- inside of a JSON object: concat_ws leaves out what is not so in a fraction of the time that json_strip_nulls(
+-- json_build_object(…)) takes.
+SELECT coalesce(json_agg(json_build_array(q.kind, q.schema, concat('{{', q.facts, '}}')::json, q.oids, q.zeros, q.ofs,
+    q.names)), '[]')::text
+FROM (SELECT q.kind, q.schema, q.facts, json_agg(q.oid) AS oids, json_agg(0) AS zeros, json_agg(''::text) AS ofs,
+        json_agg(q.name) AS names
+    FROM ({query}) q GROUP BY q.kind, q.schema, q.facts) q
+
 -- name: relations
--- Tables, views, materialized views, foreign tables and sequences.
-SELECT json_build_array(
-    CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
-        WHEN 'f' THEN 'foreign table' ELSE 'table' END,
-    c.oid, 0, n.nspname, '', c.relname,
-    json_strip_nulls(json_build_object(
-        'owner', CASE WHEN c.relowner <> {deployer} THEN pg_get_userbyid(c.relowner) END,
-        'persistence', CASE c.relpersistence WHEN 'u' THEN 'unlogged' END,
-        'partition by', CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
-        'partition of', CASE WHEN c.relispartition THEN
-            (SELECT concat_ws(' ', i.inhparent::regclass, pg_get_expr(c.relpartbound, c.oid),
-                CASE WHEN i.inhdetachpending THEN 'DETACH PENDING' END)
-            FROM pg_inherits i WHERE i.inhrelid = c.oid) END,
-        'inherits', CASE WHEN c.relkind IN ('r', 'f') AND NOT c.relispartition THEN
-            (SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno)
-            FROM pg_inherits i WHERE i.inhrelid = c.oid) END,
-        'of type', CASE WHEN c.reloftype <> 0 THEN c.reloftype::regtype::text END,
-        'row security', CASE WHEN c.relrowsecurity THEN 'enabled' END,
-        'force row security', CASE WHEN c.relforcerowsecurity THEN 'enabled' END,
-        'access method', (SELECT amname FROM pg_am a WHERE a.oid = c.relam AND amname <> 'heap'),
-        'tablespace', (SELECT spcname FROM pg_tablespace s WHERE s.oid = c.reltablespace),
-        'replica identity', CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i' THEN
-            coalesce((SELECT 'index ' || quote_ident(x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-                WHERE i.indrelid = c.oid AND i.indisreplident), 'an index that was dropped') END,
-        'options', to_json(c.reloptions),
-        'toast options', to_json(t.reloptions),
-        'definition', CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END)))
+-- Tables, views, materialized views, foreign tables and sequences, these with their parameters: a default is what
+-- PostgreSQL takes for that type and direction.
+SELECT CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+        WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
+    c.oid, n.nspname AS schema, c.relname AS name, concat_ws(',',
+        CASE WHEN c.relowner <> {deployer} THEN '"owner":' || to_json(pg_get_userbyid(c.relowner)) END,
+        CASE c.relpersistence WHEN 'u' THEN '"persistence":"unlogged"' END,
+        CASE WHEN c.relkind = 'p' THEN '"partition by":' || to_json(pg_get_partkeydef(c.oid)) END,
+        CASE WHEN c.relispartition THEN '"partition of":' || to_json(concat_ws(' ', h.parents,
+            pg_get_expr(c.relpartbound, c.oid), CASE WHEN h.pending THEN 'DETACH PENDING' END)) END,
+        CASE WHEN c.relkind IN ('r', 'f') AND NOT c.relispartition THEN '"inherits":' || to_json(h.parents) END,
+        CASE WHEN c.reloftype <> 0 THEN '"of type":' || to_json(c.reloftype::regtype::text) END,
+        CASE WHEN c.relrowsecurity THEN '"row security":"enabled"' END,
+        CASE WHEN c.relforcerowsecurity THEN '"force row security":"enabled"' END,
+        '"access method":' || to_json(a.amname),
+        '"tablespace":' || to_json(s.spcname),
+        CASE c.relreplident WHEN 'n' THEN '"replica identity":"nothing"' WHEN 'f' THEN '"replica identity":"full"'
+            WHEN 'i' THEN '"replica identity":' || to_json(coalesce(
+                (SELECT 'index ' || quote_ident(x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                WHERE i.indrelid = c.oid AND i.indisreplident), 'an index that was dropped')) END,
+        '"options":' || to_json(c.reloptions),
+        '"toast options":' || to_json(t.reloptions),
+        CASE WHEN c.relkind IN ('v', 'm') THEN '"definition":' || to_json(pg_get_viewdef(c.oid)) END,
+        CASE WHEN c.relkind = 'S' THEN concat_ws(',', '"type":' || to_json(format_type(q.seqtypid, NULL)),
+            '"start":"' || q.seqstart || '","increment":"' || q.seqincrement || '","minimum":"' || q.seqmin
+                || '","maximum":"' || q.seqmax || '"',
+            CASE WHEN q.seqcache <> 1 THEN '"cache":"' || q.seqcache || '"' END,
+            CASE WHEN q.seqcycle THEN '"cycle":"yes"' END) END,
+        CASE WHEN c.relkind = 'f' THEN concat_ws(',', '"server":' || to_json(quote_ident(v.srvname)),
+            '"foreign options":' || to_json(f.ftoptions)) END) AS facts
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class t ON t.oid = c.reltoastrelid AND t.reloptions IS NOT NULL
+LEFT JOIN (SELECT i.inhrelid, string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno) AS parents,
+    bool_or(i.inhdetachpending) AS pending FROM pg_inherits i GROUP BY i.inhrelid) h ON h.inhrelid = c.oid
+LEFT JOIN pg_am a ON a.oid = c.relam AND a.amname <> 'heap'
+LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+LEFT JOIN pg_sequence q ON q.seqrelid = c.oid
+LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid
+LEFT JOIN pg_foreign_server v ON v.oid = f.ftserver
 WHERE {chosen} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
         AND d.classid = 'pg_class'::regclass AND d.objid = c.oid)
 
+-- name: owned
+-- The columns that sequences belong to.
+SELECT json_build_array(d.objid, concat(d.refobjid::regclass, '.', quote_ident(a.attname),
+    CASE d.deptype WHEN 'i' THEN ' (identity)' END))
+FROM pg_depend d
+JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE {chosen} AND d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.refclassid = 'pg_class'::regclass
+    AND d.deptype IN ('a', 'i')
+
 -- name: columns
 -- Columns of tables, and those of views of which something is said beside the view's definition.
 -- A partition's columns are always its own for pg_dump; of an inherited one only what differs is.
-SELECT json_build_array(
-    'column', a.attrelid, a.attnum, n.nspname, c.relname, a.attname,
-    json_strip_nulls(json_build_object(
-        'type', CASE WHEN c.relkind IN ('r', 'p', 'f') THEN format_type(a.atttypid, a.atttypmod) END,
-        'collation', CASE WHEN a.attcollation <> y.typcollation AND c.relkind IN ('r', 'p', 'f')
-            THEN a.attcollation::regcollation::text END,
-        'not null', CASE WHEN a.attnotnull THEN 'yes' END,
-        'default', CASE WHEN a.atthasdef AND a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
-        'generated', CASE a.attgenerated WHEN 's' THEN concat('(', pg_get_expr(d.adbin, d.adrelid), ') STORED')
-            WHEN 'v' THEN concat('(', pg_get_expr(d.adbin, d.adrelid), ') VIRTUAL') END,
-        'identity', CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END,
-        'storage', CASE WHEN a.attstorage <> y.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'plain'
-            WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END END,
-        'compression', CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
-        'statistics target', CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::text END,
-        'inherited', CASE WHEN NOT a.attislocal AND NOT c.relispartition THEN 'yes' END,
-        'options', to_json(a.attoptions),
-        'foreign options', to_json(a.attfdwoptions))))
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_type y ON y.oid = a.atttypid
-LEFT JOIN pg_attrdef d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE {chosen} AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped
-    AND (c.relkind IN ('r', 'p', 'f') OR a.atthasdef OR a.attacl IS NOT NULL OR a.attstattarget >= 0
-        OR a.attcompression <> '' OR a.attstorage <> y.typstorage OR a.attoptions IS NOT NULL
-        OR EXISTS (SELECT FROM pg_description t WHERE t.classoid = 'pg_class'::regclass AND t.objoid = c.oid
-            AND t.objsubid = a.attnum))
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-        AND d.classid = 'pg_class'::regclass AND d.objid = c.oid)
-ORDER BY a.attrelid, a.attnum
+-- From PostgreSQL 18 on NOT NULL is a constraint: what of one is not as ALTER COLUMN SET NOT NULL, or PARTITION OF (which
+-- takes the parent's name), would have made it.
+-- No default has a column in it, so it can be printed without its table, which would have to be opened first.
+SELECT json_build_array('column', t.schema, concat('{{', concat_ws(',',
+        CASE WHEN t.whole THEN '"type":' || to_json(format_type(t.atttypid, t.atttypmod)) END,
+        '"not null":' || to_json(t.not_null),
+        '"not null constraint":' || to_json(t.not_null_name),
+        CASE t.attgenerated WHEN '' THEN '"default":' || to_json(t.expression)
+            WHEN 's' THEN '"generated":' || to_json(concat('(', t.expression, ') STORED'))
+            WHEN 'v' THEN '"generated":' || to_json(concat('(', t.expression, ') VIRTUAL')) END,
+        CASE t.attidentity WHEN 'a' THEN '"identity":"always"' WHEN 'd' THEN '"identity":"by default"' END,
+        nullif(t.others, '')), '}}')::json,
+    json_agg(t.attrelid), json_agg(t.attnum), json_agg(t.relname), json_agg(t.attname))
+FROM (
+    SELECT a.attrelid, a.attnum, n.nspname AS schema, c.relname, a.attname, a.atttypid, a.atttypmod, a.attidentity,
+        a.attgenerated, c.relkind IN ('r', 'p', 'f') AS whole,
+        CASE WHEN k.oid IS NOT NULL THEN concat_ws(' ', 'yes', CASE WHEN k.connoinherit THEN 'NO INHERIT' END,
+                CASE WHEN NOT k.convalidated THEN 'NOT VALID' END, CASE WHEN k.conislocal AND k.coninhcount > 0
+                AND NOT c.relispartition THEN '(inherited, and of its own)' END)
+            WHEN a.attnotnull THEN 'yes' END AS not_null,
+        CASE WHEN (k.conislocal OR c.relispartition) AND k.conname <> coalesce(
+                CASE WHEN c.relispartition AND k.coninhcount > 0 THEN
+                    (SELECT o.conname FROM pg_inherits i
+                    JOIN pg_constraint o ON o.conrelid = i.inhparent AND o.contype = 'n'
+                    JOIN pg_attribute b ON b.attrelid = i.inhparent AND b.attnum = o.conkey[1]
+                    WHERE i.inhrelid = c.oid AND b.attname = a.attname) END,
+                concat(c.relname, '_', a.attname, '_not_null'))
+            THEN quote_ident(k.conname) END AS not_null_name,
+        CASE WHEN a.atthasdef THEN pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE d.adrelid END) END
+            AS expression,
+        concat_ws(',',
+            CASE WHEN a.attcollation <> y.typcollation AND c.relkind IN ('r', 'p', 'f')
+                THEN '"collation":' || to_json(a.attcollation::regcollation::text) END,
+            CASE WHEN a.attstorage <> y.typstorage THEN CASE a.attstorage WHEN 'p' THEN '"storage":"plain"'
+                WHEN 'e' THEN '"storage":"external"' WHEN 'm' THEN '"storage":"main"'
+                ELSE '"storage":"extended"' END END,
+            CASE a.attcompression WHEN 'p' THEN '"compression":"pglz"' WHEN 'l' THEN '"compression":"lz4"' END,
+            CASE WHEN a.attstattarget >= 0 THEN '"statistics target":"' || a.attstattarget || '"' END,
+            CASE WHEN NOT a.attislocal AND NOT c.relispartition THEN '"inherited":"yes"' END,
+            '"options":' || to_json(a.attoptions),
+            '"foreign options":' || to_json(a.attfdwoptions)) AS others
+    FROM pg_attribute a
+    JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_type y ON y.oid = a.atttypid
+    LEFT JOIN pg_attrdef d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
+    LEFT JOIN pg_constraint k ON k.contype = 'n' AND k.conrelid = a.attrelid AND k.conkey[1] = a.attnum
+        AND (k.conislocal OR c.relispartition OR NOT k.convalidated)
+    WHERE {chosen} AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped
+        AND (c.relkind IN ('r', 'p', 'f') OR a.atthasdef OR a.attacl IS NOT NULL OR a.attstattarget >= 0
+            OR a.attcompression <> '' OR a.attstorage <> y.typstorage OR a.attoptions IS NOT NULL
+            OR EXISTS (SELECT FROM pg_description t WHERE t.classoid = 'pg_class'::regclass AND t.objoid = c.oid
+                AND t.objsubid = a.attnum))
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+            AND d.classid = 'pg_class'::regclass AND d.objid = c.oid)
+) t
+GROUP BY t.schema, t.atttypid, t.atttypmod, t.attidentity, t.attgenerated, t.whole, t.not_null, t.not_null_name,
+    t.expression, t.others
 
 -- name: not_nulls
--- From PostgreSQL 18 on NOT NULL is a constraint: what of one is not as ALTER COLUMN SET NOT NULL, PARTITION OF (which
--- takes the parent's name) or ALTER DOMAIN would have made it.
-SELECT json_build_array('pg_class'::regclass::oid, c.oid, k.conkey[1], k.oid,
-    CASE WHEN k.conname <> u.name AND (k.conislocal OR c.relispartition) THEN quote_ident(k.conname) END,
-    concat_ws(' ', 'yes', CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END,
-        CASE WHEN k.conislocal AND k.coninhcount > 0 AND NOT c.relispartition THEN '(inherited, and of its own)' END))
-FROM pg_constraint k
-JOIN pg_class c ON c.oid = k.conrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
-CROSS JOIN LATERAL (SELECT coalesce(
-    CASE WHEN c.relispartition AND k.coninhcount > 0 THEN
-        (SELECT o.conname FROM pg_inherits i JOIN pg_constraint o ON o.conrelid = i.inhparent AND o.contype = 'n'
-            JOIN pg_attribute b ON b.attrelid = i.inhparent AND b.attnum = o.conkey[1]
-            WHERE i.inhrelid = c.oid AND b.attname = a.attname) END,
-    concat(c.relname, '_', a.attname, '_not_null'))) u(name)
-WHERE {chosen} AND k.contype = 'n' AND (k.conislocal OR c.relispartition OR NOT k.convalidated)
-    AND (k.conname <> u.name OR k.connoinherit OR NOT k.convalidated
-        OR k.coninhcount > 0 AND NOT c.relispartition
-        OR EXISTS (SELECT FROM pg_description t WHERE t.classoid = 'pg_constraint'::regclass AND t.objoid = k.oid))
-UNION ALL
-SELECT json_build_array('pg_type'::regclass::oid, y.oid, 0, k.oid,
-    CASE WHEN k.conname <> concat(y.typname, '_not_null') THEN quote_ident(k.conname) END, 'yes')
+-- From PostgreSQL 18 on NOT NULL of a domain is a constraint too: its name, where ALTER DOMAIN would have given another.
+SELECT json_build_array('pg_type'::regclass::oid, y.oid,
+    CASE WHEN k.conname <> concat(y.typname, '_not_null') THEN quote_ident(k.conname) END)
 FROM pg_constraint k
 JOIN pg_type y ON y.oid = k.contypid
 JOIN pg_namespace n ON n.oid = y.typnamespace
-WHERE {chosen} AND k.contype = 'n'
+WHERE {chosen} AND k.contype = 'n' AND k.contypid <> 0
 
 -- name: constraints
 -- Constraints of tables and of domains, with what is said of the index behind one.
 -- A foreign key's clones on partitions follow their parent; an inherited CHECK follows its own.
-SELECT json_build_array(
-    CASE WHEN k.conrelid = 0 THEN 'domain constraint' ELSE 'constraint' END,
-    k.oid, 0, n.nspname, coalesce(c.relname, y.typname), k.conname,
-    json_strip_nulls(json_build_object(
-        'definition', pg_get_constraintdef(k.oid),
-        'valid', CASE WHEN NOT (i.indisvalid AND i.indisready) AND c.relkind <> 'p' THEN 'no' END,
-        'clustered', CASE WHEN i.indisclustered THEN 'yes' END,
-        'options', to_json(x.reloptions),
-        'index attached to', (SELECT h.inhparent::regclass::text FROM pg_inherits h WHERE h.inhrelid = i.indexrelid),
-        'index tablespace', (SELECT spcname FROM pg_tablespace s WHERE s.oid = x.reltablespace),
-        'triggers', CASE WHEN k.contype = 'f' AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid
-            AND t.tgenabled NOT IN ('O', 'A')) THEN 'disabled' END)),
-    i.indexrelid)
-FROM pg_constraint k
-JOIN pg_namespace n ON n.oid = k.connamespace
-LEFT JOIN pg_class c ON c.oid = k.conrelid
-LEFT JOIN pg_type y ON y.oid = k.contypid
-LEFT JOIN pg_index i ON k.contype IN ('p', 'u', 'x') AND i.indexrelid = k.conindid
-LEFT JOIN pg_class x ON x.oid = i.indexrelid
-WHERE {chosen} AND k.contype IN ('c', 'p', 'u', 'f', 'x') AND NOT (k.contype = 'f' AND k.conparentid <> 0)
-    AND (k.contype <> 'c' OR k.conislocal OR c.relispartition)
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-        AND (d.classid, d.objid) IN (('pg_class'::regclass, k.conrelid), ('pg_type'::regclass, k.contypid)))
+-- To print a definition takes longer than all else, and many tables have the same: of constraints that are alike in all
+-- that is printed, one is. The text of an expression's tree is the same for the same expression from PostgreSQL 17 on.
+WITH found AS MATERIALIZED (
+    SELECT CASE WHEN k.conrelid = 0 THEN 'domain constraint' ELSE 'constraint' END AS kind,
+        k.oid, n.nspname AS schema, coalesce(c.relname, y.typname) AS of, k.conname AS name, k.conrelid, k.conkey,
+        CASE WHEN k.contype = 'c' AND k.conrelid <> 0 AND k.convalidated AND strpos(k.conbin::text, ':varattno 0 ') = 0
+                THEN concat_ws(' ', k.contype, k.connoinherit, k.conbin)
+            WHEN k.contype IN ('p', 'u') AND k.conexclop IS NULL AND i.indnatts = i.indnkeyatts
+                THEN concat_ws(' ', k.contype, k.condeferrable, k.condeferred, {nulls_not_distinct})
+            ELSE k.oid::text END AS alike,
+        concat_ws(',',
+            CASE WHEN NOT (i.indisvalid AND i.indisready) AND c.relkind <> 'p' THEN '"valid":"no"' END,
+            CASE WHEN i.indisclustered THEN '"clustered":"yes"' END,
+            '"options":' || to_json(x.reloptions),
+            '"index attached to":' || to_json(h.inhparent::regclass::text),
+            '"index tablespace":' || to_json(s.spcname),
+            CASE WHEN t.tgconstraint IS NOT NULL THEN '"triggers":"disabled"' END) AS others
+    FROM pg_constraint k
+    JOIN pg_namespace n ON n.oid = k.connamespace
+    LEFT JOIN pg_class c ON c.oid = k.conrelid
+    LEFT JOIN pg_type y ON y.oid = k.contypid
+    LEFT JOIN pg_index i ON k.contype IN ('p', 'u', 'x') AND i.indexrelid = k.conindid
+    LEFT JOIN pg_class x ON x.oid = i.indexrelid
+    LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid
+    LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace
+    LEFT JOIN (SELECT DISTINCT tgconstraint FROM pg_trigger WHERE tgenabled NOT IN ('O', 'A')) t
+        ON k.contype = 'f' AND t.tgconstraint = k.oid
+    WHERE {chosen} AND k.contype IN ('c', 'p', 'u', 'f', 'x') AND NOT (k.contype = 'f' AND k.conparentid <> 0)
+        AND (k.contype <> 'c' OR k.conislocal OR c.relispartition)
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+            AND (d.classid, d.objid) IN (('pg_class'::regclass, k.conrelid), ('pg_type'::regclass, k.contypid)))
+), parts AS MATERIALIZED (
+    SELECT f.oid, f.conrelid, u.number, u.place
+    FROM found f CROSS JOIN LATERAL unnest(f.conkey) WITH ORDINALITY u(number, place)
+    WHERE f.alike <> f.oid::text
+), named AS (
+    SELECT p.oid, string_agg(quote_ident(a.attname), ',' ORDER BY p.place) AS columns
+    FROM parts p JOIN pg_attribute a ON a.attrelid = p.conrelid AND a.attnum = p.number
+    GROUP BY p.oid
+)
+SELECT json_build_array(g.kind, g.schema, concat('{{', concat_ws(',',
+    '"definition":' || to_json(pg_get_constraintdef(g.first)), nullif(g.others, '')), '}}')::json,
+    g.oids, g.zeros, g.ofs, g.names)
+FROM (
+    SELECT f.kind, f.schema, f.others, min(f.oid) AS first, json_agg(f.oid) AS oids, json_agg(0) AS zeros,
+        json_agg(f.of) AS ofs, json_agg(f.name) AS names
+    FROM found f LEFT JOIN named m ON m.oid = f.oid
+    GROUP BY f.kind, f.schema, f.others, f.alike, m.columns
+) g
 
 -- name: indexes
--- Indexes that no constraint made. The definition begins after the names of the index and its table.
-SELECT json_build_array(
-    'index', x.oid, 0, n.nspname, c.relname, x.relname,
-    json_strip_nulls(json_build_object(
-        'unique', CASE WHEN i.indisunique THEN 'yes' END,
-        'definition', right(f.text, -length(concat('CREATE ', CASE WHEN i.indisunique THEN 'UNIQUE ' END, 'INDEX ',
-            quote_ident(x.relname), ' ON ', CASE WHEN x.relkind = 'I' THEN 'ONLY ' END,
-            quote_ident(n.nspname), '.', quote_ident(c.relname), ' '))),
-        'valid', CASE WHEN NOT (i.indisvalid AND i.indisready) AND x.relkind <> 'I' THEN 'no' END,
-        'clustered', CASE WHEN i.indisclustered THEN 'yes' END,
-        'attached to', (SELECT h.inhparent::regclass::text FROM pg_inherits h WHERE h.inhrelid = x.oid),
-        'tablespace', (SELECT spcname FROM pg_tablespace s WHERE s.oid = x.reltablespace),
-        'statistics targets', (SELECT string_agg(concat(a.attnum, '=', a.attstattarget), ', ' ORDER BY a.attnum)
-            FROM pg_attribute a WHERE i.indexprs IS NOT NULL AND a.attrelid = x.oid AND a.attstattarget >= 0))))
-FROM pg_index i
+-- Indexes that no constraint made. The definition begins after the names of the index and its table. As with
+-- constraints, of indexes that are alike one is printed; all columns of the table count where there are expressions.
+WITH found AS MATERIALIZED (
+    SELECT x.oid, n.nspname AS schema, c.relname AS of, x.relname AS name, i.indisunique, i.indrelid, i.indkey,
+        i.indexprs IS NOT NULL OR i.indpred IS NOT NULL AS has_expressions,
+        CASE WHEN strpos(concat(i.indexprs, i.indpred), ':varattno 0 ') > 0 OR x.oid IN
+                (SELECT a.attrelid FROM pg_attribute a WHERE a.attoptions IS NOT NULL) THEN x.oid::text
+            ELSE concat_ws(' ', x.relam, x.reloptions, i.indnkeyatts, i.indclass, i.indcollation, i.indoption,
+                {nulls_not_distinct}, i.indexprs, 'WHERE', i.indpred) END AS alike,
+        concat_ws(',',
+            CASE WHEN NOT (i.indisvalid AND i.indisready) AND x.relkind <> 'I' THEN '"valid":"no"' END,
+            CASE WHEN i.indisclustered THEN '"clustered":"yes"' END,
+            '"attached to":' || to_json(h.inhparent::regclass::text),
+            '"tablespace":' || to_json(s.spcname),
+            CASE WHEN i.indexprs IS NOT NULL THEN '"statistics targets":' || (SELECT to_json(string_agg(
+                concat(a.attnum, '=', a.attstattarget), ', ' ORDER BY a.attnum))
+                FROM pg_attribute a WHERE a.attrelid = x.oid AND a.attstattarget >= 0) END) AS others
+    FROM pg_index i
+    JOIN pg_class x ON x.oid = i.indexrelid
+    JOIN pg_class c ON c.oid = i.indrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_inherits h ON h.inhrelid = x.oid
+    LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace
+    WHERE {chosen} AND c.relkind IN ('r', 'p', 'm')
+        AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.conrelid = c.oid
+            AND k.contype IN ('p', 'u', 'x'))
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+            AND d.classid = 'pg_class'::regclass AND d.objid IN (c.oid, x.oid))
+), parts AS MATERIALIZED (
+    SELECT f.oid, f.indrelid, u.number, u.place
+    FROM found f CROSS JOIN LATERAL unnest(f.indkey) WITH ORDINALITY u(number, place)
+    WHERE f.alike <> f.oid::text
+), named AS (
+    SELECT p.oid, string_agg(concat_ws(' ', quote_ident(a.attname), a.atttypid, a.attcollation), ',' ORDER BY p.place)
+        AS columns
+    FROM parts p JOIN pg_attribute a ON a.attrelid = p.indrelid AND a.attnum = p.number
+    GROUP BY p.oid
+), tables AS (
+    SELECT a.attrelid, string_agg(concat_ws(' ', a.attnum, quote_ident(a.attname)), ',' ORDER BY a.attnum) AS columns
+    FROM pg_attribute a
+    WHERE a.attrelid IN (SELECT f.indrelid FROM found f WHERE f.has_expressions) AND a.attnum > 0
+    GROUP BY a.attrelid
+)
+SELECT json_build_array('index', g.schema, concat('{{', concat_ws(',',
+    CASE WHEN g.indisunique THEN '"unique":"yes"' END,
+    '"definition":' || to_json(right(pg_get_indexdef(x.oid), -length(concat('CREATE ',
+        CASE WHEN g.indisunique THEN 'UNIQUE ' END, 'INDEX ', quote_ident(x.relname), ' ON ',
+        CASE WHEN x.relkind = 'I' THEN 'ONLY ' END, quote_ident(g.schema), '.', quote_ident(c.relname), ' ')))),
+    nullif(g.others, '')), '}}')::json,
+    g.oids, g.zeros, g.ofs, g.names)
+FROM (
+    SELECT f.schema, f.indisunique, f.others, min(f.oid) AS first, json_agg(f.oid) AS oids, json_agg(0) AS zeros,
+        json_agg(f.of) AS ofs, json_agg(f.name) AS names
+    FROM found f
+    LEFT JOIN named k ON k.oid = f.oid
+    LEFT JOIN tables t ON f.has_expressions AND t.attrelid = f.indrelid
+    GROUP BY f.schema, f.indisunique, f.others, f.alike, k.columns, t.columns
+) g
+JOIN pg_index i ON i.indexrelid = g.first
 JOIN pg_class x ON x.oid = i.indexrelid
 JOIN pg_class c ON c.oid = i.indrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL pg_get_indexdef(x.oid) f(text)
-WHERE {chosen} AND c.relkind IN ('r', 'p', 'm')
-    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.conrelid = c.oid
-        AND k.contype IN ('p', 'u', 'x'))
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-        AND d.classid = 'pg_class'::regclass AND d.objid IN (c.oid, x.oid))
-
--- name: sequences
--- The parameters of sequences, by oid; a default is what PostgreSQL takes for that type and direction.
-SELECT json_build_array(s.seqrelid, json_strip_nulls(json_build_object(
-    'type', format_type(s.seqtypid, NULL), 'start', s.seqstart::text, 'increment', s.seqincrement::text,
-    'minimum', s.seqmin::text, 'maximum', s.seqmax::text, 'cache', CASE WHEN s.seqcache <> 1 THEN s.seqcache::text END,
-    'cycle', CASE WHEN s.seqcycle THEN 'yes' END,
-    'owned by', (SELECT concat(d.refobjid::regclass, '.', quote_ident(a.attname),
-            CASE d.deptype WHEN 'i' THEN ' (identity)' END)
-        FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-        WHERE d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.objsubid = 0
-            AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')))))
-FROM pg_sequence s
-JOIN pg_class c ON c.oid = s.seqrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE {chosen}
-
--- name: foreign_tables
--- Server and options of foreign tables, by oid.
-SELECT json_build_array(f.ftrelid, json_strip_nulls(json_build_object(
-    'server', quote_ident(s.srvname), 'foreign options', to_json(f.ftoptions))))
-FROM pg_foreign_table f
-JOIN pg_foreign_server s ON s.oid = f.ftserver
-JOIN pg_class c ON c.oid = f.ftrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE {chosen}
 
 -- name: triggers
 -- Triggers that people made. A partition's clone of its parent's is told of only where it is enabled in another way.
-SELECT json_build_array(
-    'trigger', t.oid, 0, n.nspname, c.relname, t.tgname,
-    json_strip_nulls(json_build_object(
-        'definition', right(pg_get_triggerdef(t.oid), -length(concat('CREATE ',
-            CASE WHEN t.tgconstraint <> 0 THEN 'CONSTRAINT ' END, 'TRIGGER ', quote_ident(t.tgname), ' '))),
-        'constraint', CASE WHEN t.tgconstraint <> 0 THEN 'yes' END,
-        'enabled', CASE t.tgenabled WHEN 'D' THEN 'no' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END)))
+SELECT json_build_array('trigger', t.oid, 0, n.nspname, c.relname, t.tgname, concat('{{', concat_ws(',',
+        '"definition":' || to_json(right(pg_get_triggerdef(t.oid), -length(concat('CREATE ',
+            CASE WHEN t.tgconstraint <> 0 THEN 'CONSTRAINT ' END, 'TRIGGER ', quote_ident(t.tgname), ' ')))),
+        CASE WHEN t.tgconstraint <> 0 THEN '"constraint":"yes"' END,
+        CASE t.tgenabled WHEN 'D' THEN '"enabled":"no"' WHEN 'R' THEN '"enabled":"replica"'
+            WHEN 'A' THEN '"enabled":"always"' END), '}}')::json)
 FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
