@@ -1,10 +1,9 @@
 -- name: comments
--- Comments on what people made, and on the schema public. That on the index behind a constraint is told with the
--- constraint, that on NOT NULL with the column or the domain.
+-- Comments on what people made, and on the schema public (of an extension that every database has pg_dump prints none).
+-- That on the index behind a constraint is told with the constraint, that on NOT NULL with the column or the domain.
 SELECT json_build_array(t.classoid, t.objoid, t.objsubid, 'comment', t.description)
 FROM pg_description t
-WHERE (t.objoid >= 16384 OR t.classoid = 'pg_namespace'::regclass AND t.objoid = 2200
-    OR t.classoid = 'pg_extension'::regclass)
+WHERE t.objoid >= 16384 OR t.classoid = 'pg_namespace'::regclass AND t.objoid = 2200
 UNION ALL
 SELECT json_build_array('pg_constraint'::regclass::oid, k.oid, 0, 'index comment', t.description)
 FROM pg_description t

@@ -587,20 +587,20 @@ def fill(template: str, choose: Choose) -> str:
     return template
 
 
-def varied(sequence: Sequence[str], variant: str, place: int, other: str) -> tuple[str, ...]:
+def varied(sequence: Sequence[str], variant: str, place: int, others: Sequence[str]) -> tuple[str, ...]:
     """Return what the other database gets.
 
     :param place: where the sequence is changed; taken modulo its length.
-    :param other: the statement that replaces one, or is added.
+    :param others: the statements that replace one, or are added.
     """
     place %= len(sequence)
     before, after = tuple(sequence[:place]), tuple(sequence[place + 1 :])
     changed = {
         "same": (*before, sequence[place], *after),
-        "mutated": (*before, other, *after),
+        "mutated": (*before, *others, *after),
         "shortened": (*before, *after),
         "reordered": (*before, *after, sequence[place]),
-        "longer": (*before, sequence[place], *after, other),
+        "longer": (*before, sequence[place], *after, *others),
     }
     return changed[variant]
 

@@ -9,14 +9,15 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from schemata.parity import diff
 from tests.integration.parity import statements, test_cases
 
-SEQUENCES, CHANGES = 2000, 1000
-SHORT_SEQUENCES, SHORT_CHANGES = 25, 8
+#: A test runs so many; with --whole there are so many of these tests, each with a seed of its own.
+BATCH = 25
+SEQUENCES, CHANGES = 2000 // BATCH, 1000 // BATCH
 
 _ACL = re.compile(r"^(GRANT|REVOKE|ALTER DEFAULT PRIVILEGES|SET SESSION AUTHORIZATION|RESET SESSION AUTHORIZATION)")
 
@@ -48,7 +49,8 @@ def without_order(dump: str) -> list[str]:
     return lines + sorted(privileges)
 
 
-def _tell(before: test_cases.Side, after: test_cases.Side) -> str:
+def told(before: test_cases.Side, after: test_cases.Side) -> str:
+    """Return what ran in the two databases and what is different, as text for a failure."""
     found = diff.diff(before.snapshot, after.snapshot)
     return (
         f"in one\n{_lines(before.done)}\nin the other\n{_lines(after.done)}\n"
@@ -60,52 +62,58 @@ def _lines(sequence: Sequence[str]) -> str:
     return "\n".join(f"  {one};" for one in sequence)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give the seeds: one without --whole (nox -s parity)."""
+    for name, batches in (("seed_of_sequences", SEQUENCES), ("seed_of_changes", CHANGES)):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, range(batches if metafunc.config.getoption("--whole") else 1))
+
+
 @st.composite
 def _statements(draw: st.DrawFn) -> str:
     return statements.statement(lambda some: draw(st.sampled_from(some)))
 
 
-def test_the_verdict_on_two_sequences_is_pg_dumps(databases: test_cases.Databases, pytestconfig: pytest.Config) -> None:
+def test_the_verdict_on_two_sequences_is_pg_dumps(databases: test_cases.Databases, seed_of_sequences: int) -> None:
+    @seed(seed_of_sequences)
     @settings(
-        max_examples=SEQUENCES if pytestconfig.getoption("--whole") else SHORT_SEQUENCES,
-        derandomize=True,
+        max_examples=BATCH,
         database=None,
         deadline=None,
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
     @given(
-        st.lists(_statements(), min_size=4, max_size=30),
+        st.lists(_statements(), min_size=5, max_size=30),
         st.sampled_from(statements.VARIANTS),
         st.integers(0, 1000),
-        _statements(),
+        st.lists(_statements(), min_size=1, max_size=3),
     )
-    def check(sequence: list[str], variant: str, place: int, other: str) -> None:
-        scripts = [tuple(sequence), statements.varied(sequence, variant, place, other)]
+    def check(sequence: list[str], variant: str, place: int, others: list[str]) -> None:
+        scripts = [tuple(sequence), statements.varied(sequence, variant, place, others)]
         before, after = databases.read((statements.WORLD,), scripts, skip_refused=True)
         found = disagreement(before, after)
-        assert not found, f"{found}\n{_tell(before, after)}"
+        assert not found, f"{found}\n{told(before, after)}"
 
     check()
 
 
 def test_the_verdict_on_one_change_of_a_rich_database_is_pg_dumps(
-    databases: test_cases.Databases, pytestconfig: pytest.Config
+    databases: test_cases.Databases, seed_of_changes: int, pytestconfig: pytest.Config
 ) -> None:
-    chance = random.Random(8)
-    rich = statements.rich(chance.choice)
-    (before,) = databases.read((), [rich], skip_refused=True)
-    wanted = CHANGES if pytestconfig.getoption("--whole") else SHORT_CHANGES
+    wanted = BATCH if pytestconfig.getoption("--whole") else 8
+    chance = random.Random(seed_of_changes)
+    (before,) = databases.read((), [statements.rich(chance.choice)], skip_refused=True)
     base, done = before.done, 0
+    before = before._replace(done=())
     while done < wanted:
-        change = statements.change(chance.choice(before.snapshot.items), chance.choice)
-        if not change:
-            continue
-        (after,) = databases.read(base, [(change,)], skip_refused=True)
-        if after.done:  # else it was refused, and nothing is changed
-            found = disagreement(before, after)
-            assert not found, f"{change}: {found}\n{_tell(before._replace(done=()), after)}"
-            done += 1
+        changes = [statements.change(chance.choice(before.snapshot.items), chance.choice) for _ in range(4)]
+        scripts = [(change,) for change in changes if change]
+        for after in databases.read(base, scripts, skip_refused=True):
+            if after.done:  # else it was refused, and nothing is changed
+                found = disagreement(before, after)
+                assert not found, f"{found}\n{told(before, after)}"
+                done += 1
 
 
 def test_there_are_at_least_40_kinds_of_statements() -> None:
