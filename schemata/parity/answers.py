@@ -5,16 +5,23 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from schemata import config, errors, targets
+from schemata import config, errors, lazy, targets
 from schemata.config import declared
-from schemata.history import recorded as stored
-from schemata.history import status, tables
 from schemata.history.drift import audit, noted
-from schemata.migrations import migration
 from schemata.postgres import libpq, urls
 from schemata.report import progress
 from schemata.snapshot import fingerprints, listing, model, taking
+
+# Loaded when they are used: not where two databases are compared with each other.
+if TYPE_CHECKING:
+    from schemata.history import recorded as stored
+    from schemata.history import status, tables
+    from schemata.migrations import migration
+else:
+    status = lazy.Module("schemata.history.status")
+    tables = lazy.Module("schemata.history.tables")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +84,7 @@ def of_database(
     choose: Callable[[], targets.Choice],
     schemas: Sequence[str] | None,
     *,
-    sources: tuple[migration.Migration, ...] | None,
+    sources: "tuple[migration.Migration, ...] | None",
     lock_wait: float,
     reporter: progress.Reporter = progress.SILENT,
     dependencies: bool = False,
@@ -114,10 +121,10 @@ def of_database(
 
 def _with_history(
     settings: config.Config,
-    sources: tuple[migration.Migration, ...],
+    sources: "tuple[migration.Migration, ...]",
     connection: libpq.Connection,
     answer: Answer,
-) -> tuple[Answer, tuple[stored.Drift, ...]]:
+) -> "tuple[Answer, tuple[stored.Drift, ...]]":
     """Return the answer with which migrations are applied and what else the history tells; and the drift in it."""
     try:
         drift = tables.History(settings.history_schema).read(connection.query).drift
@@ -141,7 +148,7 @@ def _with_history(
     return made, drift
 
 
-def _accepted(drift: Sequence[stored.Drift], found: model.Snapshot) -> tuple[declared.Ignore, ...]:
+def _accepted(drift: "Sequence[stored.Drift]", found: model.Snapshot) -> tuple[declared.Ignore, ...]:
     now = fingerprints.of(found)
     return tuple(
         declared.Ignore(

@@ -6,15 +6,26 @@ import functools
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from schemata import config, errors, targets
+from schemata import config, errors, lazy, targets
 from schemata.config import declared, values
-from schemata.migrations import files, migration
-from schemata.parity import answers, diff, expected, ignoring, renames
-from schemata.parity.reports import metrics as exposition
-from schemata.parity.reports import outcome, page, report
+from schemata.parity import answers, diff, ignoring, renames
+from schemata.parity.reports import outcome, report
 from schemata.report import progress
 from schemata.snapshot import kinds, listing, model, taking
+
+# Loaded when they are used: a replay needs all of a deploy, which takes longer to load than two databases to compare.
+if TYPE_CHECKING:
+    from schemata.migrations import files, migration
+    from schemata.parity import expected
+    from schemata.parity.reports import metrics as exposition
+    from schemata.parity.reports import page
+else:
+    files = lazy.Module("schemata.migrations.files")
+    expected = lazy.Module("schemata.parity.expected")
+    exposition = lazy.Module("schemata.parity.reports.metrics")
+    page = lazy.Module("schemata.parity.reports.page")
 
 
 def parity(
@@ -123,7 +134,7 @@ class Replays:
     """The other side where it is the migrations: run once for each version of the server and set of migrations."""
 
     settings: config.Config
-    sources: tuple[migration.Migration, ...]
+    sources: "tuple[migration.Migration, ...]"
     reporter: progress.Reporter
     known: dict[tuple[int, frozenset[str] | None], answers.Answer] = dataclasses.field(default_factory=dict)
 

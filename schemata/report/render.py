@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from schemata import errors
-from schemata.report import document, sides, wrapping
+from schemata.report import document, wrapping
 
 WIDTH = 100
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
@@ -130,10 +130,11 @@ def _block(block: document.Block, paint: Paint, page: int, width: int) -> str:
             return "\n".join(_line(line, paint, block.difference) for line in block.text.split("\n"))
         case document.Finding():
             return _finding(block, paint, width)
-        case document.Change():
-            return sides.change(block, paint, page)
-        case document.Fact():
-            return sides.fact(block, page)
+        case document.Change() | document.Fact():
+            # Imported here: few results have such blocks, and `--json` shows none.
+            from schemata.report import sides
+
+            return sides.change(block, paint, page) if isinstance(block, document.Change) else sides.fact(block, page)
 
 
 def _finding(finding: document.Finding, paint: Paint, width: int) -> str:

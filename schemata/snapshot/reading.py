@@ -62,6 +62,7 @@ _TEXT_SEARCH = {
 _PUBLIC = "standard public schema"
 #: How a line of grants begins that says what is not there of the usual.
 REVOKED = "revoked from "
+_ON_TABLES = frozenset({"DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"})
 #: Facts that are lists of `name=value`, and the word before each name.
 _LISTS = {"options": "option", "toast options": "toast option", "foreign options": "foreign option"}
 _WITH_LISTS = frozenset((*_LISTS, "labels", "operators", "functions", "members"))
@@ -241,7 +242,7 @@ class _Reading:
             for catalog, oid, subid, text in self._answers[query]:
                 self._tell((catalog, oid, subid), fact, text)
         for keys, foreign, entries in self._answers["grants"]:
-            text = _privileges(entries)
+            text = _privileges(entries, self._major)
             if text:
                 for catalog, oid, subid in keys or ():
                     self._tell((catalog, oid, subid), "grants", text)
@@ -298,7 +299,16 @@ def _texts(facts: dict[str, Any]) -> dict[str, str]:
     return made
 
 
-def _privileges(entries: Sequence[Sequence[Any]] | None) -> str:
+def _in_words(privileges: set[str], major: int) -> str:
+    """Return privileges as text. All that there are on a table are ALL: PostgreSQL 17 has one more than 16."""
+    every = _ON_TABLES | {"MAINTAIN"} if major >= 17 else _ON_TABLES
+    for option in ("", " WITH GRANT OPTION"):
+        if privileges == {f"{privilege}{option}" for privilege in every}:
+            return f"ALL{option}"
+    return ", ".join(sorted(privileges))
+
+
+def _privileges(entries: Sequence[Sequence[Any]] | None, major: int) -> str:
     """Return what was granted beyond the usual, and what of the usual was revoked, a line each grantee and grantor.
 
     The usual is what an object of that kind has from its birth: it differs between versions of the server, and what
@@ -313,7 +323,7 @@ def _privileges(entries: Sequence[Sequence[Any]] | None) -> str:
         have, had = held.get((grantee, grantor), set()), usual.get((grantee, grantor), set())
         by = f" (granted by {grantor})" if grantor else ""
         if have - had:
-            lines.append(f"{grantee}: {', '.join(sorted(have - had))}{by}")
+            lines.append(f"{grantee}: {_in_words(have - had, major)}{by}")
         if had - have:
-            lines.append(f"{REVOKED}{grantee}: {', '.join(sorted(had - have))}")
+            lines.append(f"{REVOKED}{grantee}: {_in_words(had - have, major)}")
     return "\n".join(sorted(lines))

@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 from schemata import config, errors, targets
-from schemata.migrations import files
 from schemata.report import document, progress, results
 from schemata.snapshot import kinds, listing, model, taking
 
@@ -92,5 +91,8 @@ def snapshot(
             settings, choice, connection, chosen, lock_wait=wait, reporter=reporter, dependencies=bool(out)
         )
     if out:
+        # Imported here: it takes longer to load than a small database to read.
+        from schemata.migrations import files
+
         files.write_output(out, model.to_json(found), "--out")
     return Taken(described, found, out)

@@ -48,8 +48,8 @@ MAY_IMPORT = {
         "remedies", "server.programs",
     },
     "parity": {
-        "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "deploy",
-        "server.programs", "server.embedded",
+        "errors", "lazy", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
+        "deploy", "server.programs", "server.embedded",
     },
     # Writes migrations from differences: values in, files out.
     "parity.fix": {

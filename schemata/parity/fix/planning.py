@@ -5,7 +5,7 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping
 
-from schemata.parity.fix import decisions, edges, nodes, ordering, statements, steps, structure
+from schemata.parity.fix import decisions, edges, nodes, ordering, repeatable, statements, steps, structure
 from schemata.parity.fix.ddl import names, sequences, tables
 from schemata.snapshot import kinds, model
 
@@ -71,6 +71,12 @@ def _add_drops(
     graph: nodes.Nodes, decided: decisions.Decisions, actual: structure.Structure, world: steps.World
 ) -> None:
     carried: list[tuple[steps.Key, steps.Key]] = []
+    taken = {
+        name
+        for key in decided.creates - decided.drops
+        for name in decisions.taken_names(world.expected[key])
+        if key[1] not in ("constraint", "index")
+    }
     for key in sorted(decided.drops):
         item = actual.items[key]
         relation = world.whole(item, actual=True)
@@ -95,6 +101,13 @@ def _add_drops(
         if key in decided.creates and item.kind in ("constraint", "index"):
             made = statements.create(world.expected[key], world)
             step = dataclasses.replace(step, alone=any(isinstance(one, steps.Step) and one.alone for one in made))
+        if not step.alone and any(name in taken for name in decisions.taken_names(item)):
+            # Where the other one has the name already this is of another kind.
+            step = dataclasses.replace(step, sql=tuple(repeatable.passing(text) for text in step.sql))
+        elif any(need[1] in ("base type", "shell type") for need in {key, *actual.needs.get(key, ())}):
+            # Where the type is as it should be its functions hang on it, and it on them.
+            others = "dependent_objects_still_exist"
+            step = dataclasses.replace(step, sql=tuple(repeatable.passing(text, others) for text in step.sql))
         graph.dropping[key] = graph.add("drop", item, step)
     _carry(graph.dropping, carried)
 

@@ -47,7 +47,7 @@ def statement(item: model.Item, sql: str) -> str:
             if sql.startswith(f"CREATE {kind} "):
                 return f"CREATE OR REPLACE {sql.removeprefix('CREATE ')}"
         found = _headed(sql, "CREATE", _CREATED, "IF NOT EXISTS")
-        return found if found != sql else _passing(sql)
+        return found if found != sql else passing(sql)
     return _altered(item, sql)
 
 
@@ -74,7 +74,10 @@ def _altered(item: model.Item, sql: str) -> str:
                 return f"{head}{part}IF EXISTS {rest.removeprefix(part)}"
         column = f"ALTER COLUMN {names.quoted(item.name)} "
         once = rest.startswith(("ADD ", "ATTACH ", "DETACH ", "INHERIT ", "NO INHERIT "))
-        return _passing(sql) if once or rest.removeprefix(column).startswith("ADD GENERATED ") else sql
+        if rest.startswith(("DETACH ", "NO INHERIT ")):
+            # What the table is no longer a child of is "not a parent of" it.
+            return passing(sql, "undefined_table")
+        return passing(sql) if once or rest.removeprefix(column).startswith("ADD GENERATED ") else sql
     for head in (f"ALTER TYPE {relation} ", f"ALTER TYPE {own} ", f"ALTER DOMAIN {relation} ", f"ALTER DOMAIN {own} "):
         if not sql.startswith(head):
             continue
@@ -84,13 +87,12 @@ def _altered(item: model.Item, sql: str) -> str:
         for part in ("DROP ATTRIBUTE ", "DROP CONSTRAINT "):
             if rest.startswith(part):
                 return f"{head}{part}IF EXISTS {rest.removeprefix(part)}"
-        return _passing(sql) if rest.startswith("ADD ") else sql
-    return _passing(sql) if sql.startswith(_ONCE) else sql
+        return passing(sql) if rest.startswith("ADD ") else sql
+    return passing(sql) if sql.startswith(_ONCE) else sql
 
 
-def _passing(sql: str) -> str:
-    """Return a block that runs a statement and passes over what is there already."""
+def passing(sql: str, *others: str) -> str:
+    """Return a block that runs a statement and passes over what is there already, and over these conditions."""
     tag = next(f"$fix{number or ''}$" for number in itertools.count() if f"$fix{number or ''}$" not in sql)
-    return (
-        f"DO {tag} BEGIN\n{sql}\nEXCEPTION WHEN {' OR '.join(_ALREADY)} THEN\n    NULL; -- it is so already\nEND {tag};"
-    )
+    conditions = " OR ".join((*_ALREADY, *others))
+    return f"DO {tag} BEGIN\n{sql}\nEXCEPTION WHEN {conditions} THEN\n    NULL; -- it is so already\nEND {tag};"

@@ -407,3 +407,21 @@ def test_a_sealed_build_in_another_folder(pending: Project, schemata: CommandLin
     assert pending.boot().returncode == 0
     assert _tables(pending.url) == {"one"}
     assert pending.boot("--", "echo", "started").stdout == "started\n"
+
+
+def test_a_sealed_build_says_that_the_structure_is_another(pending: Project, schemata: CommandLine) -> None:
+    """What the last migrate left is compared with the seal: nothing of the structure is read, and the start goes on."""
+    assert schemata("lock").returncode == 0
+    assert schemata("seal").returncode == 0
+    said = "is not what this build's migrations make; `inv parity` shows what differs"
+    first = pending.boot("--", "echo", "started")
+    assert (first.returncode, said in first.stderr + first.stdout) == (0, False)
+    with psycopg.connect(pending.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE app.stray ()")
+    pending.write("app.20350101000000.later", "CREATE TABLE app.later ();\n")
+    assert schemata("lock").returncode == 0
+    assert schemata("seal").returncode == 0
+    for _ in range(2):  # the one that migrates, and one with nothing to do
+        ended = pending.boot("--", "echo", "started")
+        assert ended.returncode == 0
+        assert f"the structure of app {said}" in ended.stderr + ended.stdout

@@ -26,8 +26,12 @@ def fill(url: str, snapshot: model.Snapshot) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for table in 2 * [item for item in snapshot.items if item.kind == "table"]:
             name = sql.Identifier(table.schema, table.name)
-            if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(name)).fetchone() is not None:
-                continue
+            only = sql.SQL("" if "partition by" in table.facts else "ONLY")
+            try:
+                if connection.execute(sql.SQL("SELECT FROM {} {} LIMIT 1").format(only, name)).fetchone() is not None:
+                    continue
+            except psycopg.Error:
+                continue  # a foreign partition without its server
             columns = [
                 item
                 for item in snapshot.items

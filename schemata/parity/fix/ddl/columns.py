@@ -27,7 +27,7 @@ def definition(item: model.Item, world: steps.World, *, default: bool = True, no
     if not_null and "not null" in facts and "NOT VALID" not in facts["not null"]:
         if "not null constraint" in facts:
             words.append(f"CONSTRAINT {facts['not null constraint']}")
-        words.append("NOT NULL" + facts["not null"].removeprefix("yes"))
+        words.append("NOT NULL" + nullability.clause(facts["not null"]))
     return " ".join(words)
 
 
@@ -228,7 +228,7 @@ def _generated(new: model.Item, old: model.Item, changed: frozenset[str], world:
     if before and after:
         return [_again(new, facts)]
     if before.endswith(_STORED):
-        sql = [names.alter_column(new, "DROP EXPRESSION")]
+        sql = [names.alter_column(new, "DROP EXPRESSION IF EXISTS")]
         if "default" in new.facts:
             sql.append(names.alter_column(new, f"SET DEFAULT {new.facts['default']}"))
         return [steps.Step(tuple(sql), facts)]

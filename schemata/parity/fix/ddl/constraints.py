@@ -15,7 +15,12 @@ _PLAIN_AFTER = re.compile(r"(?: INCLUDE \((?P<include>.*?)\))?(?P<deferrable>(?:
 def create_constraint(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what adds a constraint: on a table that is in use, without keeping others out while it is checked."""
     text = item.facts["definition"]
-    if _comes_with_parent(item, world) or _kept_from_parent(item, world):
+    heir = world.whole(item)
+    if _kept_from_parent(item, world):
+        if heir is not None and any(key in world.expected for key in _of_parents(item, heir)):
+            return [steps.Refusal("a check that comes from a parent cannot be made the table's own", ())]
+        return [steps.Step(())]
+    if _comes_with_parent(item, world):
         return [steps.Step(())]
     relation = world.whole(item)
     partitioned = relation is not None and "partition by" in relation.facts

@@ -42,9 +42,10 @@ def _add_identity(new: model.Item, old: model.Item, facts: frozenset[str], world
             f"ALTER SEQUENCE {address} OWNED BY NONE;",
             f"ALTER SEQUENCE {address} RENAME TO {names.quoted(aside)};",
             names.alter_column(new, f"ADD {definition(new, world)}"),
-            f"SELECT pg_catalog.setval({names.literal(address)}, last_value, is_called) FROM {moved};",
+            f"PERFORM pg_catalog.setval({names.literal(address)}, last_value, is_called) FROM {moved};",
             f"DROP SEQUENCE {moved};",
         ]
+        sql = [_while(new, "=", sql)]
     else:
         sql.append(names.alter_column(new, f"ADD {definition(new, world)}"))
         if sequence is not None:
@@ -57,7 +58,7 @@ def _drop_identity(new: model.Item, old: model.Item, facts: frozenset[str], worl
     sequence = world.identity_sequence(old, actual=True)
     expected = world.expected.get(sequence.key) if sequence is not None else None
     if sequence is None or expected is None:
-        sql = [names.alter_column(new, "DROP IDENTITY")]
+        sql = [names.alter_column(new, "DROP IDENTITY IF EXISTS")]
         if "default" in new.facts:
             sql.append(names.alter_column(new, f"SET DEFAULT {new.facts['default']}"))
         return steps.Step(tuple(sql), facts, removes=(sequence.key,) if sequence is not None else ())
@@ -66,7 +67,7 @@ def _drop_identity(new: model.Item, old: model.Item, facts: frozenset[str], worl
     moved = names.qualified(sequence.schema, aside)
     sql = [
         f"CREATE SEQUENCE {moved} {sequences.options(expected.facts)};",
-        f"SELECT pg_catalog.setval({names.literal(moved)}, last_value, is_called) FROM {address};",
+        f"PERFORM pg_catalog.setval({names.literal(moved)}, last_value, is_called) FROM {address};",
         names.alter_column(new, "DROP IDENTITY"),
         f"ALTER SEQUENCE {moved} RENAME TO {names.quoted(sequence.name)};",
     ]
@@ -74,4 +75,15 @@ def _drop_identity(new: model.Item, old: model.Item, facts: frozenset[str], worl
         sql.append(f"ALTER SEQUENCE {address} OWNED BY {expected.facts['owned by']};")
     if "default" in new.facts:
         sql.append(names.alter_column(new, f"SET DEFAULT {new.facts['default']}"))
-    return steps.Step(tuple(sql), facts)
+    return steps.Step((_while(new, "<>", sql),), facts)
+
+
+def _while(column: model.Item, compared: str, sql: list[str]) -> str:
+    """Return a block that runs statements while a column is no identity (`=`) or is one (`<>`): both have the names."""
+    lines = "\n".join(f"        {line}" for text in sql for line in text.split("\n"))
+    return (
+        "DO $fix$ BEGIN\n    IF EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid ="
+        f" {names.literal(names.relation(column))}::pg_catalog.regclass\n"
+        f"            AND attname = {names.literal(column.name)} AND attidentity {compared} '') THEN\n"
+        f"{lines}\n    END IF;\nEND $fix$;"
+    )

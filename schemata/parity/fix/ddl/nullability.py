@@ -5,12 +5,19 @@ from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
 FACTS = frozenset(("not null", "not null constraint"))
+#: At the end of the fact where a child table says NOT NULL of a column that its parent has so too.
+_OWN_TOO = " (inherited, and of its own)"
 
 
 def change(new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World) -> list[steps.Outcome]:
     """Return what makes a column take NULL or refuse it."""
     facts = changed & FACTS
     after, before = new.facts.get("not null", ""), old.facts.get("not null", "")
+    if "not null" in facts and after.removesuffix(_OWN_TOO) == before.removesuffix(_OWN_TOO):
+        if after.endswith(_OWN_TOO):
+            return [steps.Step((names.alter_column(new, "SET NOT NULL"),), facts)]
+        return [steps.Refusal("a table that says NOT NULL of its own, beside its parent, goes on to say so", (), facts)]
+    after, before = after.removesuffix(_OWN_TOO), before.removesuffix(_OWN_TOO)
     if after == before and names.inherited(new, world.whole(new)):
         return [steps.Refusal("a constraint that comes from a parent has its name from there", (), facts)]
     if after == before and "inherited" in old.facts:
@@ -21,13 +28,15 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         now = new.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
         return [steps.Step((f"ALTER TABLE {names.relation(new)} RENAME CONSTRAINT {was} TO {now};",), facts)]
     if not after:
-        if _with_parent(new, world):
+        if _with_parent(new, world, gone=True):
             return [steps.Step((), facts)]
         return [steps.Step((names.alter_column(new, "DROP NOT NULL"),), facts)]
     if after == "yes" and before == "yes NOT VALID":
         name = old.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
         sql = [f"ALTER TABLE {names.relation(new)} VALIDATE CONSTRAINT {name};"]
         return [steps.Step(tuple(sql), facts, alone=True)]
+    if after == "yes" and not before and _with_parent(new, world, gone=False):
+        return [steps.Step((), facts)]
     again = [names.alter_column(new, "DROP NOT NULL")] if before else []
     relation = world.whole(new)
     if after != "yes":
@@ -37,15 +46,25 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     return [steps.Step(tuple(in_steps(new)), facts, alone=True)]
 
 
-def _with_parent(item: model.Item, world: steps.World) -> bool:
-    """Tell whether the column of a parent ceases to be NOT NULL too, and takes this one with it."""
+def _with_parent(item: model.Item, world: steps.World, *, gone: bool) -> bool:
+    """Tell whether the column of a parent becomes NOT NULL too, or ceases to be, and takes this one with it."""
     relation = world.whole(item)
     keys = [(schema, "column", name, item.name) for schema, name in names.parents(relation)] if relation else []
     return any(
-        "not null" in world.actual[key].facts and "not null" not in world.expected[key].facts
+        "not null" in (world.actual if gone else world.expected)[key].facts
+        and "not null" not in (world.expected if gone else world.actual)[key].facts
         for key in keys
         if key in world.actual and key in world.expected
     )
+
+
+def clause(state: str) -> str:
+    """Return what stands behind NOT NULL.
+
+    >>> clause("yes NO INHERIT"), clause("yes (inherited, and of its own)")
+    (' NO INHERIT', '')
+    """
+    return state.removesuffix(_OWN_TOO).removeprefix("yes")
 
 
 def _plain(item: model.Item) -> list[str]:
@@ -77,5 +96,5 @@ def in_steps(item: model.Item) -> list[str]:
 def named(item: model.Item, state: str) -> str:
     """Return what adds NOT NULL as the constraint that it is, with what differs from the usual one."""
     name = item.facts.get("not null constraint") or names.quoted(f"{item.of}_{item.name}_not_null")
-    rest = state.removeprefix("yes")
+    rest = clause(state)
     return f"ALTER TABLE {names.relation(item)} ADD CONSTRAINT {name} NOT NULL {names.quoted(item.name)}{rest};"

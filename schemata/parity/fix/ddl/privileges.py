@@ -33,6 +33,8 @@ def parsed(text: str | None, usual: Held) -> Held:
 
     >>> parsed("app: SELECT, UPDATE WITH GRANT OPTION", {})
     {('app', ''): {'SELECT': False, 'UPDATE': True}}
+    >>> parsed("revoked from app: ALL", {("app", ""): {"SELECT": False, "UPDATE": False}})
+    {}
     >>> parsed("revoked from PUBLIC: EXECUTE", {("PUBLIC", ""): {"EXECUTE": False}})
     {}
     """
@@ -46,7 +48,9 @@ def parsed(text: str | None, usual: Held) -> Held:
         held = found.setdefault(who, {})
         for privilege in match["privileges"].split(", "):
             name, option = privilege.removesuffix(_OPTION), privilege.endswith(_OPTION)
-            if revoked:
+            if revoked and name == "ALL":
+                held.clear()
+            elif revoked:
                 held.pop(name, None)
             else:
                 held[name] = option

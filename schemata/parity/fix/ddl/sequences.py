@@ -49,7 +49,8 @@ def position(item: model.Item, column: model.Item) -> str:
     return (
         f"SELECT pg_catalog.setval({names.literal(names.address(item))}, {lowest}({item.facts.get('start', '1')},"
         f" {highest}({names.quoted(column.name)}) + {item.facts.get('increment', '1')}), false)"
-        f" FROM {names.relation(column)};"
+        # Not where the sequence is in use already: it would go back to numbers that it has given.
+        f" FROM {names.relation(column)} HAVING NOT (SELECT is_called FROM {names.address(item)});"
     )
 
 

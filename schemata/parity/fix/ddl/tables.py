@@ -254,8 +254,22 @@ def _inherits(new: model.Item, old: model.Item, world: steps.World) -> steps.Out
     if lacking:
         reason = "the table lacks checks of its parent, which would stay its own: add them, then let it inherit"
         return steps.Refusal(reason, (*gone, *lacking, *added), facts)
+    if added and world.major >= 18 and (own := _own_not_null(new, world)):
+        reason = f"NOT NULL of {', '.join(own)} would be the table's own beside the parent's"
+        return steps.Refusal(reason, (*gone, *added), facts)
     named = _not_null_by_own_name(new, world) if gone and not after else []
     return steps.Step((*gone, *added, *named), facts, late=True)
+
+
+def _own_not_null(item: model.Item, world: steps.World) -> list[str]:
+    """Return the columns that are NOT NULL by the table itself, and are expected to be so by its parent alone."""
+    found = []
+    for column in columns_of(item, world):
+        old = world.actual.get(column.key)
+        by_parent = "inherited" in column.facts and column.facts.get("not null") == "yes"
+        if by_parent and old is not None and "not null" in old.facts and "inherited" not in old.facts:
+            found.append(column.name)
+    return found
 
 
 def _not_null_by_own_name(item: model.Item, world: steps.World) -> list[str]:
