@@ -587,20 +587,20 @@ def fill(template: str, choose: Choose) -> str:
     return template
 
 
-def varied(sequence: Sequence[str], variant: str, place: int, others: Sequence[str]) -> tuple[str, ...]:
+def varied(sequence: Sequence[str], variant: str, start: int, others: Sequence[str]) -> tuple[str, ...]:
     """Return what the other database gets.
 
-    :param place: where the sequence is changed; taken modulo its length.
-    :param others: the statements that replace one, or are added.
+    :param start: where as many statements as there are others are changed.
+    :param others: the statements that replace them, or are added.
     """
-    place %= len(sequence)
-    before, after = tuple(sequence[:place]), tuple(sequence[place + 1 :])
+    end = start + len(others)
+    before, part, after = tuple(sequence[:start]), tuple(sequence[start:end]), tuple(sequence[end:])
     changed = {
-        "same": (*before, sequence[place], *after),
+        "same": (*before, *part, *after),
         "mutated": (*before, *others, *after),
         "shortened": (*before, *after),
-        "reordered": (*before, *after, sequence[place]),
-        "longer": (*before, sequence[place], *after, *others),
+        "reordered": (*before, *after, *reversed(part)),
+        "longer": (*before, *part, *after, *others),
     }
     return changed[variant]
 
