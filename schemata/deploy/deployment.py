@@ -188,7 +188,7 @@ class Deploy:
         drifted = fingerprints.differing(remembered, now)
         known = {(row.schema, row.actual) for row in actual.drift}
         if drifted and not actual.keeps_drift:
-            self.session.script(rows.create(self.history.schema))
+            self.session.script(rows.create_later(self.history.schema))
         for schema, classes in drifted.items():
             if findings.is_cosmetic(classes):
                 continue

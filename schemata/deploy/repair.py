@@ -313,7 +313,7 @@ def accept_drift(
         ]
         if parts:
             if not found.keeps_drift:
-                parts.insert(0, rows.create(settings.history_schema))
+                parts.insert(0, rows.create_later(settings.history_schema))
             with transactional.rolled_back(deploy.session):
                 deploy.session.script("BEGIN; " + "; ".join(parts) + "; COMMIT")
             deploy.note_structure()

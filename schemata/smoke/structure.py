@@ -95,14 +95,22 @@ def _compared(wanted: model.Snapshot, actual: model.Snapshot, accepted: set[str]
 
 
 def _only_grants_more(difference: diff.Difference) -> bool:
-    """Tell whether somebody may do more than the migrations say, and nobody less: as a role that monitors may."""
-    for change in difference.changes:
-        wanted, held = _privileges(change.expected), _privileges(change.actual)
-        more = {privilege for privilege in held - wanted if privilege[0].startswith(reading.REVOKED)}
-        less = {privilege for privilege in wanted - held if not privilege[0].startswith(reading.REVOKED)}
-        if change.fact != "grants" or more or less:
-            return False
-    return difference.change == "changed"
+    """Tell whether roles by name may do more than the migrations say, and nobody less: as a role that monitors may.
+
+    More for PUBLIC is another matter: nobody in particular asked for it.
+    """
+    if difference.item.kind == "grant" and difference.change == "extra":
+        return _grants_more(None, difference.item.facts["grants"])
+    return difference.change == "changed" and all(
+        change.fact == "grants" and _grants_more(change.expected, change.actual) for change in difference.changes
+    )
+
+
+def _grants_more(expected_: str | None, actual: str | None) -> bool:
+    wanted, held = _privileges(expected_), _privileges(actual)
+    more = {grantee for grantee, _ in held - wanted if grantee == "PUBLIC" or grantee.startswith(reading.REVOKED)}
+    less = {grantee for grantee, _ in wanted - held if not grantee.startswith(reading.REVOKED)}
+    return not more and not less
 
 
 def _privileges(grants: str | None) -> set[tuple[str, str]]:

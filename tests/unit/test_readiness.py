@@ -75,3 +75,13 @@ def test_the_question_names_the_history() -> None:
     asked = readiness.question(builds.Build("d", BUILT, {"history": "elsewhere"}, True))
     assert '"elsewhere".head' in asked
     assert "schemata" not in asked
+
+
+def test_a_database_from_before_a_squash_is_ready() -> None:
+    """It has what the baselines stand for; another digest is not taken for it, nor is none."""
+    squashed = builds.Build("d1", BUILT, {"history": "schemata", "accepts": "", "also": "d0 d00"}, True)
+    assert [readiness.judge(squashed, (digest, "true", BUILT, *REST)).ready for digest in ("d1", "d0", "d00")] == [
+        True
+    ] * 3
+    assert not readiness.judge(squashed, ("d", "true", BUILT, *REST)).ready
+    assert not readiness.judge(squashed, ("", "true", BUILT, *REST)).ready

@@ -18,6 +18,11 @@ def create(history: str) -> str:
     return _fill("create", history)
 
 
+def create_later(history: str) -> str:
+    """Return the SQL that makes the table in a history that others read already."""
+    return f"{create(history)}; {_fill('share', history)}"
+
+
 def note(history: str, schema: str, expected: str, actual: str, before: str) -> str:
     """Return the SQL that remembers that a schema was changed outside the migrations, seen before one ran."""
     return _fill("note", history, schema=schema, expected=expected, actual=actual, before=before)

@@ -17,6 +17,16 @@ CREATE TABLE IF NOT EXISTS {history}.drift (
 COMMENT ON TABLE {history}.drift IS
     'Changes of the structure that no migration made: fingerprints of a schema as expected and as it was.'
 
+-- name: share
+-- Roles that read the history go on reading all of it, where the table came later.
+DO $share$ BEGIN
+    EXECUTE coalesce((SELECT string_agg(format('GRANT SELECT ON {history}.drift TO %s',
+            CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '; ')
+        FROM pg_class c, aclexplode(c.relacl) a
+        WHERE c.oid = '{history}.head'::regclass AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner),
+        'SELECT 1');
+END $share$
+
 -- name: note
 -- A schema is not what the last migrate left, seen before this one applied anything. Once for each state.
 INSERT INTO {history}.drift (schema_name, expected, actual, noticed_before)

@@ -129,7 +129,7 @@ LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
 WHERE d.defaclnamespace = 0 OR {chosen}
 
 -- name: settings
--- ALTER DATABASE … SET and ALTER ROLE … IN DATABASE … SET, and what the deployer has in every database.
+-- ALTER DATABASE … SET and ALTER ROLE … IN DATABASE … SET.
 SELECT json_build_array(
     concat_ws(' ', CASE WHEN s.setrole = {deployer} THEN 'role (deployer)'
         WHEN s.setrole <> 0 THEN concat('role ', pg_get_userbyid(s.setrole)) END,
@@ -137,7 +137,6 @@ SELECT json_build_array(
     to_json(s.setconfig))
 FROM pg_db_role_setting s
 WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-    OR s.setdatabase = 0 AND s.setrole = {deployer}
 
 -- name: publication_schemas
 -- From PostgreSQL 15 on, a part of the publications' query.

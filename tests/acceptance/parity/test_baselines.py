@@ -176,3 +176,30 @@ def test_the_files_of_before_on_a_database_of_after(old: Project, schemata: Comm
     (folder / f"{ONE}.sql").write_text("-- One.\nCREATE TABLE app.one (id bigint);\n")
     codes = {finding["code"] for finding in schemata.json("migrate-status", code=1)["findings"]}
     assert "missing" in codes
+
+
+def test_who_reads_the_history_reads_on(old: Project, schemata: CommandLine, make_role: Callable[..., str]) -> None:
+    """A role that could read every table of the history can read the one that a record of baselines brings."""
+    assert schemata("migrate").returncode == 0
+    grants = ("GRANT USAGE ON SCHEMA schemata", "GRANT SELECT ON ALL TABLES IN SCHEMA schemata")
+    role = make_role(old.url, *grants)
+    squash_by_hand(old)
+    assert [one["code"] for one in schemata.json("migrate-status", "--url", role)["findings"]] == ["squashed"]
+    assert schemata("migrate").returncode == 0
+    assert schemata.json("migrate-status", "--url", role)["findings"] == []
+
+
+def test_the_record_of_baselines_may_be_lost(old: Project, schemata: CommandLine) -> None:
+    """Without the table, or the rows, that tell of them nothing runs again, and the next migrate settles the rest."""
+    assert schemata("migrate").returncode == 0
+    squash_by_hand(old)
+    assert schemata("migrate").returncode == 0
+    for damage in (
+        "DROP TABLE schemata.squashed",
+        f"DELETE FROM schemata._yoyo_migration WHERE migration_id = '{BASELINE}'",
+    ):
+        with psycopg.connect(old.url) as connection:
+            connection.execute(damage)
+        assert schemata.json("migrate")["applied"] == []
+        assert [one for one in schemata.json("migrate-status")["findings"] if one["exit_code"]] == []
+        assert old.boot("--", "true").returncode == 0
