@@ -39,6 +39,8 @@ class Decisions:
     changes: dict[steps.Key, list[steps.Step]]
     suspended: set[steps.Key]
     refused: dict[tuple[str, steps.Key], Refused]
+    #: Indexes and constraints that differ in nothing but the name: by the one that is there, the one that is expected.
+    renamed: dict[steps.Key, steps.Key]
 
 
 class Deciding:
@@ -50,6 +52,9 @@ class Deciding:
         self._refused: dict[tuple[str, steps.Key], Refused] = {}
         self._missing = {key for key in expected.items if key not in actual.items}
         self._extra = {key for key in actual.items if key not in expected.items}
+        self._renamed = self._only_names()
+        self._extra -= self._renamed.keys()
+        self._missing -= set(self._renamed.values())
         self._changed = {
             key: changed
             for key, item in expected.items.items()
@@ -83,7 +88,29 @@ class Deciding:
             if key not in drops and ("change", key) not in self._refused
         }
         self._partial(drops)
-        return Decisions(creates, drops, changes, suspended - creates, self._refused)
+        return Decisions(creates, drops, changes, suspended - creates, self._refused, self._renamed)
+
+    def _only_names(self) -> dict[steps.Key, steps.Key]:
+        """Return which index or constraint is expected under another name: it is renamed, not built again."""
+        alike: dict[tuple[object, ...], tuple[list[steps.Key], list[steps.Key]]] = {}
+        for number, (keys, items) in enumerate(
+            ((self._extra, self._actual.items), (self._missing, self._expected.items))
+        ):
+            for key in keys:
+                item = items[key]
+                relation = (item.schema, "table", "", item.of)
+                there = relation in self._actual.items and relation in self._expected.items
+                if there and item.kind in ("index", "constraint") and "NO INHERIT" not in item.facts["definition"]:
+                    found = alike.setdefault((item.schema, item.kind, item.of, *sorted(item.facts.items())), ([], []))
+                    found[number].append(key)
+        names = {name for item in self._actual.items.values() for name in taken_names(item)}
+        return {
+            gone[0]: new[0]
+            for gone, new in alike.values()
+            if len(gone) == len(new) == 1
+            and not names.intersection(taken_names(self._expected.items[new[0]]))
+            and not self._expected.items[new[0]].facts["definition"].startswith("CHECK")
+        }
 
     def _refuse(self, action: str, key: steps.Key, reason: str, sql: tuple[str, ...] = ()) -> None:
         side = self._actual if action == "drop" else self._expected
@@ -266,6 +293,7 @@ class Deciding:
     def _lack(self, key: steps.Key, creates: set[steps.Key], drops: set[steps.Key]) -> str:
         for need in sorted(self._expected.needs.get(key, ())):
             there = need in creates or (need in self._actual.items and need not in drops)
+            there = there or need in self._renamed.values()
             if not there:
                 return f"it needs {diff.subject(self._expected.items[need])}, which is not there"
             part = self._refused.get(("part", need))

@@ -42,6 +42,16 @@ def plan(
     _add_drops(graph, decided, actual, world)
     _add_creates(graph, decided, expected, world)
     _add_changes(graph, decided, expected, world)
+    for old, new in decided.renamed.items():
+        item = expected.items[new]
+        text = names.renamed(actual.items[old], item.name)
+        if item.kind == "index" or not item.facts["definition"].startswith("FOREIGN KEY"):
+            # The constraint takes the name of its index.
+            text = f"ALTER INDEX IF EXISTS {names.qualified(item.schema, old[3])} RENAME TO {names.quoted(item.name)};"
+        else:
+            text = repeatable.passing(text, "undefined_object")
+        number = graph.add("alter", item, steps.Step((text,)))
+        graph.creating[new], graph.dropping[old] = [number], number
     _add_suspended(graph, decided, expected, actual, world)
     edges.connect(graph, decided, expected, actual)
     groups = ordering.grouped(graph.before, [_place(graph, number, tuple(schemas), world) for number in graph.before])
@@ -101,13 +111,13 @@ def _add_drops(
         if key in decided.creates and item.kind in ("constraint", "index"):
             made = statements.create(world.expected[key], world)
             step = dataclasses.replace(step, alone=any(isinstance(one, steps.Step) and one.alone for one in made))
-        if not step.alone and any(name in taken for name in decisions.taken_names(item)):
-            # Where the other one has the name already this is of another kind.
-            step = dataclasses.replace(step, sql=tuple(repeatable.passing(text) for text in step.sql))
-        elif any(need[1] in ("base type", "shell type") for need in {key, *actual.needs.get(key, ())}):
-            # Where the type is as it should be its functions hang on it, and it on them.
-            others = "dependent_objects_still_exist"
-            step = dataclasses.replace(step, sql=tuple(repeatable.passing(text, others) for text in step.sql))
+        of_base_type = any(need[1] in ("base type", "shell type") for need in {key, *actual.needs.get(key, ())})
+        if of_base_type or (not step.alone and any(name in taken for name in decisions.taken_names(item))):
+            # Where another kind has the name already this one is not there; and where a base type is as it should be
+            # its functions hang on it, and it on them.
+            others = ("dependent_objects_still_exist",) if of_base_type else ()
+            texts = [repeatable.statement(item, text) for text in step.sql]
+            step = dataclasses.replace(step, sql=tuple(repeatable.passing(text, *others) for text in texts))
         graph.dropping[key] = graph.add("drop", item, step)
     _carry(graph.dropping, carried)
 

@@ -1,6 +1,7 @@
 """Constraints, indexes and statistics objects, in the forms that keep a table in use."""
 
 import re
+from collections.abc import Mapping
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names
@@ -133,8 +134,11 @@ def drop_constraint(item: model.Item, world: steps.World) -> steps.Outcome:
     if heir is not None and any(key in world.expected for key in _of_parents(item, heir)):
         return steps.Refusal("a check of a parent that a table has of its own stays so", ())
     of_partition = relation is not None and "partition of" in relation.facts
-    if of_partition and "index attached to" in item.facts and _parent_goes(item, world):
-        return steps.Step(())
+    if of_partition and "index attached to" in item.facts:
+        if _parent_goes(item, world):
+            return steps.Step(())
+        text = f"ALTER TABLE {names.relation(item)} DROP CONSTRAINT {names.quoted(item.name)};"
+        return steps.Refusal("the key of the whole needs it", (text,))
     if of_partition and relation is not None and item.facts["definition"].startswith("CHECK"):
         schema, name = names.parents(relation)[0]
         parent = (schema, "constraint", name, item.name)
@@ -273,8 +277,10 @@ def drop_index(item: model.Item, world: steps.World) -> steps.Outcome:
     """Return what drops an index; concurrently, where the server can."""
     relation = world.whole(item, actual=True)
     index = names.qualified(item.schema, item.name)
-    if "attached to" in item.facts and _parent_goes(item, world):
-        return steps.Step(())
+    if "attached to" in item.facts:
+        if _parent_goes(item, world):
+            return steps.Step(())
+        return steps.Refusal("the index of the whole needs it", (f"DROP INDEX {index};",))
     for other in world.actual.values() if relation is not None and "partition by" in relation.facts else ():
         attached = names.parts(other.facts.get("index attached to", ""))
         if other.kind == "constraint" and attached == [item.schema, item.name]:
@@ -289,12 +295,20 @@ def drop_index(item: model.Item, world: steps.World) -> steps.Outcome:
 def change_index(new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World) -> list[steps.Outcome]:
     """Return what changes an index: another definition is built beside it before it goes."""
     own = changed & {"definition", "unique"}
+    (after, after_options), (before, before_options) = (
+        _without_options(item.facts["definition"]) for item in (new, old)
+    )
+    if own == {"definition"} and after == before:
+        rest = change_index(new, old._replace(facts={**old.facts, **_only(new)}), changed - own, world)
+        return [_other_options(new, before_options, after_options), *rest]
     if not own:
         made = _change_index(new, old, changed, world, "tablespace", "attached to")
         if "statistics targets" in changed:
             made.append(_retarget(new, old))
         return made
     relation = world.whole(new)
+    if "attached to" in old.facts and not _parent_goes(old, world):
+        return [steps.Refusal("the index of the whole needs it as it is", (), frozenset(changed))]
     if relation is None or "partition by" in relation.facts or "attached to" in {*new.facts, *old.facts}:
         return [steps.Replace(changed)]
     beside = f"{new.name[:59]}_new"
@@ -308,6 +322,37 @@ def change_index(new: model.Item, old: model.Item, changed: frozenset[str], worl
         *_comment(new),
     )
     return [steps.Step(sql, frozenset(changed), alone=True)]
+
+
+def _other_options(item: model.Item, before: Mapping[str, str], after: Mapping[str, str]) -> steps.Step:
+    alter = f"ALTER INDEX {names.qualified(item.schema, item.name)}"
+    gone = [name for name in before if name not in after]
+    sql = [f"{alter} RESET ({', '.join(gone)});"] if gone else []
+    words = [f"{name} = {value}" for name, value in after.items() if before.get(name) != value]
+    sql += [f"{alter} SET ({', '.join(words)});"] if words else []
+    return steps.Step(tuple(sql), frozenset(("definition",)))
+
+
+def _only(item: model.Item) -> dict[str, str]:
+    return {"definition": item.facts["definition"]}
+
+
+def _without_options(text: str) -> tuple[str, dict[str, str]]:
+    """Return the definition of an index without its storage parameters, and these.
+
+    >>> _without_options("USING btree (id) INCLUDE (n) WITH (fillfactor='70') WHERE (id > 0)")
+    ('USING btree (id) INCLUDE (n) WHERE (id > 0)', {'fillfactor': "'70'"})
+    """
+    end = names.closing(text, text.index("("))
+    if text.startswith(" INCLUDE (", end):
+        end = names.closing(text, end + len(" INCLUDE"))
+    if text.startswith(" NULLS NOT DISTINCT", end):
+        end += len(" NULLS NOT DISTINCT")
+    if not text.startswith(" WITH (", end):
+        return text, {}
+    close = names.closing(text, end + len(" WITH"))
+    options = names.listed(text[end + len(" WITH (") : close - 1])
+    return text[:end] + text[close:], dict(option.split("=", 1) for option in options)
 
 
 def _comment(item: model.Item) -> list[str]:

@@ -15,7 +15,11 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     after, before = new.facts.get("not null", ""), old.facts.get("not null", "")
     if "not null" in facts and after.removesuffix(_OWN_TOO) == before.removesuffix(_OWN_TOO):
         if after.endswith(_OWN_TOO):
-            return [steps.Step((names.alter_column(new, "SET NOT NULL"),), facts)]
+            reason = "NOT NULL that comes from a parent has its name from there, also where the table says it too"
+            return [steps.Refusal(reason, (names.alter_column(new, "SET NOT NULL"),), facts)]
+        relation = world.whole(new)
+        if relation is not None and not names.parents(relation):
+            return [steps.Step((), facts, late=True)]
         return [steps.Refusal("a table that says NOT NULL of its own, beside its parent, goes on to say so", (), facts)]
     after, before = after.removesuffix(_OWN_TOO), before.removesuffix(_OWN_TOO)
     if after == before and names.inherited(new, world.whole(new)):

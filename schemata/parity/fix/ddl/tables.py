@@ -21,6 +21,12 @@ def columns_of(item: model.Item, world: steps.World) -> list[model.Item]:
 def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what creates a table with its columns; its other parts have steps of their own."""
     facts = item.facts
+    in_the_way = _of_same_bound(item, world)
+    if in_the_way is not None and not world.destructive:
+        reason = f"{names.relation(in_the_way)} has the same bound, and stays because its rows would be lost"
+        move = f"ALTER TABLE {names.relation(in_the_way)} SET SCHEMA {names.quoted(item.schema)};"
+        rename = f"ALTER TABLE {names.relation(in_the_way)} RENAME TO {names.quoted(item.name)};"
+        return [steps.Refusal(reason, (move if in_the_way.schema != item.schema else rename,))]
     parts = columns_of(item, world)
     later = [column for column in parts if waits(column, item, world.expected_needs)]
     listed = [
@@ -61,6 +67,16 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     if "replica identity" in facts and item.kind == "table":
         made.append(_replica_identity(item, world))
     return made
+
+
+def _of_same_bound(item: model.Item, world: steps.World) -> model.Item | None:
+    """Return a partition that is there, is not expected, and holds the rows that this one should hold."""
+    if "partition of" not in item.facts:
+        return None
+    for key, other in world.actual.items():
+        if key not in world.expected and other.facts.get("partition of") == item.facts["partition of"]:
+            return other
+    return None
 
 
 def _clauses(item: model.Item) -> str:
