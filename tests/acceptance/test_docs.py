@@ -223,7 +223,8 @@ def test_every_command_and_flag_has_help(name: str) -> None:
 
 
 def _flags(name: str) -> set[str]:
-    return {f"--{argument.name.replace('_', '-')}" for argument in _commands()[name].get_arguments()} | {"--help"}
+    names = [argument.name.strip("_").replace("_", "-") for argument in _commands()[name].get_arguments()]
+    return {*(f"--{one}" for one in names), "--help"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
