@@ -9,6 +9,7 @@ an empty folder.
 
 import ast
 import dataclasses
+import functools
 import importlib.machinery
 import importlib.util
 import json
@@ -26,6 +27,7 @@ from typing import Any
 import pytest
 import yaml
 from invoke import collection
+from invoke.parser import argument
 
 import schemata
 from schemata import boot, config, errors
@@ -218,12 +220,18 @@ def test_the_readme_lists_the_commands_as_invoke_does() -> None:
 def test_every_command_and_flag_has_help(name: str) -> None:
     """The help line fits on one line of `inv --list`, and each flag says what it is for."""
     assert 10 < len(_help(name)) < 62
-    for argument in _commands()[name].get_arguments():
-        assert argument.help, argument.name
+    for one in _arguments(name):
+        assert one.help, one.name
+
+
+@functools.cache
+def _arguments(name: str) -> list[argument.Argument]:
+    """Return the arguments of a command. Asked once: Invoke takes the help out of a task when it gives them."""
+    return list(_commands()[name].get_arguments())
 
 
 def _flags(name: str) -> set[str]:
-    names = [argument.name.strip("_").replace("_", "-") for argument in _commands()[name].get_arguments()]
+    names = [one.name.strip("_").replace("_", "-") for one in _arguments(name)]
     return {*(f"--{one}" for one in names), "--help"}
 
 

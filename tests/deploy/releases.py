@@ -97,6 +97,8 @@ def _release(folder: Path, base: str, name: str, migration: str, sql: str, rollb
         f"FROM {base}\n"
         f"COPY --chmod=644 *.sql migrations/{schema}/\n"
         "USER 0\n"
+        # The lock file is of the release before; without one the seal writes its own.
+        'RUN ["python", "-c", "import os; os.remove(\'migrations/manifest\')"]\n'
         'RUN ["schemata", "seal"]\n'
         "USER 10001:10001\n",
         encoding="utf-8",

@@ -20,7 +20,8 @@ def create(history: str) -> str:
 
 def create_later(history: str) -> str:
     """Return the SQL that makes the table in a history that others read already."""
-    return f"{create(history)}; {_fill('share', history)}"
+    shared = _fill("share", history)
+    return f"{create(history)}; {shared}"
 
 
 def note(history: str, schema: str, expected: str, actual: str, before: str) -> str:
