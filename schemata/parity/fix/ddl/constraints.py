@@ -345,12 +345,12 @@ def _without_options(text: str) -> tuple[str, dict[str, str]]:
     """
     end = names.closing(text, text.index("("))
     if text.startswith(" INCLUDE (", end):
-        end = names.closing(text, end + len(" INCLUDE"))
+        end = names.closing(text, end + len(" INCLUDE "))
     if text.startswith(" NULLS NOT DISTINCT", end):
         end += len(" NULLS NOT DISTINCT")
     if not text.startswith(" WITH (", end):
         return text, {}
-    close = names.closing(text, end + len(" WITH"))
+    close = names.closing(text, end + len(" WITH "))
     options = names.listed(text[end + len(" WITH (") : close - 1])
     return text[:end] + text[close:], dict(option.split("=", 1) for option in options)
 
