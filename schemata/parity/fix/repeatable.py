@@ -88,6 +88,8 @@ def _altered(item: model.Item, sql: str) -> str:
             if rest.startswith(part):
                 return f"{head}{part}IF EXISTS {rest.removeprefix(part)}"
         return passing(sql) if rest.startswith("ADD ") else sql
+    if sql.startswith(f"ALTER PUBLICATION {names.address(item)} DROP "):
+        return passing(sql, "undefined_object")
     return passing(sql) if sql.startswith(_ONCE) else sql
 
 

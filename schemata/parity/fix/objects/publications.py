@@ -16,11 +16,13 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
 
 def _objects(item: model.Item) -> list[str]:
     """Return what is published, as FOR has it."""
-    found = []
+    found: list[str] = []
     for line in item.facts.get("tables", "").split("\n"):
         table, where, condition = line.partition(" where ")
         if table:
-            found.append(f"TABLE ONLY {table}" + (f" WHERE ({condition})" if where else ""))
+            # TABLE stands once: PostgreSQL 14 knows no other form.
+            head = "ONLY" if found else "TABLE ONLY"
+            found.append(f"{head} {table}" + (f" WHERE ({condition})" if where else ""))
     schemas = item.facts.get("schemas", "")
     return [*found, *(f"TABLES IN SCHEMA {schema}" for schema in names.listed(schemas))]
 
