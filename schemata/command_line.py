@@ -39,7 +39,19 @@ class _Optional(argument.Argument):
         self.set_value(given)
 
 
-class WithOptional(tasks.Task[Any]):
+class Command(tasks.Task[Any]):
+    """A task that tells the help of its flags each time it is asked; Invoke's own gives each text away once."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[argument.Argument]:
+        """Return the arguments; the task keeps its texts."""
+        kept = dict(self.help)
+        try:
+            return super().get_arguments(ignore_unknown_help)
+        finally:
+            self.help = kept
+
+
+class WithOptional(Command):
     """A task whose first argument may be left out."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[argument.Argument]:
@@ -49,7 +61,7 @@ class WithOptional(tasks.Task[Any]):
         return [made, *rest]
 
 
-def task(of: Any = tasks.Task, iterable: Sequence[str] = (), **help_: str) -> Callable[[Task], Any]:
+def task(of: Any = Command, iterable: Sequence[str] = (), **help_: str) -> Callable[[Task], Any]:
     """Make an Invoke task: print what the function returns, and end with its exit code.
 
     The function gets its flags, those in `iterable` as lists, and a reporter. An expected error ends with its own
