@@ -10,7 +10,7 @@ from invoke import exceptions, tasks
 from invoke.parser import argument
 
 from schemata import errors
-from schemata.report import document, render, terminal, wrapping
+from schemata.report import annotations, document, render, terminal, wrapping
 
 Task = Callable[..., Any]
 
@@ -85,12 +85,22 @@ def task(of: Any = Command, iterable: Sequence[str] = (), **help_: str) -> Calla
     return decorate
 
 
+#: Flags that name a database. Empty they are a variable that is not set, and another database would be used.
+_DATABASES = ("url", "against", "from_database")
+
+
+def _refuse_empty(flags: dict[str, Any]) -> None:
+    for name in _DATABASES:
+        if flags.get(name) == "":
+            flag = f"--{name.replace('_', '-')}"
+            raise errors.ConfigError(f"{flag} is empty", f"Set the variable that is used for it, or leave {flag} out.")
+
+
 def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     in_json = bool(kwargs.get("json"))
     screen = terminal.Terminal(verbose=bool(kwargs.get("verbose")))
     try:
-        if kwargs.get("url") == "":
-            raise errors.ConfigError("--url is empty", "Set the variable that is used for it, or leave --url out.")
+        _refuse_empty(kwargs)
         result = function(screen.reporter(), *args, **kwargs)
     except BrokenPipeError:
         _quiet()
@@ -103,6 +113,7 @@ def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     if result is not None:
         show(result, in_json)
         if result.exit_code:
+            _annotate(result.exit_code, annotations.summary(result.blocks()))
             raise exceptions.Exit(code=result.exit_code)
 
 
@@ -126,7 +137,14 @@ def _quiet() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _annotate(code: int, text: str) -> None:
+    """Say in a workflow of GitHub's how the command ended; on stderr, so that JSON stays JSON."""
+    if os.environ.get("GITHUB_ACTIONS") == "true" and (told := annotations.line(code, text)):
+        print(told, file=sys.stderr, flush=True)
+
+
 def _ended(error: errors.Error, in_json: bool) -> exceptions.Exit:
+    _annotate(error.exit_code, str(error))
     if in_json:
         _print(render.error_as_json(error))
         return exceptions.Exit(code=error.exit_code)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from schemata.parity import parity as parity
     from schemata.parity import rounds as rounds
     from schemata.parity.fix import fixing as fixing
+    from schemata.scaffold import init as init
     from schemata.server import docker as docker
     from schemata.server import down as down
     from schemata.server import logs as logs
@@ -44,6 +45,7 @@ _MODULES = {
     "up": "schemata.server.up",
     "docker": "schemata.server.docker",
     "doctor": "schemata.doctor",
+    "init": "schemata.scaffold.init",
     "generate": "schemata.client.generate",
     "manage": "schemata.services.manage",
     "migrate": "schemata.deploy.migrate",

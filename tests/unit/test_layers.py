@@ -60,6 +60,11 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "deploy", "parity",
         "server.programs", "server.embedded",
     },
+    # A repository's first files, and its first migrations from a live database.
+    "scaffold": {
+        "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "parity",
+        "server.programs", "squash",
+    },
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
     },
@@ -82,7 +87,7 @@ MAY_IMPORT = {
     # What the tasks call, loaded by name when it is used.
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
-        "doctor", "snapshot", "squash", "parity.fix",
+        "doctor", "snapshot", "squash", "parity.fix", "scaffold",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -98,7 +103,7 @@ PURE = {
     "schemata.sql.client_copy", "schemata.sql.extension_requests",
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.replaceable",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
-    "schemata.report.marking", "schemata.report.sides",
+    "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides",
     "schemata.config.declared",
     "schemata.parity.ignoring", "schemata.parity.renames",
     "schemata.parity.reports.outcome", "schemata.parity.reports.listing", "schemata.parity.reports.report",
@@ -135,6 +140,7 @@ PURE = {
     "schemata.client.typed_columns",
     "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope",
     "schemata.services.outcome",
+    "schemata.scaffold.contents",
 }  # fmt: skip
 
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.
@@ -160,7 +166,7 @@ HOMES = {
     "invoke": {"schemata.tasks", "schemata.command_line", "schemata.cli"},
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report.render"},
-    "tomllib": {"schemata.config"},
+    "tomllib": {"schemata.config", "schemata.scaffold.init"},
     "docker": {"schemata.server.compose.containers"},
 }  # fmt: skip
 

@@ -16,8 +16,8 @@ from tests.conftest import REPOSITORY
 
 NEEDED = {
     ".ci", ".dockerignore", ".env.example", ".github", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md",
-    "CONTRIBUTING.md", "DEVELOPERS.md", "LICENSE", "README.md", "benchmarks", "compose.yaml", "deploy", "docs",
-    "migrations", "noxfile.py", "pyproject.toml", "schemata", "scripts", "services", "tasks.py", "tests",
+    "CONTRIBUTING.md", "DEVELOPERS.md", "LICENSE", "README.md", "action.yml", "benchmarks", "compose.yaml", "deploy",
+    "docs", "migrations", "noxfile.py", "pyproject.toml", "schemata", "scripts", "services", "tasks.py", "tests",
 }  # fmt: skip
 # They may come, nothing else may.
 PLANNED = {"uv.lock"}

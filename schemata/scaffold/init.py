@@ -1,0 +1,173 @@
+"""`schemata init`: a folder becomes a project of this engine. What is there is kept."""
+
+import datetime
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from schemata import config, errors
+from schemata.config import values
+from schemata.parity import locking
+from schemata.report import progress
+from schemata.scaffold import baseline, contents, files, live, outcome
+
+_DEFAULT = ("app",)
+
+
+def init(
+    root: Path,
+    *,
+    schemas: str = "",
+    name: str = "",
+    from_database: str = "",
+    compose: bool = False,
+    dockerfile: bool = False,
+    dry_run: bool = False,
+    reporter: progress.Reporter = progress.SILENT,
+) -> outcome.Initialised:
+    """Write what a repository needs: settings, tasks.py, folders for migrations, a CI workflow, hooks, ignored files.
+
+    A file that is there is kept, and the result says what it lacks; a second run writes nothing. With `from_database`
+    the first migrations are written from the structure of that database, after it was proved in a temporary server that
+    they make it; they are put in place in one step, so that a run that was killed is repeated. A failure before that
+    leaves what was written.
+    """
+    wanted: tuple[str, ...] = values.list_of(values.name_of)(schemas, "--schemas")
+    table = _table(root)
+    found = None
+    has_migrations = any((root / _folder(table)).glob("*/*.sql"))
+    if from_database and not has_migrations:
+        found = live.read(from_database, wanted or tuple(table.get("schemas", ())), reporter)
+    if not table:
+        table = {"name": name or _name(root), "schemas": list((found.schemas if found else wanted) or _DEFAULT)}
+        config.parse(table, root.absolute(), {})
+    elif wanted and list(wanted) != list(table.get("schemas", ())):
+        raise errors.ConfigError(
+            f"{root / config.FILE} has schemas {table.get('schemas')} and --schemas says {list(wanted)}",
+            "Change the file, or leave --schemas out. Nothing was written.",
+        )
+    steps = list(_steps(root, table, compose, dockerfile))
+    notes: tuple[str, ...] = ()
+    texts: dict[str, str] = {}
+    if found is not None:
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d%H%M%S")
+        texts, notes = baseline.write(found, table, root.absolute(), stamp, reporter)
+        filled = {path.partition("/")[0] for path in texts}
+        steps = [step for step in steps if step.path not in {f"{_folder(table)}/{one}/.gitkeep" for one in filled}]
+    if from_database and has_migrations:
+        notes = (f"{_folder(table)} has migrations already, so the database was not read",)
+    if not dry_run:
+        files.do(root, tuple(steps))
+        if texts:
+            files.put(root / _folder(table), texts)
+            locking.lock(config.load(root, {}), postgres=str(found.snapshot.major) if found else "", reporter=reporter)
+    written = [files.Step(f"{_folder(table)}/{path}", "create", text) for path, text in texts.items()]
+    return outcome.Initialised(
+        str(root),
+        (*steps, *written, *([files.Step(f"{_folder(table)}/manifest", "create")] if written else [])),
+        notes,
+        _next(bool(texts), table),
+        source=found.target if found else "",
+        dry_run=dry_run,
+    )
+
+
+def _table(root: Path) -> dict[str, Any]:
+    """Return the settings that are there; empty where there are none. Raises ConfigError where they are not valid."""
+    text = files.read(root / config.FILE)
+    if text is None:
+        return {}
+    try:
+        tool = tomllib.loads(text).get("tool", {})
+    except tomllib.TOMLDecodeError as error:
+        raise errors.ConfigError(
+            f"{root / config.FILE} is not TOML: {error}", "Correct that line. Nothing was written."
+        ) from error
+    table = tool.get("schemata", {}) if isinstance(tool, dict) else {}
+    if table:
+        config.parse(table, root.absolute(), {})
+    return dict(table)
+
+
+def _folder(table: dict[str, Any]) -> str:
+    return str(table.get("migrations", "migrations"))
+
+
+def _name(root: Path) -> str:
+    """Return the project's name: of its package, else of the folder."""
+    text = files.read(root / config.FILE)
+    project = tomllib.loads(text).get("project", {}) if text else {}
+    if isinstance(project, dict) and isinstance(project.get("name"), str):
+        return str(project["name"])
+    return re.sub(r"[^a-z0-9-]+", "-", root.absolute().name.lower()).strip("-") or "app"
+
+
+def _steps(root: Path, table: dict[str, Any], compose: bool, dockerfile: bool) -> "list[files.Step]":
+    settings = contents.settings(table["name"], table["schemas"]) if "name" in table else ""
+    steps = [_settings(root, settings), _tasks(root)]
+    for schema in table["schemas"]:
+        folder = f"{_folder(table)}/{schema}"
+        is_there = (root / folder).is_dir()
+        steps.append(files.Step(folder, "there") if is_there else files.Step(f"{folder}/.gitkeep", "create"))
+    steps += [
+        _ignored(root),
+        files.create(root, ".github/workflows/schemata.yml", contents.WORKFLOW),
+        _hooks(root),
+    ]
+    if compose:
+        database = config.parse(table, root.absolute(), {}).database
+        text = contents.compose(database)
+        steps.append(files.create(root, "compose.yaml", text, note=text))
+    if dockerfile:
+        steps.append(files.create(root, "Dockerfile", contents.DOCKERFILE, note=contents.DOCKERFILE))
+    return steps
+
+
+def _settings(root: Path, text: str) -> files.Step:
+    present = files.read(root / config.FILE)
+    if present is None:
+        return files.Step(config.FILE, "create", text)
+    if "schemata" in tomllib.loads(present).get("tool", {}):
+        return files.Step(config.FILE, "there")
+    more = ("" if not present or present.endswith("\n") else "\n") + ("\n" if present.strip() else "") + text
+    try:
+        tomllib.loads(present + more)
+    except tomllib.TOMLDecodeError:  # such as an inline table: tool = {…}
+        return files.Step(config.FILE, "kept", note=text)
+    return files.Step(config.FILE, "append", more)
+
+
+def _tasks(root: Path) -> files.Step:
+    present = files.read(root / "tasks.py")
+    if present is not None and "schemata.tasks" in present:
+        return files.Step("tasks.py", "there")
+    return files.create(root, "tasks.py", contents.TASKS, note=contents.TASKS_LINES)
+
+
+def _ignored(root: Path) -> files.Step:
+    present = files.read(root / ".gitignore")
+    wanted = contents.with_lines(present or "", contents.IGNORED)
+    if present is None:
+        return files.Step(".gitignore", "create", wanted)
+    if wanted == present:
+        return files.Step(".gitignore", "there")
+    return files.Step(".gitignore", "append", wanted[len(present) :])
+
+
+def _hooks(root: Path) -> files.Step:
+    present = files.read(root / ".pre-commit-config.yaml")
+    if present is not None and "schemata lock --check" in present:
+        return files.Step(".pre-commit-config.yaml", "there")
+    return files.create(root, ".pre-commit-config.yaml", contents.HOOKS, note=contents.HOOK)
+
+
+def _next(has_baseline: bool, table: dict[str, Any]) -> tuple[str, ...]:
+    if has_baseline:
+        return (
+            "inv dev-up                       # a database of your own with this structure",
+            "inv migrate-baseline --url URL   # the database it is from: what it has is recorded, nothing is run",
+        )
+    schemas = table["schemas"]
+    schema = f" --schema {schemas[0]}" if len(schemas) > 1 else ""
+    return (f"inv migrate-new{schema} --name create_something", "inv dev-up", "inv lock")
