@@ -19,6 +19,7 @@ from schemata import config
 from schemata.deploy import migrate
 from schemata.postgres import urls
 from schemata.server.embedded import binaries, instance, server_state
+from tests import preloaded
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -174,7 +175,7 @@ class Project:
 
     def inv(self, *arguments: str, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run `inv …` in the project and return how it ended."""
-        return self.run([sys.executable, "-m", "invoke", *arguments], timeout=timeout, **extra)
+        return preloaded.run(preloaded.INV, "invoke", arguments, cwd=self.root, env=self.env(**extra), timeout=timeout)
 
     def boot(self, *arguments: str, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m schemata.boot …` in the project and return how it ended."""

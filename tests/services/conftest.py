@@ -5,8 +5,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
-import sys
 import urllib.parse
 import uuid
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ import pytest
 
 from schemata.postgres import urls
 from schemata.server.embedded import server_state
+from tests import preloaded
 from tests.conftest import REPOSITORY
 from tests.patience import PATIENCE, until
 from tests.services import access
@@ -46,7 +45,7 @@ class Service:
     """A service that was started, and its log."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: preloaded.Process
     log: Path
 
     @property
@@ -112,15 +111,11 @@ def starting(folder: Path, name: str, url: str, root: Path = REPOSITORY, **extra
         **({"DATABASE_URL": url} if url else {}),
         **extra,
     }
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"services.{name.replace('-', '_')}"],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
+    with log.open("wb") as file, open(os.devnull, "rb") as nothing:
+        process = preloaded.SERVICE.start(
+            f"services.{name.replace('-', '_')}", [],
+            cwd=folder, env=environment, stdin=nothing.fileno(), stdout=file.fileno(), stderr=file.fileno(),
+        )  # fmt: skip
     try:
         yield Service(name, process, log)
     finally:
