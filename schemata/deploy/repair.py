@@ -9,7 +9,7 @@ from schemata.history import damage, evidence, inventory, recorded, tables
 from schemata.history.drift import expectation, rows
 from schemata.history.squashed import recognition
 from schemata.migrations import checksums, files, lookup, migration
-from schemata.postgres import sessions
+from schemata.postgres import catalog, sessions
 from schemata.report import progress
 from schemata.report import results as report_results
 from schemata.snapshot import fingerprints
@@ -302,7 +302,11 @@ def accept_drift(
         deploy.lock(settings.locks.wait)
         found = deploy.prepare(settings.locks.wait)
         now = deploy.structure(settings.schemas)
-        expected = expectation.known(settings, found.head.digest, fingerprints.major_of(now)) or found.head.structure
+        sources = files.read(settings.migrations, settings.schemas)
+        deployer = catalog.deployer(deploy.session.rows, settings.history_schema)
+        recognised = recognition.recognise(sources, found).history
+        known = expectation.of_applied(settings, sources, recognised, fingerprints.major_of(now), deployer)
+        expected = known or found.head.structure
         differing = fingerprints.differing(expected, now)
         open_ = {row.schema for row in found.drift if not row.accepted_by}
         chosen = [name for name in now if (name in differing or name in open_) and schema in ("", name)]
