@@ -60,6 +60,10 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "deploy", "parity",
         "server.programs", "server.embedded",
     },
+    "adoption": {
+        "errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "history", "deploy",
+        "parity",
+    },
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
     },
@@ -82,7 +86,7 @@ MAY_IMPORT = {
     # What the tasks call, loaded by name when it is used.
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
-        "doctor", "snapshot", "squash", "parity.fix",
+        "doctor", "snapshot", "squash", "parity.fix", "adoption",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
