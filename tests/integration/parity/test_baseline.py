@@ -134,7 +134,7 @@ def test_a_difference_that_is_named_passes_on_record(taken_over: config.Config, 
     found = status.status_of(taken_over, url=project.url)
     (accepted,) = found.compared.of("drift-accepted")
     assert accepted.text.startswith("schema app (structure) is not what the migrations make; ann accepted it at ")
-    assert accepted.text.endswith(": as the old tool left it (column app.users.email, table app.ledger)")
+    assert accepted.text.endswith(": as the old tool left it (table app.ledger, column app.users.email)")
     assert not found.compared.of("drift")
     migrate.migrate(taken_over, url=project.url)
     assert not status.status_of(taken_over, url=project.url).compared.of("drift")
