@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from schemata import doctor as doctor
     from schemata import targets as targets
+    from schemata.adoption import baseline as baseline
     from schemata.client import generate as generate
     from schemata.deploy import migrate as migrate
     from schemata.deploy import repair as repair
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "audit": "schemata.parity.audit",
     "authoring": "schemata.migrations.authoring",
+    "baseline": "schemata.adoption.baseline",
     "down": "schemata.server.down",
     "fixing": "schemata.parity.fix.fixing",
     "locking": "schemata.parity.locking",

@@ -215,7 +215,8 @@ class Deploy:
         parts = [self.history.set_structure(now, mark)]
         if before:
             major = fingerprints.major_of(now)
-            expected = expectation.known(self.settings, digest, major, kept=False) if digest else None
+            deployer = catalog.deployer(self.session.rows, self.history.schema)
+            expected = expectation.locked(self.settings, digest, major, deployer) if digest else None
             differing = fingerprints.differing(expected, now)
             for schema in {row.schema for row in self.read().drift}:
                 if expected and schema in expected and schema not in differing:

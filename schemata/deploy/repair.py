@@ -4,99 +4,16 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from schemata import config, errors, targets
-from schemata.deploy import deployment, migrate, results, transactional
-from schemata.history import damage, evidence, inventory, recorded, tables
+from schemata.deploy import deployment, migrate, transactional
+from schemata.history import damage, evidence, recorded, tables
 from schemata.history.drift import expectation, rows
 from schemata.history.squashed import recognition
 from schemata.migrations import checksums, files, lookup, migration
-from schemata.postgres import sessions
+from schemata.postgres import catalog, sessions
 from schemata.report import progress
 from schemata.report import results as report_results
 from schemata.snapshot import fingerprints
 from schemata.sql import statement
-
-
-def baseline(
-    settings: config.Config, *, through: str, url: str = "", reporter: progress.Reporter = progress.SILENT
-) -> results.Migrated:
-    """Record every migration up to `through` as applied without running it, in one transaction.
-
-    For a database that another tool brought to that state. What is recorded already stays as it is; a record
-    of another tool gets the checksum of the file. What a damaged history lost does not matter here: a person says
-    what is applied. Refuses a database without a single object of its own, and to call less applied
-    than the summary of the history counts.
-    """
-    sources = files.read(settings.migrations, settings.schemas)
-    if not through:
-        raise errors.ConfigError(
-            "no migration is named, so it is not known which of them the database already has",
-            f"Name the last one that it has: inv migrate-baseline --through {sources[-1].id if sources else '<id>'}",
-        )
-    last = sources.index(lookup.find(sources, through))
-    choice = targets.choose(settings, url)
-    with targets.named(choice):
-        with targets.connect(choice) as connection:
-            target = targets.describe(choice, connection)
-            if not inventory.look(connection.query, settings.schemas, settings.history_schema).objects:
-                raise errors.MigrationError(
-                    f"{target.describe()} has no table in {', '.join(settings.schemas)}, nor any other object: a "
-                    "baseline would record migrations whose objects do not exist",
-                    "Apply the migrations instead: inv migrate",
-                )
-
-        def check(actual: recorded.Recorded) -> None:
-            if refused := damage.unsettled(actual, sources[: last + 1], settings.history_schema):
-                raise refused
-
-        done: list[results.Applied] = []
-        with _locked(settings, choice, reporter) as deploy:
-            found = deploy.prepare(settings.locks.wait, accepted=True, check=check)
-            head = found.sum()
-            known = {record.id: record for record in (*found.records, *found.squashed)}
-            parts = []
-            standing = [item for item in recognition.recognise(sources, found).standing if item in sources[: last + 1]]
-            if standing:
-                # A person says that what ran means the same as what was squashed.
-                deploy.record_squashed(standing, found.head)
-                found = deploy.read()
-                head = found.sum()
-                known |= {record.id: record for record in found.squashed}
-                done += [results.Applied(item.id, item.schema, 0, 0, 0.0) for item in standing]
-            for item in sources[: last + 1]:
-                if item.id in known and known[item.id].checksum:
-                    continue
-                if item.id in known:
-                    parts.append(deploy.history.adopt(item, deploy.session.client))
-                    done.append(results.Applied(item.id, item.schema, 0, 0, 0.0))
-                    continue
-                after = tables.head_after_apply(head, item)
-                parts.append(
-                    deploy.history.record_apply(
-                        item,
-                        head,
-                        after,
-                        deploy.session.client,
-                        fingerprint=statement.fingerprint(item.sql),
-                        statement_count=0,
-                        state="baselined",
-                        comment="baseline",
-                    )
-                )
-                head = after
-                done.append(results.Applied(item.id, item.schema, 0, 0, 0.0))
-            if not found.head_agrees():
-                # In the one transaction: between two, nothing would tell any more what is recorded nowhere else.
-                left = {item.id for item in evidence.doubtful(sources, found)} - {item.id for item in done}
-                parts = [deploy.history.repair_head(found), *parts]
-                if left:
-                    parts.append(deploy.history.set_head(recorded.Head()))
-            if parts:
-                with transactional.rolled_back(deploy.session):
-                    deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
-                deploy.prepare(settings.locks.wait, accepted=True)
-                before = deploy.notice_drift(found, done[0].id if done else "")
-                deploy.note_structure(before, head.digest)
-        return results.Migrated(target, "baselined", done=tuple(done), revision=head.last_id)
 
 
 def resolve(
@@ -124,7 +41,7 @@ def resolve(
     with targets.named(choice):
         with targets.connect(choice) as connection:
             target = targets.describe(choice, connection)
-        with _locked(settings, choice, reporter) as deploy:
+        with locked(settings, choice, reporter) as deploy:
             item = next((item for item in sources if item.id == migration_id), None)
 
             def check(actual: recorded.Recorded) -> None:
@@ -156,9 +73,7 @@ def resolve(
 
 
 @contextlib.contextmanager
-def _locked(
-    settings: config.Config, choice: targets.Choice, reporter: progress.Reporter
-) -> Iterator[deployment.Deploy]:
+def locked(settings: config.Config, choice: targets.Choice, reporter: progress.Reporter) -> Iterator[deployment.Deploy]:
     """Open a deploy that holds the lock; what the server refuses or cuts off in the block is told as an error."""
     try:
         connection = targets.login(choice, tries=targets.AGAIN)
@@ -302,7 +217,11 @@ def accept_drift(
         deploy.lock(settings.locks.wait)
         found = deploy.prepare(settings.locks.wait)
         now = deploy.structure(settings.schemas)
-        expected = expectation.known(settings, found.head.digest, fingerprints.major_of(now)) or found.head.structure
+        sources = files.read(settings.migrations, settings.schemas)
+        deployer = catalog.deployer(deploy.session.rows, settings.history_schema)
+        recognised = recognition.recognise(sources, found).history
+        known = expectation.of_applied(settings, sources, recognised, fingerprints.major_of(now), deployer)
+        expected = known or found.head.structure
         differing = fingerprints.differing(expected, now)
         open_ = {row.schema for row in found.drift if not row.accepted_by}
         chosen = [name for name in now if (name in differing or name in open_) and schema in ("", name)]

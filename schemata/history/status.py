@@ -197,7 +197,8 @@ def _drift(
             if failure.sqlstate != _LOCK_NOT_AVAILABLE:
                 raise
             return []
-    expected = expectation.of_applied(settings, sources, found, fingerprints.major_of(actual))
+    deployer = catalog.deployer(ask, settings.history_schema)
+    expected = expectation.of_applied(settings, sources, found, fingerprints.major_of(actual), deployer)
     drifted = findings.compare(found, actual, expected)
     schemas = [finding.schema for finding in drifted if finding.code == "drift"]
     return findings.with_audit(drifted, audit.others(ask, settings.history_schema, schemas))

@@ -9,18 +9,23 @@ from schemata.postgres import libpq
 
 _QUESTION = (
     'SELECT h.digest, (h.applied = (SELECT count(*) FROM "{0}"._yoyo_migration))::text, h.last_id,'
-    ' (h.structure IS NOT NULL)::text, pg_is_in_recovery()::text, h.structure::text FROM "{0}".head h'
+    " (h.structure IS NOT NULL)::text, pg_is_in_recovery()::text, h.structure::text,"
+    " (SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname = '{1}')"
+    ' FROM "{0}".head h'
 )
 # No table, no schema; no column, or one of another type: a history that a migrate repairs.
 NO_HISTORY = ("42P01", "3F000", "42703", "42883")
 
 
 class Answer:
-    """What the database has."""
+    """What the database has, and the role that deploys there."""
 
-    __slots__ = ("digest", "last", "settled", "standby", "structure")
+    __slots__ = ("deployer", "digest", "last", "settled", "standby", "structure")
 
-    def __init__(self, digest: str, last: str, settled: bool, standby: bool, structure: str) -> None:
+    def __init__(
+        self, digest: str, last: str, settled: bool, standby: bool, structure: str, deployer: str = ""
+    ) -> None:
+        self.deployer = deployer
         self.digest = digest
         self.last = last
         self.settled = settled
@@ -30,18 +35,19 @@ class Answer:
 
 def question(history: str) -> str:
     """Return the one question as SQL: one row, or none, or an error where there is no history yet."""
-    return _QUESTION.format(history)
+    return _QUESTION.format(history, history.replace("'", "''"))
 
 
 def answered(row: "tuple[str | None, ...]") -> Answer:
     """Return the row that the question gave, as what it means."""
-    digest, agrees, last, settled, standby, structure = row
+    digest, agrees, last, settled, standby, structure, deployer = row
     return Answer(
         digest if digest and agrees == "true" else "",
         last or "",
         settled == "true",
         standby == "true",
         structure or "",
+        deployer or "",
     )
 
 
@@ -76,11 +82,12 @@ def differing(answer: Answer, build_: builds.Build) -> "list[str]":
     # Neither a schema's name nor a fingerprint can hold a quote.
     words = answer.structure.split('"')[1::2]
     recorded = dict(zip(words[::2], words[1::2], strict=False))
-    found = []
+    expected: dict[str, str] = {}
     for line in build_.expected.splitlines():
-        form, major, schema, fingerprint = line.split(" ")
-        if recorded.get("(form)") == f"{form} {major}":
-            name = "" if schema == "-" else schema
-            if recorded.get(name) != fingerprint:
-                found.append(name or "the database's own objects")
-    return found
+        form, major, schema, fingerprint, *_ = line.split(" ")
+        role = line.partition(" as ")[2]
+        # What is another where this role deploys comes after what is so in general.
+        if recorded.get("(form)") == f"{form} {major}" and role in ("", answer.deployer):
+            expected["" if schema == "-" else schema] = fingerprint
+    wrong = [name for name, fingerprint in expected.items() if recorded.get(name) != fingerprint]
+    return [name or "the database's own objects" for name in wrong]

@@ -114,7 +114,11 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Message:
     boot = checkout.boot_settings(config.load(settings.root, {}))
     if also := replaced.forms(sources):
         boot["also"] = " ".join(also)
-    expected = lock_file.parse(lock).expected
+    # What is recorded of a database, which a boot compares it with, is of these schemas and of what belongs to none.
+    expected = {
+        form: {name: value for name, value in schemas.items() if name in ("", *settings.schemas)}
+        for form, schemas in lock_file.parse(lock).expected.items()
+    }
     texts = {manifest: lock, sealed: files.seal_text(digest, sources[-1].id if sources else "", boot, expected)}
     facts = {"manifest": str(manifest), "seal": str(sealed), "digest": digest, "migrations": len(sources)}
     wrong = [path for path, text in texts.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
@@ -145,14 +149,31 @@ def _locked(manifest: Path) -> lock_file.LockFile | None:
         return None
 
 
-def checked(settings: config.Config) -> tuple[migration.Migration, ...]:
-    """Return the migrations with their rollbacks, after every check that needs no server."""
-    sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
+def checked(settings: config.Config, *, rollbacks: bool = True) -> tuple[migration.Migration, ...]:
+    """Return the migrations after every check that needs no server, their rollbacks read and checked with them.
+
+    Without `rollbacks` these are left alone: what the migrations make does not depend on them.
+    """
+    sources = files.read(settings.migrations, settings.schemas)
+    if rollbacks:
+        sources = files.with_rollbacks(sources)
     precheck.check(sources)
     for item in sources:
         precheck.check_syntax(item)
-        rollback_files.check(item)
+        if rollbacks:
+            rollback_files.check(item)
     return sources
+
+
+def rollback_problems(sources: Sequence[migration.Migration]) -> tuple[str, ...]:
+    """Return what is wrong with the rollback files, a sentence each, the first few and how many more there are."""
+    read: list[migration.Migration | errors.Error] = []
+    for item in sources:
+        try:
+            read += files.with_rollbacks([item])
+        except errors.Error as problem:
+            read.append(problem)
+    return rollback_files.problems(read)
 
 
 def lock_text(sources: Sequence[migration.Migration], expected: lock_file.Expected) -> str:
@@ -167,7 +188,7 @@ def _parsed(sources: Sequence[migration.Migration]) -> dict[str, migration.Parse
 def parse_problems(settings: config.Config) -> list[str]:
     """Return what keeps the files from being read, for the doctor."""
     try:
-        sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
+        sources = files.read(settings.migrations, settings.schemas)
     except errors.Error as error:
         return [str(error)]
-    return list(rollback_files.problems(sources))
+    return list(rollback_problems(sources))

@@ -13,9 +13,13 @@ from schemata.migrations import checksums, migration, replaced
 _FORMAT = "schemata manifest 2"
 #: How the file writes what belongs to the database and to no schema.
 _DATABASE = "-"
-_EXPECTED = re.compile(r"(?P<form>\d+) (?P<major>\d+) (?P<schema>\S+) (?P<fingerprint>[0-9a-f]+(\.[0-9a-f]+)+)")
+_EXPECTED = re.compile(
+    r"(?P<form>\d+) (?P<major>\d+) (?P<schema>\S+) (?P<fingerprint>[0-9a-f]+(\.[0-9a-f]+)+)(?P<deployer> as .+)?"
+)
+_AS = " as "
 
-#: Fingerprints by schema, by form and major version ("1 18").
+#: Fingerprints by schema, by form and major version ("1 18"); and where migrations name a role, what is another where
+#: that role deploys ("1 18 as postgres"): see `of_deployer`.
 Expected = Mapping[str, Mapping[str, str]]
 
 
@@ -63,11 +67,42 @@ def text(sources: Sequence[migration.Migration], parsed: Mapping[str, migration.
 def expected_lines(expected: Expected) -> list[str]:
     """Return the lines that hold the expected fingerprints, after an empty one; nothing where there are none."""
     lines = [
-        f"{form} {schema or _DATABASE} {fingerprint}"
-        for form, schemas in sorted(expected.items(), key=lambda one: [int(part) for part in one[0].split(" ")])
+        f"{form.partition(_AS)[0]} {schema or _DATABASE} {fingerprint}{''.join(form.partition(_AS)[1:])}"
+        for form, schemas in sorted(expected.items(), key=lambda one: _place(one[0]))
         for schema, fingerprint in sorted(schemas.items())
     ]
     return ["", *lines] if lines else []
+
+
+def deployed_by(form: str, role: str) -> str:
+    """Return the key of what is another where that role deploys.
+
+    >>> deployed_by("1 18", "postgres")
+    '1 18 as postgres'
+    """
+    return f"{form}{_AS}{role}"
+
+
+def describe(form: str) -> str:
+    """Return what fingerprints are of, in words.
+
+    >>> describe("1 18"), describe("1 18 as postgres")
+    ('PostgreSQL 18', 'PostgreSQL 18 where postgres deploys')
+    """
+    versions, _, role = form.partition(_AS)
+    return f"PostgreSQL {versions.partition(' ')[2]}{f' where {role} deploys' if role else ''}"
+
+
+def of_deployer(expected: Expected, form: str, role: str) -> dict[str, str] | None:
+    """Return the fingerprints by schema where that role deploys; None where nothing is known of that form."""
+    if form not in expected:
+        return None
+    return {**expected[form], **expected.get(deployed_by(form, role), {})}
+
+
+def _place(form: str) -> tuple[list[int], str]:
+    versions, _, role = form.partition(_AS)
+    return [int(part) for part in versions.split(" ")], role
 
 
 def parse(text_: str) -> LockFile:
@@ -95,7 +130,8 @@ def expected_of(block: str) -> dict[str, dict[str, str]]:
         if match is None:
             raise ValueError(f"the line {line!r} is none of a lock file")
         schema = "" if match["schema"] == _DATABASE else match["schema"]
-        expected.setdefault(f"{match['form']} {match['major']}", {})[schema] = match["fingerprint"]
+        form = f"{match['form']} {match['major']}{match['deployer'] or ''}"
+        expected.setdefault(form, {})[schema] = match["fingerprint"]
     return expected
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from schemata import errors
 from schemata.migrations import migration, precheck, psql
 from schemata.sql import statement
 
@@ -35,13 +36,18 @@ def check(item: migration.Migration) -> tuple[statement.Statement, ...]:
     return precheck.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional)
 
 
-def problems(items: Iterable[migration.Migration]) -> tuple[str, ...]:
-    """Return what is wrong with the rollback files, a sentence each, the first few and how many more there are."""
+def problems(items: Iterable[migration.Migration | errors.Error]) -> tuple[str, ...]:
+    """Return what is wrong with the rollback files, a sentence each, the first few and how many more there are.
+
+    In the place of a migration whose rollback could not even be read stands why.
+    """
     found = []
     for item in items:
         try:
+            if isinstance(item, errors.Error):
+                raise item
             check(item)
-        except migration.InvalidMigration as problem:
+        except errors.Error as problem:
             found.append(f"{problem.message} (the migration itself is not affected)")
     if len(found) > _SHOWN:
         found[_SHOWN:] = [f"{len(found) - _SHOWN} more rollback files could not be run; `inv seal` refuses them"]

@@ -1,13 +1,15 @@
 """The expected structure: what the migrations make of an empty database, found by running them in one."""
 
 import contextlib
+import dataclasses
+import json
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from schemata import config, errors
 from schemata.deploy import migrate, transactional
-from schemata.history.drift import expectation
+from schemata.history.drift import deployers, expectation
 from schemata.migrations import checksums, files, migration
 from schemata.parity import scratch
 from schemata.postgres import libpq, queries, waiting
@@ -17,10 +19,25 @@ from schemata.snapshot import model, reading
 _KEPT = 20
 _NO_ROLE = re.compile(r'role "(.+)" does not exist')
 _UNDEFINED_OBJECT = "42704"
+# The one that deploys is the bootstrap superuser, whatever its name.
+_ROLES = "SELECT rolname, rolcanlogin::text FROM pg_roles WHERE oid <> 10"
 
 
 class ReplayFailed(errors.MigrationError):
     """The migrations do not run on an empty database, so nobody can say what they would make."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay:
+    """What migrations left of an empty database.
+
+    :param structure: of every schema that there was.
+    :param roles: who else may deploy somewhere: roles that the migrations need and do not make, those that they make
+        and that may log in, and those that they look for by name.
+    """
+
+    structure: model.Snapshot
+    roles: tuple[str, ...]
 
 
 def expected(
@@ -28,24 +45,61 @@ def expected(
     major: int,
     *,
     ids: Collection[str] | None = None,
+    deployer: str = "",
+    download: bool = True,
     reporter: progress.Reporter = progress.SILENT,
 ) -> model.Snapshot:
     """Return what the migrations make of an empty database of that major version, with what needs what.
 
-    `ids` are those to run, in the files' one order; None stands for all. The answer is kept in the state directory by
-    the content of the migrations. Raises NotAvailable without a server of that version, ReplayFailed where a file
-    does not run.
+    It is of the schemas in `expectation.scope`. For the other parameters and what is raised see `whole`.
+    """
+    found = whole(settings, major, ids=ids, deployer=deployer, download=download, reporter=reporter)
+    return compared(settings, found.structure)
+
+
+def compared(settings: config.Config, structure: model.Snapshot) -> model.Snapshot:
+    """Return the structure that a replay left, in the schemas of which one is expected."""
+    return structure.only(expectation.scope(settings, _made(structure)))
+
+
+def _made(structure: model.Snapshot) -> tuple[str, ...]:
+    # What an extension makes has no item.
+    return tuple(item.name for item in structure.items if item.kind == "schema")
+
+
+def whole(
+    settings: config.Config,
+    major: int,
+    *,
+    ids: Collection[str] | None = None,
+    deployer: str = "",
+    download: bool = True,
+    reporter: progress.Reporter = progress.SILENT,
+) -> Replay:
+    """Run the migrations in an empty database of that major version, or return what they were seen to leave before.
+
+    :param ids: those to run, in the files' one order; None stands for all.
+    :param deployer: the role that deploys where the answer is compared: it makes a difference where they name it.
+    :param download: whether programs of that version may be downloaded.
+
+    The answer is kept in the state directory by the content of the migrations. Raises NotAvailable without a server
+    of that version, ReplayFailed where a file does not run.
     """
     sources = files.read(settings.migrations, settings.schemas)
     chosen = tuple(item for item in sources if ids is None or item.id in ids)
-    path = expectation.kept_file(settings.state_dir, checksums.of([(item.id, item.checksum) for item in chosen]), major)
+    role = expectation.role_of(deployer, chosen)
+    digest = checksums.of([(item.id, item.checksum) for item in chosen])
+    path = expectation.kept_file(settings.state_dir, digest, major, role)
     try:
-        return model.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return Replay(model.from_dict(document), tuple(map(str, document[expectation.ROLES])))
+    except (OSError, ValueError, KeyError, TypeError):
         pass  # not there, or of an older engine
-    reporter.info(f"Running {len(chosen)} migrations in a temporary PostgreSQL {major} to see what they make.")
-    found = replay(settings, chosen, major, reporter)
-    _keep(path, model.to_json(found))
+    who = f", as the role {role}, which they name," if role else ""
+    reporter.info(f"Running {len(chosen)} migrations in a temporary PostgreSQL {major}{who} to see what they make.")
+    found = replay(settings, chosen, major, role=role, download=download, reporter=reporter)
+    before = {expectation.MADE: _made(found.structure), expectation.ROLES: found.roles}
+    _keep(path, model.to_json(found.structure, **before))
     return found
 
 
@@ -53,14 +107,22 @@ def replay(
     settings: config.Config,
     chosen: tuple[migration.Migration, ...],
     major: int,
+    *,
+    role: str = "",
+    download: bool = True,
     reporter: progress.Reporter = progress.SILENT,
-) -> model.Snapshot:
-    """Run migrations in an empty database of a temporary server, and return the structure that they leave."""
+) -> Replay:
+    """Run migrations in an empty database of a temporary server, and return what they leave. See `whole`."""
     with (
-        replayed(settings, chosen, major, reporter) as (url, _),
+        replayed(settings, chosen, major, reporter, role=role, download=download) as (url, needed),
         waiting.connect(url, application_name="schemata parity") as connection,
     ):
-        return reading.read(connection.query, settings.schemas, history=settings.history_schema, dependencies=True)
+        found = reading.read(connection.query, history=settings.history_schema, dependencies=True)
+        made = {str(name): can_login == "true" for name, can_login in connection.query(_ROLES)}
+    roles = {*needed, *(name for name, can_login in made.items() if can_login)}
+    roles |= deployers.looked_up(item.sql for item in chosen) - made.keys()
+    absent = tuple(name for name in settings.schemas if name not in found.schemas)
+    return Replay(dataclasses.replace(found, schemas=(*found.schemas, *absent)), tuple(sorted(roles)))
 
 
 @contextlib.contextmanager
@@ -69,12 +131,17 @@ def replayed(
     chosen: tuple[migration.Migration, ...],
     major: int,
     reporter: progress.Reporter = progress.SILENT,
+    *,
+    role: str = "",
+    download: bool = True,
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """Give the URL of a database in which migrations ran, on a temporary server, and the roles that had to be made.
 
-    Those are roles that the migrations need and do not make. Raises ReplayFailed, and NotAvailable as `expected` does.
+    Those are roles that the migrations need and do not make. Without `role` one deploys that they do not name.
+    Raises ReplayFailed, and NotAvailable as `whole` does.
     """
-    with scratch.database(settings, major, reporter) as url:
+    who = role or deployers.unnamed(item.sql for item in chosen)
+    with scratch.database(settings, major, reporter, role=who, download=download) as url:
         made: set[str] = set()
         while True:
             try:

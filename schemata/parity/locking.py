@@ -1,14 +1,19 @@
 """The lock file: written from the migrations and from what they make, checked against both."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from schemata import config, errors
+from schemata.history.drift import deployers
 from schemata.migrations import authoring, files, lock_file, migration
 from schemata.parity import expected
 from schemata.report import progress, results
 from schemata.server import programs
 from schemata.snapshot import fingerprints
+
+# Reserved, or nothing that a line can hold.
+_NO_ROLE = re.compile(r"^(pg_.*|public|none|)$|[\x00-\x1f]")
 
 
 def lock(
@@ -23,37 +28,81 @@ def lock(
     The structure is that of a replay in a temporary server, one for each major version: those of `postgres` (such as
     "14,18"), else those of the file as it is, else the development server's. A file with the marks of a merge
     conflict is written again. With `check` nothing is written: the answer is whether the file says what is so.
+
+    A rollback file that could not be run does not matter for it, and is told.
     """
-    sources = authoring.checked(settings)
+    sources = authoring.checked(settings, rollbacks=False)
+    problems = authoring.rollback_problems(sources)
     path = settings.migrations / files.MANIFEST
     before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     chosen = versions(settings, postgres, before, reporter)
     made: dict[str, dict[str, str]] = {}
     for number, major in enumerate(chosen):
         reporter.step(number, len(chosen), f"PostgreSQL {major}")
-        made[fingerprints.form(major)] = expected.expected(settings, major, reporter=reporter).fingerprints()
+        made |= expectations(settings, major, reporter)
     text = authoring.lock_text(sources, made)
     facts = {
         "manifest": str(path),
         "migrations": len(sources),
         "expected": {form.partition(" ")[2]: schemas for form, schemas in made.items()},
+        "rollback_problems": list(problems),
     }
+    noted = [f"Note: {problem}." for problem in problems]
     on = ", ".join(str(major) for major in chosen)
     if check:
         if before == text:
-            return results.Message(
-                f"{path} matches the {len(sources)} migration files and what they make on PostgreSQL {on}.", facts=facts
-            )
+            matches = f"{path} matches the {len(sources)} migration files and what they make on PostgreSQL {on}."
+            return results.Message("\n".join([matches, *noted]), facts=facts)
         lines = [f"{path} {'does not match what is so' if before else 'does not exist'}:", *_why(before, sources, made)]
         return results.Message(
-            "\n".join([*lines, "Write it: inv lock"]), ok=False, exit_code=errors.NEEDS_PERSON, facts=facts
+            "\n".join([*lines, "Write it: inv lock", *noted]), ok=False, exit_code=errors.NEEDS_PERSON, facts=facts
         )
     if before == text:
-        return results.Message(f"{path} is as it should be: {len(sources)} migrations, PostgreSQL {on}.", facts=facts)
+        as_is = f"{path} is as it should be: {len(sources)} migrations, PostgreSQL {on}."
+        return results.Message("\n".join([as_is, *noted]), facts=facts)
     files.replace(path, text)
-    return results.Message(
-        f"Locked {len(sources)} migrations and what they make on PostgreSQL {on} in {path}.\nCommit it.", facts=facts
-    )
+    done = f"Locked {len(sources)} migrations and what they make on PostgreSQL {on} in {path}.\nCommit it."
+    return results.Message("\n".join([done, *noted]), facts=facts)
+
+
+def expectations(
+    settings: config.Config, major: int, reporter: progress.Reporter = progress.SILENT
+) -> dict[str, dict[str, str]]:
+    """Return what the migrations make on that version, as the lock file says it, by a replay.
+
+    And for each role that they name, and that may deploy, what is another where it does.
+    """
+    base = expected.whole(settings, major, reporter=reporter)
+    form = fingerprints.form(major)
+    schemas = expected.compared(settings, base.structure).fingerprints()
+    return {form: schemas, **variants(settings, major, deployers_of(settings, base), schemas, reporter)}
+
+
+def deployers_of(settings: config.Config, base: expected.Replay) -> tuple[str, ...]:
+    """Return the roles that the migrations name, each of which may deploy somewhere."""
+    texts = [item.sql for item in files.read(settings.migrations, settings.schemas)]
+    return tuple(name for name in base.roles if not _NO_ROLE.search(name) and deployers.is_named(name, texts))
+
+
+def variants(
+    settings: config.Config,
+    major: int,
+    roles: Iterable[str],
+    base: Mapping[str, str],
+    reporter: progress.Reporter = progress.SILENT,
+) -> dict[str, dict[str, str]]:
+    """Return the fingerprints that are not those of `base` where one of these roles deploys."""
+    found = {}
+    for role in roles:
+        try:
+            made = expected.expected(settings, major, deployer=role, reporter=reporter)
+        except expected.ReplayFailed:
+            # Such as CREATE ROLE, of one that is there: where this one deploys, the migrations do not run.
+            continue
+        other = {name: value for name, value in made.fingerprints().items() if base.get(name) != value}
+        if other:
+            found[lock_file.deployed_by(fingerprints.form(major), role)] = other
+    return found
 
 
 def versions(
@@ -90,13 +139,17 @@ def _why(before: str, sources: Sequence[migration.Migration], made: lock_file.Ex
     ids = {item.id for item in sources}
     lines += [f"  {id_} is in it, but there is no such file" for id_ in known if id_ not in ids]
     for form, schemas in made.items():
-        where = f"PostgreSQL {form.partition(' ')[2]}"
+        where = lock_file.describe(form)
         if form not in locked.expected:
             lines.append(f"  it says nothing about {where}")
             continue
-        old = {fingerprints.FORM: form, **locked.expected[form]}
-        differ = fingerprints.differing({fingerprints.FORM: form, **schemas}, old)
+        old = locked.expected[form]
+        differ = fingerprints.differing({fingerprints.FORM: form, **schemas}, {fingerprints.FORM: form, **old})
         lines += [f"  on {where} the migrations make another {fingerprints.describe(*one)}" for one in differ.items()]
+        lines += [
+            f"  on {where} it has a line of {name or 'the database'} too many" for name in old if name not in schemas
+        ]
+    lines += [f"  it has lines of {lock_file.describe(form)} too many" for form in locked.expected if form not in made]
     return lines or ["  its lines are in another order"]
 
 

@@ -17,11 +17,13 @@ from schemata.snapshot import kinds, listing, model, taking
 
 # Loaded when they are used: a replay needs all of a deploy, which takes longer to load than two databases to compare.
 if TYPE_CHECKING:
+    from schemata.history.drift import expectation
     from schemata.migrations import files, migration
     from schemata.parity import expected
     from schemata.parity.reports import metrics as exposition
     from schemata.parity.reports import page
 else:
+    expectation = lazy.Module("schemata.history.drift.expectation")
     files = lazy.Module("schemata.migrations.files")
     expected = lazy.Module("schemata.parity.expected")
     exposition = lazy.Module("schemata.parity.reports.metrics")
@@ -136,40 +138,49 @@ class Replays:
     settings: config.Config
     sources: "tuple[migration.Migration, ...]"
     reporter: progress.Reporter
-    known: dict[tuple[int, frozenset[str] | None], answers.Answer] = dataclasses.field(default_factory=dict)
+    known: dict[tuple[int, frozenset[str] | None, str], answers.Answer] = dataclasses.field(default_factory=dict)
 
     def expected_of(self, answer: answers.Answer) -> answers.Answer:
-        """Return what the migrations make that the database says it has."""
-        assert answer.snapshot is not None
-        key = (answer.snapshot.major, self._ids(answer, answer.snapshot))
+        """Return what the migrations make that the database says it has, deployed by the role that deploys there."""
+        found = answer.snapshot
+        assert found is not None
+        key = (found.major, self._ids(answer, found), expectation.role_of(found.deployer, self.sources))
         if key not in self.known:
             self.known[key] = self._replay(*key)
-        return self.known[key]
+        made = self.known[key]
+        if made.snapshot is None:
+            return made
+        # A replay starts from nothing: a schema that it has not is one that no migration makes.
+        schemas = tuple(dict.fromkeys([*made.snapshot.schemas, *found.schemas]))
+        return dataclasses.replace(made, snapshot=dataclasses.replace(made.snapshot, schemas=schemas))
 
     def _ids(self, answer: answers.Answer, found: model.Snapshot) -> frozenset[str] | None:
         # Of a database that is full and has no history everything is expected; of an empty one nothing yet.
         holds = any(item.schema in self.settings.schemas and item.kind != "schema" for item in found.items)
         return answer.ids if answer.recorded or not holds else None
 
-    def _replay(self, major: int, ids: frozenset[str] | None) -> answers.Answer:
+    def _replay(self, major: int, ids: frozenset[str] | None, role: str) -> answers.Answer:
         number = outcome.number(len(self.sources) if ids is None else len(ids), "migration")
         which = f"all {number}" if ids is None else f"the {number} that it has applied"
-        title = f"what {which} make of an empty database of PostgreSQL {major}"
+        title = (
+            f"what {which} make of an empty database of PostgreSQL {major}{f' where {role} deploys' if role else ''}"
+        )
         notes = []
         if ids is not None:
             pending = outcome.number(len(self.sources) - len(ids), "migration")
             notes.append(f"{pending} pending there and not expected yet: inv migrate")
         try:
-            found = _replayed(self.settings, major, ids, self.reporter)
+            found = _replayed(self.settings, major, ids, role, self.reporter)
         except errors.Error as error:
             return answers.Answer("migrations", title, error=error)
         return answers.Answer("migrations", title, found, notes=tuple(notes))
 
 
 def _replayed(
-    settings: config.Config, major: int, ids: Collection[str] | None, reporter: progress.Reporter
+    settings: config.Config, major: int, ids: Collection[str] | None, role: str, reporter: progress.Reporter
 ) -> model.Snapshot:
-    return expected.expected(settings, major, ids=ids, reporter=reporter)
+    # All of it: which schemas are compared is the caller's choice.
+    return expected.whole(settings, major, ids=ids, deployer=role, reporter=reporter).structure
 
 
 def _outcome(

@@ -38,6 +38,11 @@ def structure_mark(ask: queries.Ask, schemas: Sequence[str]) -> str:
     return str(ask(_STRUCTURE["mark"].format(schemas=_in(schemas)))[0][0])
 
 
+def deployer(ask: queries.Ask, history: str) -> str:
+    """Return the role that deploys: the owner of the history's schema, else that of the database."""
+    return str(ask(_SERVER["deployer"].format(history=queries.literal(history)))[0][0])
+
+
 def target(ask: queries.Ask) -> tuple[str, str, str]:
     """Return (database, user, server version)."""
     found = json.loads(str(ask(_SERVER["target"])[0][0]))

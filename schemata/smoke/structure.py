@@ -23,6 +23,7 @@ class Answer:
     group: str
     name: str
     problem: str
+    exit_code: int = errors.NEEDS_PERSON
 
 
 def ask(
@@ -35,18 +36,30 @@ def ask(
     """Give an answer for each schema that is as the migrations make it, and one for each object that is not.
 
     What they make is read from the lock file; where that does not know it, or where something differs, the migrations
-    are run in a temporary server. Where there is none, the measure is what the last migrate left. What somebody
-    accepted is no problem.
+    are run in a temporary server, with programs that are here. What somebody accepted is no problem. Where nobody can
+    say what they make, the measure is what the last migrate left, and one more answer says so.
     """
-    actual = reading.read(connection.query, settings.schemas, history=settings.history_schema)
+
+    def read(schemas: Sequence[str]) -> model.Snapshot:
+        return reading.read(connection.query, schemas, history=settings.history_schema)
+
+    actual = read(settings.schemas)
+    known = expectation.of_applied(settings, sources, history, actual.major, actual.deployer, whole=True)
+    if known and (more := set(known) - {"", fingerprints.FORM, *actual.schemas}):
+        actual = read((*actual.schemas, *sorted(more)))
     now = fingerprints.of(actual)
-    known = expectation.of_applied(settings, sources, history, actual.major)
     differing = fingerprints.differing(known, now)
     accepted = {row.schema for row in history.drift if row.accepted_by and row.actual == now.get(row.schema)}
+    why: errors.Error | None = None
     if known is None or set(differing) - accepted:
-        wanted = _replayed(settings, sources, history, actual.major, reporter)
+        try:
+            wanted = _replayed(settings, sources, history, actual, reporter)
+        except (errors.NotAvailable, expected.ReplayFailed) as error:
+            wanted, why = None, error
         if wanted is not None:
-            yield from _compared(wanted, actual, accepted)
+            if more := set(wanted.schemas) - set(actual.schemas):
+                actual = read((*actual.schemas, *sorted(more)))
+            yield from _compared(wanted, actual, accepted, settings.schemas)
             return
     if known is None:
         problems = {one.schema: one.text for one in findings.compare(history, now, None) if one.exit_code}
@@ -59,27 +72,41 @@ def ask(
         }
     for schema in _schemas(actual):
         yield Answer("structure", schema or "database", problems.get(schema, ""))
+    if known is None and why is not None:
+        problem = (
+            "is in no lock file and cannot be found out here, so the structure was compared with what the last migrate "
+            f"left: {why.message}"
+        )
+        hint = why.hint
+        if isinstance(why, errors.NotAvailable):
+            hint = f"Write the lock file where PostgreSQL {actual.major} is: inv lock --postgres {actual.major}"
+        yield Answer("structure", "what the migrations make", f"{problem}\n{hint}", why.exit_code)
 
 
 def _replayed(
     settings: config.Config,
     sources: Sequence[migration.Migration],
     history: recorded.Recorded,
-    major: int,
+    actual: model.Snapshot,
     reporter: progress.Reporter,
 ) -> model.Snapshot | None:
-    """Return what the applied migrations make; None where nobody can say."""
+    """Return what the applied migrations make; None where a newer release applied more than these files are.
+
+    Raises NotAvailable or ReplayFailed where they cannot be run here.
+    """
     applied = recognition.recognise(sources, history).history.ids()
     if not applied <= {item.id for item in sources}:
-        return None  # a newer release applied more than these files
-    try:
-        return expected.expected(settings, major, ids=applied, reporter=reporter)
-    except (errors.NotAvailable, expected.ReplayFailed) as error:
-        reporter.info(f"what the migrations make is not known here: {error.message}")
         return None
+    # A check of a database is no occasion for a download: where it runs may be an image.
+    return expected.expected(
+        settings, actual.major, ids=applied, deployer=actual.deployer, download=False, reporter=reporter
+    )
 
 
-def _compared(wanted: model.Snapshot, actual: model.Snapshot, accepted: set[str]) -> Iterator[Answer]:
+def _compared(
+    wanted: model.Snapshot, actual: model.Snapshot, accepted: set[str], asked: Sequence[str]
+) -> Iterator[Answer]:
+    """Give the answers where what the migrations make is known. The schemas in `asked` have a check of their own."""
     differences = [
         one for one in diff.diff(wanted, actual) if one.item.schema not in accepted and not _only_grants_more(one)
     ]
@@ -88,8 +115,8 @@ def _compared(wanted: model.Snapshot, actual: model.Snapshot, accepted: set[str]
         if schema not in wrong:
             yield Answer("structure", schema or "database", "")
     for difference in differences:
-        if difference.item.kind == "schema" and difference.change == "missing":
-            continue  # asked for by itself
+        if difference.item.kind == "schema" and difference.change == "missing" and difference.item.name in asked:
+            continue
         for item in (difference.item, *difference.parts):
             yield Answer(item.kind, diff.subject(item).removeprefix(f"{item.kind} "), _problem(difference, item))
 

@@ -80,6 +80,7 @@ def read(
     schemas: Sequence[str] | None = None,
     *,
     history: str = "schemata",
+    deployer: str = "",
     lock_wait: float = 5.0,
     dependencies: bool = False,
     second: moment.Second | None = None,
@@ -87,8 +88,9 @@ def read(
     """Return the structure of the schemas, and of what belongs to the database as a whole.
 
     `ask` must not be in a transaction. Without `schemas` every schema is read that is not the system's or the
-    history's. With `dependencies` also which item needs which. With `second` two sessions share the work where there
-    is much of it. Changes nothing, works for any role, on a standby too.
+    history's. `deployer` is the role that deploys where there is no history yet, whose owner it will be; without it
+    that is the database's owner. With `dependencies` also which item needs which. With `second` two sessions share the
+    work where there is much of it. Changes nothing, works for any role, on a standby too.
 
     Printing a definition may take a lock that running DDL refuses: after `lock_wait` seconds the server's error 55P03
     is the caller's. DDL that commits while we read is seen whole or not at all, or the read is done again.
@@ -99,7 +101,7 @@ def read(
     try:
         for left in reversed(range(_TRIES)):
             try:
-                return _Reading(ask, schemas, history, lock_wait).snapshot(dependencies, second)
+                return _Reading(ask, schemas, history, deployer, lock_wait).snapshot(dependencies, second)
             except Exception as failure:
                 # Both drivers' refusals carry an SQLSTATE.
                 if not (left and getattr(failure, "sqlstate", "") in _MOVED):
@@ -119,13 +121,16 @@ def observe(ask: queries.Ask, schemas: Sequence[str], history: str, *, patience:
 class _Reading:
     """One read. Items are found by the address of what they are about: catalog, oid, number of the column."""
 
-    def __init__(self, ask: queries.Ask, schemas: Sequence[str] | None, history: str, lock_wait: float) -> None:
+    def __init__(
+        self, ask: queries.Ask, schemas: Sequence[str] | None, history: str, deployer: str, lock_wait: float
+    ) -> None:
         self._moment = moment.Moment(
             ask,
             "SET LOCAL search_path = pg_catalog; SET LOCAL quote_all_identifiers = off; SET LOCAL jit = off;"
             f" SET LOCAL work_mem = '64MB'; SET LOCAL lock_timeout = {max(1, round(lock_wait * 1000))}",
         )
         self._history = history
+        self._deployer = deployer
         self._schemas = schemas
         self._found: dict[_Key, model.Item] = {}
         self._loose: list[model.Item] = []
@@ -157,7 +162,9 @@ class _Reading:
         )
 
     def _begin(self) -> dict[str, Any]:
-        meta: dict[str, Any] = self._moment.answer(_QUERIES["meta"].format(history=queries.literal(self._history)))
+        meta: dict[str, Any] = self._moment.answer(
+            _QUERIES["meta"].format(history=queries.literal(self._history), deployer=queries.literal(self._deployer))
+        )
         self._major = meta["number"] // 10000
         self._chosen: list[str] = list(dict.fromkeys(meta["schemas"] if self._schemas is None else self._schemas))
         names = ", ".join(map(queries.literal, self._chosen)) or "NULL"

@@ -26,11 +26,15 @@ def unfit(
     roles: frozenset[str],
     search_path: str,
     major: int,
+    deployer: str,
     reporter: progress.Reporter,
 ) -> set[tuple[str, int]]:
-    """Return the statements about rows that the server refuses there, by id and offset. Raises NotRunnable."""
+    """Return the statements about rows that the server refuses there, by id and offset. Raises NotRunnable.
+
+    :param deployer: the name of the role that runs them, which must be none of `roles`.
+    """
     found: set[tuple[str, int]] = set()
-    with scratch.database(settings, major, reporter) as url:
+    with scratch.database(settings, major, reporter, role=deployer) as url:
         for role in roles:
             expected.create_role(url, role)
         with (

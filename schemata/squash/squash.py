@@ -5,12 +5,12 @@ import dataclasses
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from schemata import config, errors
 from schemata.deploy import transactional
-from schemata.migrations import authoring, files, lookup, migration
+from schemata.migrations import authoring, files, lock_file, lookup, migration
 from schemata.parity import expected, locking
 from schemata.postgres import queries, waiting
 from schemata.report import progress
@@ -71,7 +71,7 @@ def squash(
         )
     if not _SLUG.fullmatch(name):
         raise errors.ConfigError(f"{name!r} is not a name for a migration", "Use lower-case words: --name baseline")
-    sources = authoring.checked(settings)
+    sources = authoring.checked(settings, rollbacks=False)
     lookup.find(sources, through)
     return _Squash(settings, sources, through, name, single, rows, accept_data.strip(), reporter).run(postgres, dry_run)
 
@@ -196,7 +196,8 @@ class _Squash:
             source = self._source(dump, seen)
         path = transactional.search_path(self._settings.search_path)
         made = draft.baselines(self._plan, source, self._name, self._accepted)
-        left = fitting.unfit(self._settings, made, roles, path, major, self._reporter)
+        deployer = seen.structure.deployer
+        left = fitting.unfit(self._settings, made, roles, path, major, deployer, self._reporter)
         if left:
             made = draft.baselines(self._plan, source, self._name, self._accepted, left)
         return draft.files(self._plan, made, path, left, source.rows), review
@@ -262,9 +263,26 @@ class _Squash:
                 )
             found.set_aside.update(dict.fromkeys(aside))
             found.unequal.update(dict.fromkeys(different))
-            of_project = new.structure.only(self._settings.schemas)
-            found.fingerprints[fingerprints.form(major)] = of_project.fingerprints()
+            base = expected.compared(settings, new.structure).fingerprints()
+            found.fingerprints |= {fingerprints.form(major): base, **self._variants(settings, major, base)}
         return found
+
+    def _variants(self, settings: config.Config, major: int, base: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """Return what the lock file has to say of roles that the migrations name. Raises NotEqual."""
+        if not self._path.is_file():
+            return {}
+        old = expected.whole(self._settings, major, reporter=self._reporter)
+        roles = locking.deployers_of(self._settings, old)
+        before = locking.variants(self._settings, major, roles, base, self._reporter)
+        after = locking.variants(settings, major, roles, base, self._reporter)
+        lines = [lock_file.describe(form) for form in {**before, **after} if before.get(form) != after.get(form)]
+        if lines:
+            raise NotEqual(
+                "the baselines do not make what the migrations make where a role deploys that these name",
+                lines,
+                "Squash through a migration before the one that names the role.",
+            )
+        return after
 
     def _compare_rows(
         self, ask: queries.Ask, old: observing.Observed, new: observing.Observed, major: int

@@ -73,10 +73,37 @@ def migrate_new(reporter: Any, schema: str = "", name: str = "", json: bool = Fa
     return commands.authoring.new(config.load(), schema=schema, name=name)
 
 
-@task(url=flags.URL, through="The last migration that the database already has.", json=flags.JSON)
-def migrate_baseline(reporter: Any, through: str = "", url: str | None = None, json: bool = False) -> Any:
+@task(
+    url=flags.URL,
+    through="The last migration that the database already has.",
+    accept="A difference that is taken as it is, as a refusal names it; may come several times.",
+    unverified="Compare nothing.",
+    reason="Why a difference is accepted, or nothing is compared.",
+    by="In whose name (default: user@host).",
+    iterable=["accept"],
+    json=flags.JSON,
+)
+def migrate_baseline(
+    reporter: Any,
+    through: str = "",
+    accept: list[str] | None = None,
+    unverified: bool = False,
+    reason: str = "",
+    by: str = "",
+    url: str | None = None,
+    json: bool = False,
+) -> Any:
     """Record migrations as applied without running them."""
-    return commands.repair.baseline(config.load(), through=through, url=url or "", reporter=reporter)
+    return commands.baseline.baseline(
+        config.load(),
+        through=through,
+        accept=accept or (),
+        unverified=unverified,
+        reason=reason,
+        by=by,
+        url=url or "",
+        reporter=reporter,
+    )
 
 
 @task(

@@ -233,7 +233,7 @@ def test_a_history_that_the_role_may_not_read_is_told(
     schemata.refused("migrate", "--url", reader, code=1, says=("app.20250101000002.two", *says))
     assert schemata("migrate").returncode == 0
     says = ("the history could not be written: permission denied", "Nothing was recorded")
-    project.write("app.20250101000003.three", "SELECT 1;\n")
+    project.write("app.20250101000003.three", "CREATE TABLE app.t ();\n")
     through = ("--through", "app.20250101000003.three")
     with psycopg.connect(project.url) as connection:
         connection.execute("CREATE TABLE app.t ()")

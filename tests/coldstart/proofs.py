@@ -5,16 +5,16 @@ import re
 import subprocess
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 
 from schemata import config
 from schemata.history import tables
-from schemata.migrations import files
-from schemata.postgres import urls
+from schemata.migrations import files, lock_file
+from schemata.postgres import urls, waiting
 from schemata.server.embedded import binaries
 from schemata.smoke import smoke
+from schemata.snapshot import fingerprints, reading
 from tests import conftest
 from tests.conftest import REPOSITORY
 
@@ -24,25 +24,8 @@ SERVICES = tuple(service.name for service in SETTINGS.services)
 #: The one migration that the next release has.
 NEWER = "financial.20990101000000.add_clients_last_seen_at"
 
-# Committed, and not made from the migrations: a reference that is made from the same files as what is compared to it
-# shows nothing of an index that is gone from them.
-_EXPECTED = Path(__file__).with_name("structure.txt")
 # Rows that a migration writes carry the time at which it did.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d(?::\d\d)?")
-_STRUCTURE = """
-    SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname = ANY(%(schemas)s)
-    UNION ALL
-    SELECT CASE WHEN relkind IN ('r', 'p') THEN 'table ' ELSE 'index ' END
-        || relnamespace::regnamespace || '.' || relname
-    FROM pg_class WHERE relkind IN ('r', 'p', 'i', 'I') AND relnamespace::regnamespace::text = ANY(%(schemas)s)
-    UNION ALL
-    SELECT 'constraint ' || connamespace::regnamespace || '.' || conname FROM pg_constraint
-    -- Only PostgreSQL 18 and later has a row for NOT NULL.
-    WHERE contype <> 'n' AND connamespace::regnamespace::text = ANY(%(schemas)s)
-    UNION ALL
-    SELECT 'trigger ' || tgrelid::regclass || '.' || tgname FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
-    WHERE NOT tgisinternal AND c.relnamespace::regnamespace::text = ANY(%(schemas)s)
-"""
 
 
 @dataclass(frozen=True)
@@ -103,13 +86,24 @@ def assert_smoke(url: str, settings: config.Config = SETTINGS) -> None:
 
 
 def assert_structure(url: str) -> None:
-    """Schemas, tables, indexes, constraints and triggers are those of the committed list."""
-    with psycopg.connect(url) as connection:
-        rows = connection.execute(_STRUCTURE, {"schemas": list(SETTINGS.schemas)}).fetchall()
-        invalid = connection.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid").fetchall()
-    assert invalid == [], f"INVALID: {invalid}"
-    found = "\n".join(sorted(str(row[0]) for row in rows)) + "\n"
-    assert_same(found, _EXPECTED.read_text(encoding="utf-8"), f"the structure is not that of {_EXPECTED.name}")
+    """The structure is what the lock file says, which is committed and is not made from what is compared with it.
+
+    A replay of the migrations would show nothing of an index that is gone from them.
+    """
+    locked = files.locked(SETTINGS.migrations)
+    assert locked is not None
+    with waiting.connect(url, application_name="cold start") as connection:
+        found = reading.read(connection.query, SETTINGS.schemas, history=SETTINGS.history_schema)
+    form = fingerprints.form(found.major)
+    expected = lock_file.of_deployer(locked.expected, form, found.deployer)
+    assert expected is not None, f"the lock file says nothing of PostgreSQL {found.major}: inv lock"
+    differing = fingerprints.differing({fingerprints.FORM: form, **expected}, fingerprints.of(found))
+    wrong = ", ".join(fingerprints.describe(*one) for one in differing.items())
+    edited = ", ".join(item.id for item in MIGRATIONS if locked.members.get(item.id, ("", None))[0] != item.checksum)
+    assert not wrong, (
+        f"the structure is not that of the lock file: {wrong}; edited since it was written: {edited or '-'}"
+    )
+    assert locked.fits(MIGRATIONS), f"the lock file is of other migrations: inv lock; edited: {edited or '-'}"
 
 
 def assert_recorded_once(url: str) -> None:
@@ -128,7 +122,7 @@ def assert_recorded_once(url: str) -> None:
 
 
 def assert_current(url: str, head: Head, programs: binaries.Binaries) -> None:
-    """The database is at the current schema: all of smoke, pg_dump, the committed list and the history say so."""
+    """The database is at the current schema: all of smoke, pg_dump, the lock file and the history say so."""
     assert_smoke(url)
     assert_structure(url)
     assert_same(comparable(conftest.pg_dump(programs, url)), head.dump, "pg_dump differs from that of a fresh head")

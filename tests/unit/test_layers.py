@@ -65,6 +65,10 @@ MAY_IMPORT = {
         "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "parity",
         "server.programs", "squash",
     },
+    "adoption": {
+        "errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "history", "deploy",
+        "parity",
+    },
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
     },
@@ -88,6 +92,7 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold",
+        "adoption",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},

@@ -1,53 +1,92 @@
 """The expected structure, as far as it is known without running a migration: from the lock file or a kept replay."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from schemata import config, errors
 from schemata.history import recorded
-from schemata.migrations import checksums, files, migration
+from schemata.history.drift import deployers
+from schemata.migrations import checksums, files, lock_file, migration
 from schemata.snapshot import fingerprints, model
 
 #: Below the state directory: expected structures by the digest of the migrations. Any may be deleted at any time.
 KEPT = "expected"
+#: In the file of a kept replay, before the snapshot: the schemas that it found, and the roles that it left.
+MADE, ROLES = "made", "roles"
+# Goes up with every change of what is kept.
+_LAYOUT = 2
+_PUBLIC = "public"
 
 
-def known(settings: config.Config, digest: str, major: int, *, kept: bool = True) -> dict[str, str] | None:
-    """Return the fingerprints that the migrations with this digest make on that version; None where nobody knows.
+def locked(settings: config.Config, digest: str, major: int, deployer: str) -> dict[str, str] | None:
+    """Return the fingerprints that the lock file has for the migrations with this digest, by schema; None for none.
 
-    With `kept` also from a replay that was made before. A lock file that cannot be read knows nothing: `inv lock`
-    says what is wrong with it.
+    :param deployer: the role that deploys there. A lock file that cannot be read knows nothing: `inv lock` says what
+        is wrong with it.
     """
-    form = fingerprints.form(major)
     try:
-        locked = files.locked(settings.migrations)
+        found = files.locked(settings.migrations)
     except errors.ConfigError:
-        locked = None
-    if locked is not None and locked.is_of(digest) and form in locked.expected:
-        return {fingerprints.FORM: form, **locked.expected[form]}
-    if not kept:
         return None
-    try:
-        found: Mapping[str, object] = json.loads(kept_file(settings.state_dir, digest, major).read_text("utf-8"))
-        schemas = found["fingerprints"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return {fingerprints.FORM: form, **schemas} if isinstance(schemas, dict) else None
+    form = fingerprints.form(major)
+    of_form = lock_file.of_deployer(found.expected, form, deployer) if found and found.is_of(digest) else None
+    return None if of_form is None else {fingerprints.FORM: form, **of_form}
 
 
 def of_applied(
-    settings: config.Config, sources: Sequence[migration.Migration], history: recorded.Recorded, major: int
+    settings: config.Config,
+    sources: Sequence[migration.Migration],
+    history: recorded.Recorded,
+    major: int,
+    deployer: str,
+    *,
+    whole: bool = False,
 ) -> dict[str, str] | None:
-    """Return the fingerprints of what the applied ones of these files make; None where nobody knows.
+    """Return the fingerprints of what the applied ones of these files make, by schema; None where nobody knows.
 
-    By the files' own checksums: what another tool recorded has none. Of what has no file nobody knows.
+    By the files' own checksums: what another tool recorded has none. Of what has no file nobody knows. They are of the
+    schemas of the settings and of what belongs to none; with `whole` of every schema in `scope`.
     """
     applied = history.ids()
-    members = [(item.id, item.checksum) for item in sources if item.id in applied]
-    return known(settings, checksums.of(members), major) if len(members) == len(applied) else None
+    members = [item for item in sources if item.id in applied]
+    if len(members) != len(applied):
+        return None
+    digest = checksums.of([(item.id, item.checksum) for item in members])
+    found = locked(settings, digest, major, deployer)
+    if found is None:
+        found = _kept(settings, digest, major, role_of(deployer, members))
+    if found is None or whole:
+        return found
+    return {name: value for name, value in found.items() if name in ("", fingerprints.FORM, *settings.schemas)}
 
 
-def kept_file(state_dir: Path, digest: str, major: int) -> Path:
-    """Return where a replay of migrations with this digest is kept."""
-    return state_dir / KEPT / f"{digest[:32]}-{major}-{model.FORM}.json"
+def role_of(deployer: str, sources: Iterable[migration.Migration]) -> str:
+    """Return the deploying role where these migrations name it; nothing where any other would do as well."""
+    return deployer if deployers.is_named(deployer, (item.sql for item in sources)) else ""
+
+
+def scope(settings: config.Config, made: Iterable[str]) -> tuple[str, ...]:
+    """Return the schemas of which a structure is expected: those of the settings, and what else migrations make.
+
+    Every database has a schema public, and often what is not of the migrations in it: it has to be in the settings.
+    """
+    return tuple(dict.fromkeys([*settings.schemas, *(name for name in made if name != _PUBLIC)]))
+
+
+def _kept(settings: config.Config, digest: str, major: int, role: str) -> dict[str, str] | None:
+    try:
+        found: Mapping[str, object] = json.loads(kept_file(settings.state_dir, digest, major, role).read_text("utf-8"))
+        schemas, made = found["fingerprints"], found[MADE]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(schemas, dict) or not isinstance(made, list):
+        return None
+    chosen = {name: schemas[name] for name in ("", *scope(settings, made)) if name in schemas}
+    return {fingerprints.FORM: fingerprints.form(major), **chosen}
+
+
+def kept_file(state_dir: Path, digest: str, major: int, role: str = "") -> Path:
+    """Return where a replay of migrations with this digest is kept, by a role that they name or by any other."""
+    who = f"-{checksums.checksum(role)[:16]}" if role else ""
+    return state_dir / KEPT / f"{digest[:32]}-{major}-{model.FORM}.{_LAYOUT}{who}.json"

@@ -54,7 +54,7 @@ def fix(
                     f"Leave {flag} out.",
                 )
         major = programs.find(settings, reporter).major
-        here = expected.expected(settings, major, reporter=reporter)
+        here = expected.expected(settings, major, reporter=reporter).only(settings.schemas)
         wanted = declared.declared(settings, Path(declaration), major, reporter)
         answer = answers.Answer("migrations", "what the migrations make", here)
     else:

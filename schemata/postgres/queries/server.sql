@@ -134,6 +134,11 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relname IN ({names}) AND n.nspname <> {history}
     AND n.nspname NOT LIKE 'pg\_%'
 
+-- name: deployer
+-- The role that stands as the deployer in a snapshot.
+SELECT pg_get_userbyid(coalesce((SELECT nspowner FROM pg_namespace WHERE nspname = {history}),
+    (SELECT datdba FROM pg_database WHERE datname = current_database())))::text
+
 -- name: target
 -- What we are connected to, for people and for the guard of production.
 SELECT json_build_array(current_database(), current_user, host(inet_server_addr()), inet_server_port(),

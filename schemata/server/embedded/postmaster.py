@@ -174,7 +174,7 @@ def launch(data: Path, port: int, sockets: Path, log: Path, job: data_directory.
         [job.programs.program("postgres"), "-D", data, *where],
         log=log,
         account=job.account,
-        env=data_directory.environment(),
+        env=data_directory.environment(job.programs),
     )
 
 

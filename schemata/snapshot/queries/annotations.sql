@@ -36,8 +36,10 @@ GROUP BY d.classid, d.objid
 
 -- name: grants
 -- Privileges that are not what an object has from its birth, once for all that have the same: of the objects of the
--- chosen schemas and of the database, and of those of the system and of extensions where they are not what initdb or the extension left. Of a column
--- nobody has any privilege from the start: its default is an empty list as aclexplode accepts it, which '{{}}' is not.
+-- chosen schemas and of the database, and of those of the system and of extensions where they are not what initdb or the
+-- extension left. Of a column nobody has any privilege from the start: its default is an empty list as aclexplode accepts
+-- it, which '{{}}' is not. What has no item gets the name that pg_describe_object has for it in English: that function
+-- answers in the language of lc_messages, which only a superuser may choose.
 WITH held AS (
     SELECT 'pg_class'::regclass AS class, c.oid, 0 AS subid, n.nspname AS schema, c.relname::text AS name,
         c.relacl AS acl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner) AS usual,
@@ -91,7 +93,18 @@ WITH held AS (
 )
 SELECT json_build_array(
     json_agg(json_build_array(c.class::oid, c.oid, c.subid)) FILTER (WHERE c.foreign IS NOT TRUE),
-    json_agg(concat(pg_describe_object(c.class, c.oid, c.subid))) FILTER (WHERE c.foreign),
+    json_agg(concat(CASE c.class
+        WHEN 'pg_class'::regclass THEN concat(
+            CASE WHEN c.subid > 0 THEN concat('column ', (SELECT a.attname FROM pg_attribute a
+                WHERE a.attrelid = c.oid AND a.attnum = c.subid), ' of ') END,
+            (SELECT CASE r.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+                WHEN 'f' THEN 'foreign table' ELSE 'table' END FROM pg_class r WHERE r.oid = c.oid), ' ', c.oid::regclass)
+        WHEN 'pg_proc'::regclass THEN concat('function ', c.oid::regprocedure)
+        WHEN 'pg_type'::regclass THEN concat('type ', format_type(c.oid, NULL))
+        WHEN 'pg_namespace'::regclass THEN concat('schema ', c.name)
+        WHEN 'pg_language'::regclass THEN concat('language ', c.name)
+        WHEN 'pg_foreign_data_wrapper'::regclass THEN concat('foreign-data wrapper ', c.name)
+        WHEN 'pg_foreign_server'::regclass THEN concat('server ', c.name) END)) FILTER (WHERE c.foreign),
     (SELECT json_agg(json_build_array(g.usual, g.grantee, g.grantor, g.privileges)) FROM (
         SELECT u.usual, CASE e.grantee WHEN 0 THEN 'PUBLIC' WHEN {deployer} THEN '(deployer)'
                 ELSE pg_get_userbyid(e.grantee) END AS grantee,

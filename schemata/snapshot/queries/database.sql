@@ -1,6 +1,6 @@
 -- name: meta
 -- Who and where we are, the schemas of the database, and the role that deploys: the owner of the history's schema,
--- else that of the database.
+-- else who is going to be that, else the owner of the database.
 SELECT json_build_object(
     'database', current_database(), 'version', current_setting('server_version'),
     'number', current_setting('server_version_num')::int,
@@ -12,6 +12,7 @@ SELECT json_build_object(
         WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', {history})))::text
 FROM (SELECT coalesce(
     (SELECT nspowner FROM pg_namespace WHERE nspname = {history}),
+    (SELECT oid FROM pg_roles WHERE rolname = {deployer}),
     (SELECT datdba FROM pg_database WHERE datname = current_database())) AS owner) d
 
 -- name: extensions

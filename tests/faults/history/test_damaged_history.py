@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from schemata import config, errors
+from schemata.adoption import baseline
 from schemata.deploy import migrate, plans, repair, rollback
 from schemata.history import damage, layout, status
 from schemata.postgres import urls
@@ -280,13 +281,13 @@ def test_the_last_that_tells_of_a_migration_is_not_removed(
         damaged.migrate()
     for _ in range(2):
         with pytest.raises(damage.HistoryDamaged, match="recorded nowhere else"):
-            repair.baseline(damaged.settings, through=too_early, url=damaged.url)
+            baseline.baseline(damaged.settings, through=too_early, url=damaged.url)
         with pytest.raises(plans.DeployRefused):
             damaged.migrate()
     assert _strip(damaged.dump()) == before
     through = _typed(r"migrate-baseline --through (\S+)", told.value).split()[-1]
     assert through == IDS[4]
-    repair.baseline(damaged.settings, through=through, url=damaged.url)
+    baseline.baseline(damaged.settings, through=through, url=damaged.url)
     damaged.migrate()
     damaged.assert_whole()
 
@@ -322,7 +323,7 @@ def test_the_digest_tells_that_another_one_is_missing(damaged: Damaged) -> None:
     damaged.execute(_forget(3))
     (damaged.settings.migrations / "app" / f"{late}.sql").write_text("-- Late.\nSELECT 1;\n")
     with pytest.raises(damage.HistoryDamaged, match="is not what is missing"):
-        repair.baseline(damaged.settings, through=late, url=damaged.url)
+        baseline.baseline(damaged.settings, through=late, url=damaged.url)
     with pytest.raises(damage.HistoryDamaged, match="is not what is missing"):
         repair.resolve(damaged.settings, late, applied=True, rolled_back=False, url=damaged.url)
     (damaged.settings.migrations / "app" / f"{late}.sql").unlink()
@@ -353,7 +354,7 @@ def test_without_a_summary_nothing_is_applied_before_what_is_applied(damaged: Da
     with pytest.raises(plans.DeployRefused):
         rollback.rollback(damaged.settings, yes=True, url=damaged.url)
     assert _strip(damaged.dump()) == before
-    repair.baseline(damaged.settings, through=IDS[0], url=damaged.url)
+    baseline.baseline(damaged.settings, through=IDS[0], url=damaged.url)
     with pytest.raises(plans.DeployRefused) as told:
         migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=True)
     assert f"inv migrate-resolve {IDS[1]} --applied" in str(told.value)
@@ -420,11 +421,11 @@ def _follow(damaged: Damaged, error: errors.Error) -> None:
         damaged.execute(typed)
     assert "inv migrate-baseline --through" in text
     try:
-        repair.baseline(damaged.settings, through=IDS[-1], url=damaged.url)
+        baseline.baseline(damaged.settings, through=IDS[-1], url=damaged.url)
     except damage.HistoryDamaged as refused:
         # The summary counts what never was: a person who knows that says so, then again.
         damaged.execute(_typed(r'DELETE FROM "schemata"\.head;', refused))
-        repair.baseline(damaged.settings, through=IDS[-1], url=damaged.url)
+        baseline.baseline(damaged.settings, through=IDS[-1], url=damaged.url)
 
 
 def _typed(pattern: str, error: errors.Error) -> str:

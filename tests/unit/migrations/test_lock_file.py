@@ -19,7 +19,12 @@ def made(id_: str, sql: str = "SELECT 1;\n") -> migration.Migration:
 
 ITEMS = [made(A), made(B, "SELECT 2;\n")]
 PARSED = {item.id: migration.Parsed(1, "f" * 64) for item in ITEMS}
-EXPECTED = {"1 18": {"": FINGERPRINT, "app": FINGERPRINT}, "1 9": {"app": FINGERPRINT}}
+OTHER = "0a1b.2c3d.4e5f.ffff"
+EXPECTED = {
+    "1 18": {"": FINGERPRINT, "app": FINGERPRINT},
+    "1 18 as the boss": {"app": OTHER},
+    "1 9": {"app": FINGERPRINT},
+}
 TEXT = lock_file.text(ITEMS, PARSED, EXPECTED)
 
 
@@ -37,7 +42,20 @@ def test_a_line_each_and_the_oldest_version_first() -> None:
     """One line a migration and one a schema and version, so that a review shows what changed."""
     lines = TEXT.splitlines()
     assert [line.rpartition(" ")[2] for line in lines[4:6]] == [A, B]
-    assert lines[7:] == [f"1 9 app {FINGERPRINT}", f"1 18 - {FINGERPRINT}", f"1 18 app {FINGERPRINT}"]
+    assert lines[7:] == [
+        f"1 9 app {FINGERPRINT}",
+        f"1 18 - {FINGERPRINT}",
+        f"1 18 app {FINGERPRINT}",
+        f"1 18 app {OTHER} as the boss",
+    ]
+
+
+def test_where_a_role_deploys_that_is_named() -> None:
+    """What is another there is in the place of what is so in general; any other role is like every one."""
+    expected = lock_file.parse(TEXT).expected
+    assert lock_file.of_deployer(expected, "1 18", "the boss") == {"": FINGERPRINT, "app": OTHER}
+    assert lock_file.of_deployer(expected, "1 18", "anyone") == EXPECTED["1 18"]
+    assert lock_file.of_deployer(expected, "1 17", "the boss") is None
 
 
 @pytest.mark.parametrize(

