@@ -1,11 +1,12 @@
 """A snapshot as a value: its items, their canonical text, fingerprints, and the same as JSON."""
 
+import collections
 import dataclasses
 import functools
 import hashlib
 import json.encoder
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemata.snapshot import kinds
@@ -128,18 +129,25 @@ def _fingerprints(snapshot: Snapshot) -> dict[str, str]:
     lines: dict[str, tuple[list[str], ...]] = {
         name: tuple([] for _ in kinds.SEVERITIES) for name in ("", *snapshot.schemas)
     }
-    # Items that were read together share their facts.
-    known: dict[tuple[str, int], list[tuple[int, list[str]]]] = {}
+    # Items that were read together share their facts, and those of one kind, schema and relation follow each other.
+    known: dict[int, list[tuple[Callable[[str], None], list[str]]]] = {}
+    of_schema: tuple[list[str], ...] | None = None
+    last_kind = last_schema = last_of = head = None
     for kind, schema, name, of, facts in snapshot.items:
-        of_schema = lines.get(schema)
+        if kind != last_kind or schema != last_schema:
+            last_kind, last_schema, last_of = kind, schema, None
+            of_schema = lines.get(schema)
+            known = {}
         if of_schema is None:
             continue
-        parts = known.get((kind, id(facts)))
+        if of != last_of:
+            last_of = of
+            head = f"{kind}\0{of}\0"
+        parts = known.get(id(facts))
         if parts is None:
-            parts = known[kind, id(facts)] = _by_rank(kind, facts)
-        head = f"{kind}\0{of}\0{name}\0"
-        for rank, texts in parts:
-            of_schema[rank].append(head.join(texts))
+            parts = known[id(facts)] = [(of_schema[rank].append, texts) for rank, texts in _by_rank(kind, facts)]
+        for append, texts in parts:
+            append(f"{head}{name}\0".join(texts))
     return {
         name: ".".join(hashlib.sha256("".join(one).encode()).hexdigest()[:_DIGITS] for one in of_schema)
         for name, of_schema in lines.items()
@@ -172,15 +180,14 @@ def ordered(items: Iterable[Item]) -> tuple[Item, ...]:
     # Level by level: to compare four words each time takes ten times as long.
     levels: dict[tuple[str, int], dict[str, list[Item]]] = {}
     order = kinds.ORDER
+    last_kind = last_schema = None
+    level: dict[str, list[Item]] = {}
     for item in items:
         kind, schema, _, of, _ = item
-        level = levels.get((schema, order[kind]))
-        if level is None:
-            level = levels[schema, order[kind]] = {}
-        if of in level:
-            level[of].append(item)
-        else:
-            level[of] = [item]
+        if kind != last_kind or schema != last_schema:
+            last_kind, last_schema = kind, schema
+            level = levels.setdefault((schema, order[kind]), collections.defaultdict(list))
+        level[of].append(item)
     by_name = operator.itemgetter(2)
     found: list[Item] = []
     for _, level in sorted(levels.items(), key=operator.itemgetter(0)):
@@ -194,13 +201,21 @@ def _lines(items: Iterable[Item]) -> Iterator[str]:
     """Give items as JSON, the members in the order of their names."""
     quote = json.encoder.encode_basestring
     known: dict[int, str] = {}
+    last_kind = last_schema = last_of = None
+    before = after = ""
     for kind, schema, name, of, facts in items:
+        if kind != last_kind or of != last_of or schema != last_schema:
+            if kind != last_kind:
+                known = {}
+                before = f', "kind": {quote(kind)}, "name": '
+            last_kind, last_schema, last_of = kind, schema, of
+            place = f'"of": {quote(of)}, ' if of else ""
+            after = f', {place}"schema": {quote(schema)}}}'
         told = known.get(id(facts))
         if told is None:
             each = [f"{quote(fact)}: {quote(facts[fact])}" for fact in sorted(facts)]
-            told = known[id(facts)] = f"{{{', '.join(each)}}}"
-        place = f'"of": {quote(of)}, ' if of else ""
-        yield f'{{"facts": {told}, "kind": {quote(kind)}, "name": {quote(name)}, {place}"schema": {quote(schema)}}}'
+            told = known[id(facts)] = f'{{"facts": {{{", ".join(each)}}}{before}'
+        yield f"{told}{quote(name)}{after}"
 
 
 def from_dict(document: Mapping[str, Any]) -> Snapshot:
