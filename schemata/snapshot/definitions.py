@@ -27,14 +27,14 @@ class Alike(NamedTuple):
 
 
 def columns(rows: Sequence[Sequence[Any]]) -> Columns:
-    """Return the columns of the rows that the query `columns` gives."""
+    """Return the columns of the rows that the query `columns` gives; of those of views no type is told."""
     found: dict[str, dict[int, tuple[str, str, str]]] = collections.defaultdict(dict)
     each = itertools.repeat
     for _, _, facts, oids, numbers, names in rows:
-        # Of a view's column no type is told: what is over such a one is printed by itself.
-        described = zip(names, each(facts.get("type", "")), each(facts.get("collation", "")), strict=False)
-        for oid, number, one in zip(oids, numbers, described, strict=False):
-            found[oid][number] = one
+        if "type" in facts:
+            described = zip(names, each(facts["type"]), each(facts.get("collation", "")), strict=False)
+            for oid, number, one in zip(oids, numbers, described, strict=False):
+                found[oid][number] = one
     return found
 
 
@@ -51,10 +51,13 @@ def alike(rows: Sequence[Sequence[Any]], known: Columns) -> Iterator[Alike]:
             continue
         parts: dict[object, list[int]] = {}
         for place, (oid, owner) in enumerate(zip(oids, owners, strict=True)):
-            of_owner = known.get(owner, {})
-            over = tuple([of_owner.get(number) for number in numbers])
-            sure = all(one is not None and one[1] for one in over)
-            parts.setdefault(over if sure else oid, []).append(place)
+            over = tuple(map(known[owner].get, numbers)) if owner in known else (None,)
+            # What is over a column that is not known is printed by itself.
+            key = oid if None in over else over
+            if key in parts:
+                parts[key].append(place)
+            else:
+                parts[key] = [place]
         if len(parts) == 1:
             yield Alike(kind, schema, facts, oids, owners, names, oids[0])
             continue

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json.encoder
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -126,17 +127,18 @@ _DIGITS = 16
 
 
 def _fingerprints(snapshot: Snapshot) -> dict[str, str]:
-    lines: dict[str, tuple[list[str], ...]] = {
-        name: tuple([] for _ in kinds.SEVERITIES) for name in ("", *snapshot.schemas)
-    }
-    # Items that were read together share their facts, and those of one kind, schema and relation follow each other.
+    hashes = {name: tuple(hashlib.sha256() for _ in kinds.SEVERITIES) for name in ("", *snapshot.schemas)}
+    # What is told of the items of one kind and schema, by severity: less memory is touched than with all at once.
+    texts: tuple[list[str], ...] = tuple([] for _ in kinds.SEVERITIES)
+    of_schema: tuple[Any, ...] | None = None
+    # Items that were read together share their facts.
     known: dict[int, list[tuple[Callable[[str], None], list[str]]]] = {}
-    of_schema: tuple[list[str], ...] | None = None
     last_kind = last_schema = last_of = head = None
     for kind, schema, name, of, facts in snapshot.items:
         if kind != last_kind or schema != last_schema:
+            _hash(of_schema, texts)
             last_kind, last_schema, last_of = kind, schema, None
-            of_schema = lines.get(schema)
+            of_schema = hashes.get(schema)
             known = {}
         if of_schema is None:
             continue
@@ -145,34 +147,41 @@ def _fingerprints(snapshot: Snapshot) -> dict[str, str]:
             head = f"{kind}\0{of}\0"
         parts = known.get(id(facts))
         if parts is None:
-            parts = known[id(facts)] = [(of_schema[rank].append, texts) for rank, texts in _by_rank(kind, facts)]
-        for append, texts in parts:
-            append(f"{head}{name}\0".join(texts))
-    return {
-        name: ".".join(hashlib.sha256("".join(one).encode()).hexdigest()[:_DIGITS] for one in of_schema)
-        for name, of_schema in lines.items()
-    }
+            parts = known[id(facts)] = [(texts[rank].append, told) for rank, told in _by_rank(kind, facts)]
+        for append, told in parts:
+            append(f"{head}{name}\0".join(told))
+    _hash(of_schema, texts)
+    return {name: ".".join(one.hexdigest()[:_DIGITS] for one in made) for name, made in hashes.items()}
+
+
+def _hash(hashes: Sequence[Any] | None, texts: Sequence[list[str]]) -> None:
+    """Take in what was told by severity, and leave the lists empty."""
+    for one, told in zip(hashes or (), texts, strict=False):
+        one.update("".join(told).encode())
+        told.clear()
 
 
 def _by_rank(kind: str, facts: Mapping[str, str]) -> list[tuple[int, list[str]]]:
     """Return, by severity, what is told of an item; between the texts stands what tells it from others."""
-    presence, ranks = _ranks(kind, tuple(facts))
-    found = {presence: ["", "\n"]}
-    for fact, rank in ranks:
-        text = f"{fact}\0{facts[fact]}\n"
-        if rank in found:
-            found[rank].append(text)
-        else:
-            found[rank] = ["", text]
-    return list(found.items())
+    return [
+        (rank, [*first, *[f"{fact}\0{facts[fact]}\n" for fact in names]])
+        for rank, first, names in _ranks(kind, tuple(facts))
+    ]
 
 
 @functools.lru_cache(maxsize=4096)
-def _ranks(kind: str, names: tuple[str, ...]) -> tuple[int, tuple[tuple[str, int], ...]]:
-    """Return the severity of the presence of such an item, and of each fact, in the order of their names."""
+def _ranks(kind: str, names: tuple[str, ...]) -> list[tuple[int, tuple[str, ...], list[str]]]:
+    """Return the severities of the presence and of the facts of such an item; each with its facts, in order.
+
+    Before them stands what says that the item is there, with the severity of its presence.
+    """
     facts = dict.fromkeys(names, "")
     graded = kinds.graded(kind, facts)
-    return kinds.rank_of_presence(kind, facts), tuple((name, kinds.rank(graded, name)) for name in sorted(names))
+    presence = kinds.rank_of_presence(kind, facts)
+    found: dict[int, tuple[tuple[str, ...], list[str]]] = {presence: (("", "\n"), [])}
+    for name in sorted(names):
+        found.setdefault(kinds.rank(graded, name), (("",), []))[1].append(name)
+    return [(rank, *told) for rank, told in found.items()]
 
 
 def ordered(items: Iterable[Item]) -> tuple[Item, ...]:
@@ -253,11 +262,15 @@ def to_json(snapshot: Snapshot, **before: object) -> str:
     What `before` names comes first, as members of the same object.
     """
     head = json.dumps({**before, **snapshot.head()}, ensure_ascii=False, indent=1)[:-2]
-    items = ",\n".join(_lines(snapshot.items))
-    text = f'{head},\n "items": [\n{items}\n ]'
+    tail = "\n ]"
     if snapshot.dependencies:
-        text += f',\n "dependencies": {json.dumps(snapshot.edges())}'
-    return f"{text}\n}}\n"
+        tail += f',\n "dependencies": {json.dumps(snapshot.edges())}'
+    # Put together in pieces: of a large database it is megabytes.
+    lines = _lines(snapshot.items)
+    pieces = list(iter(lambda: ",\n".join(itertools.islice(lines, 500)), "")) or [""]
+    pieces[0] = f'{head},\n "items": [\n{pieces[0]}'
+    pieces[-1] += f"{tail}\n}}\n"
+    return ",\n".join(pieces)
 
 
 def from_json(text: str) -> Snapshot:
