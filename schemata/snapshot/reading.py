@@ -108,9 +108,16 @@ def read(
     raise AssertionError("the last try returns or raises")
 
 
-def observe(ask: queries.Ask, schemas: Sequence[str], history: str, *, patience: float = 5.0) -> dict[str, str]:
+def observe(
+    ask: queries.Ask,
+    schemas: Sequence[str],
+    history: str,
+    *,
+    patience: float = 5.0,
+    second: moment.Second | None = None,
+) -> dict[str, str]:
     """Return the fingerprints of the schemas as they are stored, with their form; as `read` otherwise."""
-    return fingerprints.of(read(ask, schemas, history=history, lock_wait=patience))
+    return fingerprints.of(read(ask, schemas, history=history, lock_wait=patience, second=second))
 
 
 class _Reading:
