@@ -1,4 +1,4 @@
-"""Snapshots and parity of databases of many tables, against pg_dump and migra."""
+"""Snapshots, parity and the check against the lock file of databases of many tables, against pg_dump and migra."""
 
 import dataclasses
 from pathlib import Path
@@ -32,6 +32,7 @@ def structures(place: Position, rounds: int, sizes: list[int]) -> list[tables.Se
         sections.append(_parity(place, project, pair, rounds, count))
         for url in pair:
             place.drop(url)
+        sections.append(_check(place, rounds, count))
     return sections
 
 
@@ -41,17 +42,22 @@ def _filled(place: Position, count: int) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DO $$ BEGIN CREATE ROLE bench_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
         for schema in workload.SCHEMAS:
-            connection.execute(
-                f"CREATE FUNCTION {schema}.touch() RETURNS trigger LANGUAGE plpgsql AS"
-                " 'BEGIN NEW.updated_at := now(); RETURN NEW; END'"
-            )
-        names = list(workload.SCHEMAS)
+            connection.execute(_function(schema))
         for start in range(0, count, 100):
-            text = "; ".join(
-                _table(names[number % len(names)], number) for number in range(start, min(start + 100, count))
-            )
-            connection.execute(text)
+            tables_ = (_table(_schema(number), number) for number in range(start, min(start + 100, count)))
+            connection.execute("; ".join(tables_))
     return url
+
+
+def _schema(number: int) -> str:
+    return workload.SCHEMAS[number % len(workload.SCHEMAS)]
+
+
+def _function(schema: str) -> str:
+    return (
+        f"CREATE FUNCTION {schema}.touch() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.updated_at := now(); RETURN NEW; END'"
+    )
 
 
 def _table(schema: str, number: int) -> str:
@@ -116,6 +122,70 @@ def _parity(place: Position, project: Path, pair: list[str], rounds: int, count:
         tuple(goals),
         tuple(notes),
     )
+
+
+def _check(place: Position, rounds: int, count: int) -> tables.Section:
+    """Compare the check of a live database against the lock file with one snapshot of it.
+
+    Where nothing ran DDL since the last migrate the stored fingerprints are compared; where something did, the
+    structure is read again.
+    """
+    project = _locked(place, count)
+    url = place.database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for schema in workload.SCHEMAS:
+            connection.execute(f"DROP SCHEMA {schema}")
+    places.ours(project, "migrate", url=url).run()
+    snapshot = measure.Contender("inv snapshot --json", places.ours(project, "snapshot", "--json", url=url).run)
+    command = places.ours(project, "migrate-status", "--json", url=url)
+    stored = measure.Contender("inv migrate-status, fingerprints compared", command.run)
+    measure.race([snapshot, stored], rounds)
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Leaves all as it was, but for the mark that tells whether anything ran DDL.
+        connection.execute("ALTER TABLE one.t0 ADD COLUMN passing text; ALTER TABLE one.t0 DROP COLUMN passing")
+    again = measure.Contender("inv migrate-status, structure read", command.run)
+    fresh = measure.Contender("inv snapshot --json, the same rounds", snapshot.run)
+    boot = measure.Contender("boot, sealed", places.boot(project, url).run)
+    measure.race([fresh, again, boot], rounds)
+    memory = measure.peak_memory(command)
+    place.drop(url)
+    goals = (
+        tables.Goal(f"the check that compares fingerprints : snapshot at {count}", measure.ratio(stored, snapshot), 1),
+        tables.Goal(f"the check that reads the structure : snapshot at {count}", measure.ratio(again, fresh), 1),
+    )
+    return tables.Section(
+        f"Check of {count:,} tables against the lock file",
+        (*_COLUMNS[:-1], "× snapshot"),
+        (*tables.compared([snapshot, stored], snapshot), *tables.compared([fresh, again, boot], fresh)),
+        goals if count >= _MANY else (),
+        (
+            f"Peak memory of the check that reads the structure: {memory:.0f} MiB.",
+            "A boot compares the stored fingerprints and reads no structure.",
+        ),
+    )
+
+
+def _locked(place: Position, count: int) -> Path:
+    """Return a project whose migrations make the tables, with its lock file."""
+    project = place.folder / f"structures-{count}"
+    project.mkdir()
+    listed = ", ".join(f'"{schema}"' for schema in workload.SCHEMAS)
+    (project / "pyproject.toml").write_text(_PROJECT.format(schemas=listed))
+    (project / "tasks.py").write_text("from schemata.tasks import namespace as ns\n__all__ = ['ns']\n")
+    for place_, schema in enumerate(workload.SCHEMAS):
+        folder = project / "migrations" / schema
+        folder.mkdir(parents=True)
+        numbers = [number for number in range(count) if _schema(number) == schema]
+        for start in range(0, len(numbers), 50):
+            some = numbers[start : start + 50]
+            first = "" if start else f"{_function(schema)};\n"
+            text = ";\n".join(_table(schema, number) for number in some).replace("bench_reader", "PUBLIC")
+            stem = folder / f"{schema}.2025010{1 + place_}{start:06}.tables"
+            stem.with_name(f"{stem.name}.sql").write_text(
+                f"-- Tables of a benchmark.\n-- irreversible: made once\n{first}{text};\n"
+            )
+    places.ours(project, "lock", url="").run()
+    return project
 
 
 def _dump(place: Position, url: str) -> measure.Command:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from schemata.history.squashed import recognition
 from schemata.migrations import files, lookup, migration, revision
 from schemata.postgres import catalog, libpq, queries
 from schemata.report import document, results
-from schemata.snapshot import fingerprints, reading
+from schemata.snapshot import fingerprints, moment, reading, taking
 
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -100,9 +101,10 @@ def status_of(
     sources = files.read(settings.migrations, settings.schemas)
     lookup.check_schema(settings, schema)
     choice = targets.choose(settings, url)
+    another = functools.partial(taking.another, choice)
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
-        compared = compare(settings, sources, connection.query, full=True, drift=drift)
+        compared = compare(settings, sources, connection.query, full=True, drift=drift, second=another)
     if schema:
         compared = dataclasses.replace(
             compared,
@@ -121,8 +123,11 @@ def compare(
     drift: bool = False,
     allow_out_of_order: bool = False,
     on_existing_objects: bool = False,
+    second: moment.Second | None = None,
 ) -> comparison.Comparison:
     """Return files against history; with `full` also what the catalog says, with `drift` the structure too.
+
+    A large structure is read over two sessions where `second` gives another one.
 
     Objects in a database whose history is empty are looked for in any case: to migrate over them may destroy them.
     With `on_existing_objects` they are a note.
@@ -156,7 +161,7 @@ def compare(
             holders=holders,
             others=(
                 *seen.others,
-                *(_drift(settings, sources, ask, recognised.history) if drift and not holders else ()),
+                *(_drift(settings, sources, ask, recognised.history, second) if drift and not holders else ()),
             ),
         )
     return comparison.compare(
@@ -184,7 +189,11 @@ def _stands(
 
 
 def _drift(
-    settings: config.Config, sources: Sequence[migration.Migration], ask: queries.Ask, found: recorded.Recorded
+    settings: config.Config,
+    sources: Sequence[migration.Migration],
+    ask: queries.Ask,
+    found: recorded.Recorded,
+    second: moment.Second | None,
 ) -> list[comparison.Finding]:
     """Return where the structure is not what it should be; nothing where DDL that runs right now would make us wait."""
     actual = found.head.structure
@@ -192,7 +201,7 @@ def _drift(
         return []
     if catalog.structure_mark(ask, settings.schemas) != found.head.mark:
         try:
-            actual = reading.observe(ask, settings.schemas, settings.history_schema, patience=0.5)
+            actual = reading.observe(ask, settings.schemas, settings.history_schema, patience=0.5, second=second)
         except libpq.QueryFailed as failure:
             if failure.sqlstate != _LOCK_NOT_AVAILABLE:
                 raise

@@ -11,7 +11,7 @@ from schemata.migrations import migration
 from schemata.parity import diff, expected
 from schemata.postgres import libpq, queries
 from schemata.report import progress
-from schemata.snapshot import fingerprints, model, reading
+from schemata.snapshot import facts, fingerprints, model, reading
 
 _SHOWN = 160
 
@@ -135,8 +135,8 @@ def _only_grants_more(difference: diff.Difference) -> bool:
 
 def _grants_more(expected_: str | None, actual: str | None) -> bool:
     wanted, held = _privileges(expected_), _privileges(actual)
-    more = {grantee for grantee, _ in held - wanted if grantee == "PUBLIC" or grantee.startswith(reading.REVOKED)}
-    less = {grantee for grantee, _ in wanted - held if not grantee.startswith(reading.REVOKED)}
+    more = {grantee for grantee, _ in held - wanted if grantee == "PUBLIC" or grantee.startswith(facts.REVOKED)}
+    less = {grantee for grantee, _ in wanted - held if not grantee.startswith(facts.REVOKED)}
     return not more and not less
 
 

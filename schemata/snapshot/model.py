@@ -1,11 +1,13 @@
 """A snapshot as a value: its items, their canonical text, fingerprints, and the same as JSON."""
 
+import collections
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json.encoder
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from schemata.snapshot import kinds
@@ -125,46 +127,61 @@ _DIGITS = 16
 
 
 def _fingerprints(snapshot: Snapshot) -> dict[str, str]:
-    lines: dict[str, tuple[list[str], ...]] = {
-        name: tuple([] for _ in kinds.SEVERITIES) for name in ("", *snapshot.schemas)
-    }
+    hashes = {name: tuple(hashlib.sha256() for _ in kinds.SEVERITIES) for name in ("", *snapshot.schemas)}
+    # What is told of the items of one kind and schema, by severity: less memory is touched than with all at once.
+    texts: tuple[list[str], ...] = tuple([] for _ in kinds.SEVERITIES)
+    of_schema: tuple[Any, ...] | None = None
     # Items that were read together share their facts.
-    known: dict[tuple[str, int], list[tuple[int, list[str]]]] = {}
+    known: dict[int, list[tuple[Callable[[str], None], list[str]]]] = {}
+    last_kind = last_schema = last_of = head = None
     for kind, schema, name, of, facts in snapshot.items:
-        of_schema = lines.get(schema)
+        if kind != last_kind or schema != last_schema:
+            _hash(of_schema, texts)
+            last_kind, last_schema, last_of = kind, schema, None
+            of_schema = hashes.get(schema)
+            known = {}
         if of_schema is None:
             continue
-        parts = known.get((kind, id(facts)))
+        if of != last_of:
+            last_of = of
+            head = f"{kind}\0{of}\0"
+        parts = known.get(id(facts))
         if parts is None:
-            parts = known[kind, id(facts)] = _by_rank(kind, facts)
-        head = f"{kind}\0{of}\0{name}\0"
-        for rank, texts in parts:
-            of_schema[rank].append(head.join(texts))
-    return {
-        name: ".".join(hashlib.sha256("".join(one).encode()).hexdigest()[:_DIGITS] for one in of_schema)
-        for name, of_schema in lines.items()
-    }
+            parts = known[id(facts)] = [(texts[rank].append, told) for rank, told in _by_rank(kind, facts)]
+        for append, told in parts:
+            append(f"{head}{name}\0".join(told))
+    _hash(of_schema, texts)
+    return {name: ".".join(one.hexdigest()[:_DIGITS] for one in made) for name, made in hashes.items()}
+
+
+def _hash(hashes: Sequence[Any] | None, texts: Sequence[list[str]]) -> None:
+    """Take in what was told by severity, and leave the lists empty."""
+    for one, told in zip(hashes or (), texts, strict=False):
+        one.update("".join(told).encode())
+        told.clear()
 
 
 def _by_rank(kind: str, facts: Mapping[str, str]) -> list[tuple[int, list[str]]]:
     """Return, by severity, what is told of an item; between the texts stands what tells it from others."""
-    presence, ranks = _ranks(kind, tuple(facts))
-    found = {presence: ["", "\n"]}
-    for fact, rank in ranks:
-        text = f"{fact}\0{facts[fact]}\n"
-        if rank in found:
-            found[rank].append(text)
-        else:
-            found[rank] = ["", text]
-    return list(found.items())
+    return [
+        (rank, [*first, *[f"{fact}\0{facts[fact]}\n" for fact in names]])
+        for rank, first, names in _ranks(kind, tuple(facts))
+    ]
 
 
 @functools.lru_cache(maxsize=4096)
-def _ranks(kind: str, names: tuple[str, ...]) -> tuple[int, tuple[tuple[str, int], ...]]:
-    """Return the severity of the presence of such an item, and of each fact, in the order of their names."""
+def _ranks(kind: str, names: tuple[str, ...]) -> list[tuple[int, tuple[str, ...], list[str]]]:
+    """Return the severities of the presence and of the facts of such an item; each with its facts, in order.
+
+    Before them stands what says that the item is there, with the severity of its presence.
+    """
     facts = dict.fromkeys(names, "")
     graded = kinds.graded(kind, facts)
-    return kinds.rank_of_presence(kind, facts), tuple((name, kinds.rank(graded, name)) for name in sorted(names))
+    presence = kinds.rank_of_presence(kind, facts)
+    found: dict[int, tuple[tuple[str, ...], list[str]]] = {presence: (("", "\n"), [])}
+    for name in sorted(names):
+        found.setdefault(kinds.rank(graded, name), (("",), []))[1].append(name)
+    return [(rank, *told) for rank, told in found.items()]
 
 
 def ordered(items: Iterable[Item]) -> tuple[Item, ...]:
@@ -172,15 +189,14 @@ def ordered(items: Iterable[Item]) -> tuple[Item, ...]:
     # Level by level: to compare four words each time takes ten times as long.
     levels: dict[tuple[str, int], dict[str, list[Item]]] = {}
     order = kinds.ORDER
+    last_kind = last_schema = None
+    level: dict[str, list[Item]] = {}
     for item in items:
         kind, schema, _, of, _ = item
-        level = levels.get((schema, order[kind]))
-        if level is None:
-            level = levels[schema, order[kind]] = {}
-        if of in level:
-            level[of].append(item)
-        else:
-            level[of] = [item]
+        if kind != last_kind or schema != last_schema:
+            last_kind, last_schema = kind, schema
+            level = levels.setdefault((schema, order[kind]), collections.defaultdict(list))
+        level[of].append(item)
     by_name = operator.itemgetter(2)
     found: list[Item] = []
     for _, level in sorted(levels.items(), key=operator.itemgetter(0)):
@@ -194,13 +210,21 @@ def _lines(items: Iterable[Item]) -> Iterator[str]:
     """Give items as JSON, the members in the order of their names."""
     quote = json.encoder.encode_basestring
     known: dict[int, str] = {}
+    last_kind = last_schema = last_of = None
+    before = after = ""
     for kind, schema, name, of, facts in items:
+        if kind != last_kind or of != last_of or schema != last_schema:
+            if kind != last_kind:
+                known = {}
+                before = f', "kind": {quote(kind)}, "name": '
+            last_kind, last_schema, last_of = kind, schema, of
+            place = f'"of": {quote(of)}, ' if of else ""
+            after = f', {place}"schema": {quote(schema)}}}'
         told = known.get(id(facts))
         if told is None:
             each = [f"{quote(fact)}: {quote(facts[fact])}" for fact in sorted(facts)]
-            told = known[id(facts)] = f"{{{', '.join(each)}}}"
-        place = f'"of": {quote(of)}, ' if of else ""
-        yield f'{{"facts": {told}, "kind": {quote(kind)}, "name": {quote(name)}, {place}"schema": {quote(schema)}}}'
+            told = known[id(facts)] = f'{{"facts": {{{", ".join(each)}}}{before}'
+        yield f"{told}{quote(name)}{after}"
 
 
 def from_dict(document: Mapping[str, Any]) -> Snapshot:
@@ -238,11 +262,15 @@ def to_json(snapshot: Snapshot, **before: object) -> str:
     What `before` names comes first, as members of the same object.
     """
     head = json.dumps({**before, **snapshot.head()}, ensure_ascii=False, indent=1)[:-2]
-    items = ",\n".join(_lines(snapshot.items))
-    text = f'{head},\n "items": [\n{items}\n ]'
+    tail = "\n ]"
     if snapshot.dependencies:
-        text += f',\n "dependencies": {json.dumps(snapshot.edges())}'
-    return f"{text}\n}}\n"
+        tail += f',\n "dependencies": {json.dumps(snapshot.edges())}'
+    # Put together in pieces: of a large database it is megabytes.
+    lines = _lines(snapshot.items)
+    pieces = list(iter(lambda: ",\n".join(itertools.islice(lines, 500)), "")) or [""]
+    pieces[0] = f'{head},\n "items": [\n{pieces[0]}'
+    pieces[-1] += f"{tail}\n}}\n"
+    return ",\n".join(pieces)
 
 
 def from_json(text: str) -> Snapshot:

@@ -5,17 +5,27 @@ import contextlib
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from schemata.postgres import queries
 
 #: Opens another session with the same database for the time of the block.
 Second = Callable[[], contextlib.AbstractContextManager[queries.Ask]]
 
+#: The name of a question with its answer; or with the question itself and why there is no answer.
+_Told = tuple[str, Any, Exception | None]
+
 _LOCK_NOT_AVAILABLE = "55P03"
 # Seconds for a session that has answered to be closed: a caller may go on to drop the database.
 _GOODBYE = 2.0
+
+
+class Step(NamedTuple):
+    """What is done, once, as soon as the questions that `after` names are answered: it may lead to more of them."""
+
+    after: frozenset[str]
+    do: Callable[[Mapping[str, Any]], Mapping[str, str]]
 
 
 class Moment:
@@ -43,36 +53,49 @@ class Moment:
         """Return the JSON document that a query of one row and column gives."""
         return _answer(self._ask, question)
 
-    def answers(self, questions: Iterable[str], second: Second | None = None) -> list[Any]:
-        """Return the answer to each question.
+    def answers(
+        self, questions: Mapping[str, str], second: Second | None = None, steps: Iterable[Step] = ()
+    ) -> dict[str, Any]:
+        """Return the answer to each question, by its name, and to those that the steps lead to.
 
         A second session, where one can be had, is asked from the end of the list meanwhile; what it does not answer
         the first is asked. Only that it did not get a lock in time is raised at once: asking again would wait again.
         """
-        left = collections.deque(enumerate(questions))
-        found: list[Any] = [None] * len(left)
+        left = collections.deque(questions.items())
         missing = len(left)
+        found: dict[str, Any] = {}
+        waiting = list(steps)
         helper = _Helper(second, self._shared(), self._settings, left) if second else None
         try:
-            while missing:
-                with contextlib.suppress(IndexError):
-                    number, question = left.popleft()
-                    found[number] = self.answer(question)
-                    missing -= 1
-                    continue
-                assert helper is not None
-                number, answer, failure = helper.results.get()
-                if failure is not None:
-                    if getattr(failure, "sqlstate", "") == _LOCK_NOT_AVAILABLE:
-                        raise failure
-                    answer = self.answer(answer)
-                found[number] = answer
-                missing -= 1
+            while len(found) < missing:
+                try:
+                    name, question = left.popleft()
+                except IndexError:
+                    assert helper is not None
+                    self._take(helper.results.get(), found)
+                else:
+                    found[name] = self.answer(question)
+                while helper is not None and not helper.results.empty():
+                    self._take(helper.results.get(), found)
+                for step in [one for one in waiting if one.after <= found.keys()]:
+                    waiting.remove(step)
+                    added = step.do(found)
+                    missing += len(added)
+                    left.extendleft(added.items())
         finally:
             left.clear()
             if helper is not None:
                 helper.leave()
         return found
+
+    def _take(self, told: "_Told", found: dict[str, Any]) -> None:
+        """Note an answer of the second session; where it has none, ask in the first one."""
+        name, answer, failure = told
+        if failure is not None:
+            if getattr(failure, "sqlstate", "") == _LOCK_NOT_AVAILABLE:
+                raise failure
+            answer = self.answer(answer)
+        found[name] = answer
 
     def _shared(self) -> str:
         return str(self._ask("SELECT pg_export_snapshot()")[0][0])
@@ -82,10 +105,9 @@ class _Helper:
     """A thread with a session of its own, which takes questions from the end of the list."""
 
     def __init__(
-        self, second: Second, snapshot: str, settings: str, left: "collections.deque[tuple[int, str]]"
+        self, second: Second, snapshot: str, settings: str, left: "collections.deque[tuple[str, str]]"
     ) -> None:
-        #: The number of a question with its answer; or with the question itself and why there is no answer.
-        self.results: queue.SimpleQueue[tuple[int, Any, Exception | None]] = queue.SimpleQueue()
+        self.results: queue.SimpleQueue[_Told] = queue.SimpleQueue()
         self._second = second
         self._settings = f"SET TRANSACTION SNAPSHOT {queries.literal(snapshot)}; {settings}"
         self._left = left
@@ -105,11 +127,11 @@ class _Helper:
             _begin(ask, self._settings)
             while self._left:
                 # The other thread may have taken the last one in this moment: IndexError ends the block.
-                number, question = self._left.pop()
+                name, question = self._left.pop()
                 try:
-                    self.results.put((number, _answer(ask, question), None))
+                    self.results.put((name, _answer(ask, question), None))
                 except Exception as failure:  # noqa: BLE001 - told to the thread that waits for it
-                    self.results.put((number, question, failure))
+                    self.results.put((name, question, failure))
                     return
 
 

@@ -4,13 +4,12 @@ import collections
 import functools
 import gc
 import itertools
-import json.encoder
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemata.postgres import queries
-from schemata.snapshot import fingerprints, model, moment
+from schemata.snapshot import definitions, facts, fingerprints, model, moment
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "queries")
 _QUERIES = {
@@ -18,19 +17,19 @@ _QUERIES = {
     for file in ("relations", "objects", "database", "annotations")
     for name, text in queries.load(file, _FOLDER).items()
 }
-_IN_GROUPS, _ONE_BY_ONE = _QUERIES["in_groups"], _QUERIES["one_by_one"]
+_ONE_BY_ONE = _QUERIES["one_by_one"]
 
 #: Catalog, oid and number of the column; JSON has oids as text.
 _Key = tuple[str, str, int]
 # The oids of the catalogs are the same in every server (src/include/catalog).
 _CLASS, _TYPE, _DEFAULT_ACL, _CONSTRAINT = "1259", "1247", "826", "2606"
-#: Queries of what there is most of, by the catalog that the rows are in: rows of equal facts come together.
-_GROUPED = {
-    "constraints": _CONSTRAINT,
-    "indexes": _CLASS,
-    "relations": _CLASS,
-    "columns": _CLASS,
-}
+# The first oid of what people make.
+_FIRST = 16384
+#: What is printed once for all that are alike: the query, the catalog, the query of the definitions.
+_PRINTED = (
+    ("constraints", _CONSTRAINT, "constraint_definitions"),
+    ("indexes", _CLASS, "index_definitions"),
+)
 #: The queries of the other kinds of objects.
 _OBJECTS = {
     "schemas": "2615",
@@ -52,6 +51,11 @@ _OBJECTS = {
 _OTHERS = ("owned", "text_search", "others", "default_privileges", "settings", "not_nulls")
 _ANNOTATIONS = ("grants", "labels", "extensions_needed", "comments")
 _DEPENDENCIES = ("stand_ins", "dependencies")
+#: Those of which the query `present` tells whether there is anything to read.
+_RARE = (
+    "types", "attributes", "not_nulls", "aggregates", "operators", "operator_families", "operator_classes",
+    "collations", "conversions", "rules", "policies", "statistics", "text_search", "others",
+)  # fmt: skip
 _TEXT_SEARCH = {
     "text search parser": "3601",
     "text search template": "3764",
@@ -60,19 +64,12 @@ _TEXT_SEARCH = {
 }
 #: What is said of schema public in every new database.
 _PUBLIC = "standard public schema"
-#: How a line of grants begins that says what is not there of the usual.
-REVOKED = "revoked from "
-_ON_TABLES = frozenset({"DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"})
-#: Facts that are lists of `name=value`, and the word before each name.
-_LISTS = {"options": "option", "toast options": "toast option", "foreign options": "foreign option"}
-_WITH_LISTS = frozenset((*_LISTS, "labels", "operators", "functions", "members"))
 #: A definition that was printed while its object went away: the catalog was read at another moment than the printer.
 _MOVED = ("XX000", "42P01", "42704", "42703", "42883")
 _TRIES = 3
 #: Pages of pg_class, each of some twenty relations, from which on a second session is worth its start.
 _LARGE = 100
 _item = functools.partial(tuple.__new__, model.Item)
-_quoted = json.encoder.encode_basestring
 
 
 def read(
@@ -113,9 +110,16 @@ def read(
     raise AssertionError("the last try returns or raises")
 
 
-def observe(ask: queries.Ask, schemas: Sequence[str], history: str, *, patience: float = 5.0) -> dict[str, str]:
+def observe(
+    ask: queries.Ask,
+    schemas: Sequence[str],
+    history: str,
+    *,
+    patience: float = 5.0,
+    second: moment.Second | None = None,
+) -> dict[str, str]:
     """Return the fingerprints of the schemas as they are stored, with their form; as `read` otherwise."""
-    return fingerprints.of(read(ask, schemas, history=history, lock_wait=patience))
+    return fingerprints.of(read(ask, schemas, history=history, lock_wait=patience, second=second))
 
 
 class _Reading:
@@ -134,7 +138,13 @@ class _Reading:
         self._schemas = schemas
         self._found: dict[_Key, model.Item] = {}
         self._loose: list[model.Item] = []
+        self._told: dict[_Key, dict[str, str]] = collections.defaultdict(dict)
         self._fill: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._owners: dict[str, str] = {}
+        self._doubtful: dict[str, str] = {}
+        self._columns: definitions.Columns = {}
+        self._alike: dict[str, list[definitions.Alike]] = {}
         # Questions that are already asked, by name, and what was answered.
         self._answers: dict[str, Any] = {}
 
@@ -142,14 +152,20 @@ class _Reading:
         """Read everything and put it together."""
         with self._moment:
             meta = self._begin()
-            questions = self._questions(dependencies)
             large = meta["pages"] >= _LARGE
-            self._answers = dict(
-                zip(questions, self._moment.answers(questions.values(), second if large else None), strict=True)
+            steps = (
+                moment.Step(frozenset({"present"}), self._present),
+                moment.Step(frozenset({"relations", "columns"}), self._relations),
+                # Constraints and indexes are told by their columns' names which of them are alike.
+                moment.Step(frozenset({"columns", "constraints", "indexes"}), self._definitions),
+                moment.Step(frozenset({"owned", *_ANNOTATIONS}), self._annotations),
             )
+            questions = self._questions(dependencies)
+            self._answers = self._moment.answers(questions, second if large else None, steps)
         self._objects()
         self._orders()
-        self._annotations()
+        self._merge()
+        self._comment_on_public()
         return model.Snapshot(
             database=meta["database"],
             version=meta["version"].split(" ")[0],
@@ -168,8 +184,14 @@ class _Reading:
         self._major = meta["number"] // 10000
         self._chosen: list[str] = list(dict.fromkeys(meta["schemas"] if self._schemas is None else self._schemas))
         names = ", ".join(map(queries.literal, self._chosen)) or "NULL"
+        namespaces: dict[str, str] = {
+            name: meta["namespaces"][name] for name in self._chosen if name in meta["namespaces"]
+        }
+        self._names = {oid: name for name, oid in namespaces.items()}
         self._fill = {
             "chosen": f"n.nspname IN ({names})",
+            "namespaces": ", ".join(namespaces.values()) or "NULL",
+            "index_definition": _QUERIES["index_definition"],
             "deployer": str(meta["deployer"]),
             "history": queries.literal(self._history),
             "subscription": meta["subscription"],
@@ -182,78 +204,129 @@ class _Reading:
     def _questions(self, dependencies: bool) -> dict[str, str]:
         """Return the queries by name: those that take longest come first and last, where each session begins."""
         others = [*_OBJECTS, *_OTHERS, *_ANNOTATIONS, *(_DEPENDENCIES if dependencies else ())]
-        names = ["constraints", "indexes", *others, "relations", "columns"]
-        return {
-            name: (_IN_GROUPS if name == "relations" else _ONE_BY_ONE).format(query=_QUERIES[name].format(**self._fill))
-            for name in names
-        }
+        names = ["relations", "columns", *others, "indexes", "constraints"]
+        asked = {name: _ONE_BY_ONE.format(query=_QUERIES[name].format(**self._fill)) for name in names}
+        # What is in the system's own schemas is older than any database.
+        if any(name != "public" and int(oid) < _FIRST for oid, name in self._names.items()):
+            return asked
+        self._doubtful = {name: asked.pop(name) for name in _RARE}
+        return {"present": _QUERIES["present"].format(), **asked}
+
+    def _present(self, answers: Mapping[str, Any]) -> dict[str, str]:
+        """Return the queries of the rare kinds of which there are any."""
+        return {name: text for name, text in self._doubtful.items() if answers["present"][name]}
+
+    def _definitions(self, answers: Mapping[str, Any]) -> dict[str, str]:
+        """Return the queries of the definitions that are still to be printed."""
+        self._columns = definitions.columns(answers["columns"])
+        asked = {}
+        for name, _, query in _PRINTED:
+            self._alike[name] = list(definitions.alike(answers[name], self._columns))
+            if oids := definitions.to_print(self._alike[name]):
+                text = _QUERIES[query].format(**{**self._fill, "oids": ", ".join(oids)})
+                asked[query] = _ONE_BY_ONE.format(query=text)
+        return asked
 
     def _add(self, catalog: str, row: Sequence[Any]) -> None:
-        kind, oid, subid, schema, of, name, facts = row[:7]
-        self._found[catalog, oid, subid] = model.Item(kind, schema, name, of, _texts(facts))
+        kind, oid, subid, schema, of, name, told = row[:7]
+        self._found[catalog, oid, subid] = model.Item(kind, schema, name, of, facts.texts(told))
 
     def _tell(self, key: _Key, fact: str, text: str) -> None:
-        """Add a fact to an item, if there is one; its other facts may be those of other items too."""
-        item = self._found.get(key)
-        if item is not None:
-            self._found[key] = model.Item(item.kind, item.schema, item.name, item.of, {**item.facts, fact: text})
+        """Note a fact of an item that may not be there; `_merge` adds what was noted."""
+        self._told[key][fact] = text
+
+    def _merge(self) -> None:
+        """Add what was noted to the items; the other facts of one may be those of other items too."""
+        found = self._found
+        for key, told in self._told.items():
+            item = found.get(key)
+            if item is not None:
+                kind, schema, name, of, usual = item
+                found[key] = model.Item(kind, schema, name, of, {**usual, **told})
+
+    def _put(
+        self,
+        catalog: str,
+        oids: Sequence[str],
+        numbers: Iterable[int],
+        kind: str,
+        schema: str,
+        names: Sequence[str],
+        ofs: Iterable[str],
+        told: Mapping[str, str],
+    ) -> None:
+        """Add items that have all their facts in common; `schema` is the oid of theirs."""
+        each = itertools.repeat
+        items = map(_item, zip(each(kind), each(self._names[schema]), names, ofs, each(told), strict=False))
+        self._found.update(zip(zip(each(catalog), oids, numbers, strict=False), items, strict=True))
+
+    def _relations(self, answers: Mapping[str, Any]) -> dict[str, str]:
+        """Add the relations and their columns; ask for nothing more."""
+        each, owners = itertools.repeat, self._owners
+        for kind, schema, told, oids, names in answers["relations"]:
+            owners.update(zip(oids, names, strict=True))
+            self._put(_CLASS, oids, each(0), kind, schema, names, each(""), facts.texts(told))
+        for kind, schema, told, oids, numbers, names in answers["columns"]:
+            self._put(_CLASS, oids, numbers, kind, schema, names, map(owners.__getitem__, oids), facts.texts(told))
+        return {}
 
     def _objects(self) -> None:
-        each = itertools.repeat
-        for query, catalog in _GROUPED.items():
-            for kind, schema, facts, oids, subids, ofs, names in self._answers[query]:
-                told = each(_texts(facts))
-                items = map(_item, zip(each(kind), each(schema), names, ofs, told, strict=False))
-                self._found.update(zip(zip(each(catalog), oids, subids, strict=False), items, strict=True))
+        each, owners = itertools.repeat, self._owners
+        for row in self._answers.get("types", ()):
+            owners[row[1]] = row[5]
+        for name, catalog, query in _PRINTED:
+            printed = dict(self._answers.get(query, ()))
+            for one in self._alike[name]:
+                told = facts.texts({**one.facts, "definition": one.definition or printed[one.printed]})
+                ofs = map(owners.__getitem__, one.owners)
+                self._put(catalog, one.oids, each(0), one.kind, one.schema, one.names, ofs, told)
         for query, catalog in _OBJECTS.items():
-            for row in self._answers[query]:
+            for row in self._answers.get(query, ()):
                 self._add(catalog, row)
-        for row in self._answers["text_search"]:
+        for row in self._answers.get("text_search", ()):
             self._add(_TEXT_SEARCH[row[0]], row)
-        for row in self._answers["others"]:
+        for row in self._answers.get("others", ()):
             self._add(row[7], row)
         for oid, schema, name in self._answers["default_privileges"]:
             self._add(_DEFAULT_ACL, ("default privileges", oid, 0, schema, "", name, {}))
         settings: dict[str, dict[str, str]] = {}
         for name, values in self._answers["settings"]:
             settings[name or "everywhere"] = dict(str(value).split("=", 1) for value in values)
-        self._loose += [model.Item("setting", "", name, "", facts) for name, facts in settings.items()]
+        self._loose += [model.Item("setting", "", name, "", told) for name, told in settings.items()]
+        for catalog, oid, name in self._answers.get("not_nulls", ()):
+            if name:
+                self._tell((catalog, oid, 0), "not null constraint", name)
 
     def _orders(self) -> None:
         """Tell the order of columns and attributes with the table or type that they are of."""
-        columns: dict[str, list[tuple[int, str]]] = collections.defaultdict(list)
-        for _, _, _, oids, subids, _, names in self._answers["columns"]:
-            for oid, number, name in zip(oids, subids, names, strict=True):
-                columns[oid].append((number, name))
-        for oid, pairs in columns.items():
+        for oid, columns in self._columns.items():
             relation = self._found.get((_CLASS, oid, 0))
             if relation is not None and relation.kind in ("table", "foreign table"):
-                self._tell((_CLASS, oid, 0), "column order", _list(name for _, name in sorted(pairs)))
+                names = [columns[number][0] for number in sorted(columns)]
+                self._tell((_CLASS, oid, 0), "column order", facts.names(names))
         attributes: dict[tuple[str, str], list[str]] = collections.defaultdict(list)
-        for row in self._answers["attributes"]:
+        for row in self._answers.get("attributes", ()):
             attributes[row[3], row[4]].append(row[5])
-        for row in self._answers["types"]:
+        for row in self._answers.get("types", ()):
             if row[0] == "composite type":
-                self._tell((_TYPE, row[1], row[2]), "attribute order", _list(attributes[row[3], row[5]]))
+                self._tell((_TYPE, row[1], row[2]), "attribute order", facts.names(attributes[row[3], row[5]]))
 
-    def _annotations(self) -> None:
-        for oid, text in self._answers["owned"]:
+    def _annotations(self, answers: Mapping[str, Any]) -> dict[str, str]:
+        """Note comments, grants and the like; ask for nothing more."""
+        for oid, text in answers["owned"]:
             self._tell((_CLASS, oid, 0), "owned by", text)
-        for catalog, oid, name in self._answers["not_nulls"]:
-            if name:
-                self._tell((catalog, oid, 0), "not null constraint", name)
-        for catalog, oid, subid, fact, text in self._answers["comments"]:
+        for catalog, oid, subid, fact, text in answers["comments"]:
             self._tell((catalog, oid, subid), fact, text)
-        self._comment_on_public()
         for query, fact in (("labels", "security labels"), ("extensions_needed", "depends on extension")):
-            for catalog, oid, subid, text in self._answers[query]:
+            for catalog, oid, subid, text in answers[query]:
                 self._tell((catalog, oid, subid), fact, text)
-        for keys, foreign, entries in self._answers["grants"]:
-            text = _privileges(entries, self._major)
+        for keys, foreign, entries in answers["grants"]:
+            text = facts.privileges(entries, self._major)
             if text:
                 for catalog, oid, subid in keys or ():
                     self._tell((catalog, oid, subid), "grants", text)
                 self._loose += [model.Item("grant", "", name, "", {"grants": text}) for name in foreign or ()]
+        return {}
 
     def _comment_on_public(self) -> None:
         """Leave out the comment that schema public has from its birth; that it has none is told as an empty one."""
@@ -261,10 +334,10 @@ class _Reading:
             if row[5] == "public":
                 key = (_OBJECTS["schemas"], row[1], row[2])
                 item = self._found[key]
-                facts = {"comment": "", **item.facts}
-                if facts["comment"] == _PUBLIC:
-                    del facts["comment"]
-                self._found[key] = item._replace(facts=facts)
+                told = {"comment": "", **item.facts}
+                if told["comment"] == _PUBLIC:
+                    del told["comment"]
+                self._found[key] = item._replace(facts=told)
 
     def _dependencies(self) -> Iterable[model.Dependency]:
         stands_for: dict[_Key, _Key] = {}
@@ -284,53 +357,3 @@ class _Reading:
             if found is not None:
                 return found.key
         return None
-
-
-def _list(names: Iterable[str]) -> str:
-    """Return names as a JSON list."""
-    return f"[{', '.join(map(_quoted, names))}]"
-
-
-def _texts(facts: dict[str, Any]) -> dict[str, str]:
-    """Return facts as text; of a list of options each becomes a fact, any other list stays one, as JSON."""
-    if _WITH_LISTS.isdisjoint(facts):
-        return facts
-    made: dict[str, str] = {}
-    for name, value in facts.items():
-        if name in _LISTS and isinstance(value, list):
-            for option in value:
-                key, _, text = str(option).partition("=")
-                made[f"{_LISTS[name]} {key}"] = text
-        else:
-            made[name] = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
-    return made
-
-
-def _in_words(privileges: set[str], major: int) -> str:
-    """Return privileges as text. All that there are on a table are ALL: PostgreSQL 17 has one more than 16."""
-    every = _ON_TABLES | {"MAINTAIN"} if major >= 17 else _ON_TABLES
-    for option in ("", " WITH GRANT OPTION"):
-        if privileges == {f"{privilege}{option}" for privilege in every}:
-            return f"ALL{option}"
-    return ", ".join(sorted(privileges))
-
-
-def _privileges(entries: Sequence[Sequence[Any]] | None, major: int) -> str:
-    """Return what was granted beyond the usual, and what of the usual was revoked, a line each grantee and grantor.
-
-    The usual is what an object of that kind has from its birth: it differs between versions of the server, and what
-    its owner may do needs no words. The grantor is told where it is not the owner.
-    """
-    held: dict[tuple[str, str], set[str]] = {}
-    usual: dict[tuple[str, str], set[str]] = {}
-    for is_usual, grantee, grantor, privileges in entries or ():
-        (usual if is_usual else held).setdefault((grantee, grantor), set()).update(privileges.split(", "))
-    lines = []
-    for grantee, grantor in held.keys() | usual.keys():
-        have, had = held.get((grantee, grantor), set()), usual.get((grantee, grantor), set())
-        by = f" (granted by {grantor})" if grantor else ""
-        if have - had:
-            lines.append(f"{grantee}: {_in_words(have - had, major)}{by}")
-        if had - have:
-            lines.append(f"{REVOKED}{grantee}: {_in_words(had - have, major)}")
-    return "\n".join(sorted(lines))

@@ -43,6 +43,13 @@ def scope(settings: config.Config, schemas: str = "", all_schemas: bool = False)
     return names or settings.schemas
 
 
+@contextlib.contextmanager
+def another(choice: targets.Choice) -> Iterator[queries.Ask]:
+    """Open another session with the database for the time of the block, for `reading` to share its work with."""
+    with query_client.connect(choice.url, timeout=_LOGIN, application_name="schemata") as session:
+        yield session.query
+
+
 def take(
     settings: config.Config,
     choice: targets.Choice,

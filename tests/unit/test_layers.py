@@ -116,7 +116,7 @@ PURE = {
     "schemata.postgres.urls", "schemata.postgres.quoting", "schemata.postgres.failures", "schemata.postgres.backoff",
     "schemata.postgres.lock_holder", "schemata.postgres.deployer",
     "schemata.snapshot.model", "schemata.snapshot.kinds", "schemata.snapshot.fingerprints",
-    "schemata.snapshot.listing",
+    "schemata.snapshot.listing", "schemata.snapshot.definitions", "schemata.snapshot.facts",
     "schemata.parity.diff",
     "schemata.parity.fix.ddl.annotations", "schemata.parity.fix.ddl.columns", "schemata.parity.fix.ddl.constraints",
     "schemata.parity.fix.ddl.conversions", "schemata.parity.fix.ddl.identity", "schemata.parity.fix.ddl.names",

@@ -7,6 +7,7 @@ SELECT json_build_object(
     'pages', pg_relation_size('pg_catalog.pg_class') / current_setting('block_size')::int,
     'subscription', (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
         WHERE attrelid = 'pg_subscription'::regclass AND attnum > 0 AND NOT attisdropped AND attname <> 'subconninfo'),
+    'namespaces', (SELECT json_object_agg(nspname, oid::text) FROM pg_namespace),
     'deployer', d.owner, 'deployer_name', pg_get_userbyid(d.owner),
     'schemas', (SELECT coalesce(json_agg(nspname ORDER BY nspname COLLATE "C"), '[]') FROM pg_namespace
         WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', {history})))::text
@@ -14,6 +15,33 @@ FROM (SELECT coalesce(
     (SELECT nspowner FROM pg_namespace WHERE nspname = {history}),
     (SELECT oid FROM pg_roles WHERE rolname = {deployer}),
     (SELECT datdba FROM pg_database WHERE datname = current_database())) AS owner) d
+
+-- name: present
+-- Of which kinds, by the query that reads them, somebody made any: most databases have few of them, and each query costs a
+-- session that has just begun some milliseconds. What the server has from its birth has an oid below 16384.
+SELECT json_build_object(
+    'types', EXISTS (SELECT FROM pg_type y WHERE y.oid >= 16384 AND (y.typtype IN ('e', 'd', 'r')
+            OR y.typtype = 'p' AND NOT y.typisdefined OR y.typtype = 'b' AND NOT (y.typelem <> 0 AND EXISTS
+                (SELECT FROM pg_type e WHERE e.oid = y.typelem AND e.typarray = y.oid))))
+        OR EXISTS (SELECT FROM pg_class WHERE relkind = 'c' AND oid >= 16384),
+    'attributes', EXISTS (SELECT FROM pg_class WHERE relkind = 'c' AND oid >= 16384),
+    'not_nulls', EXISTS (SELECT FROM pg_type WHERE typtype = 'd' AND oid >= 16384),
+    'aggregates', EXISTS (SELECT FROM pg_aggregate WHERE aggfnoid::oid >= 16384),
+    'operators', EXISTS (SELECT FROM pg_operator WHERE oid >= 16384),
+    'operator_families', EXISTS (SELECT FROM pg_opfamily WHERE oid >= 16384),
+    'operator_classes', EXISTS (SELECT FROM pg_opclass WHERE oid >= 16384),
+    'collations', EXISTS (SELECT FROM pg_collation WHERE oid >= 16384),
+    'conversions', EXISTS (SELECT FROM pg_conversion WHERE oid >= 16384),
+    'rules', EXISTS (SELECT FROM pg_rewrite WHERE oid >= 16384),
+    'policies', EXISTS (SELECT FROM pg_policy),
+    'statistics', EXISTS (SELECT FROM pg_statistic_ext),
+    'text_search', EXISTS (SELECT FROM pg_ts_config WHERE oid >= 16384)
+        OR EXISTS (SELECT FROM pg_ts_dict WHERE oid >= 16384) OR EXISTS (SELECT FROM pg_ts_parser WHERE oid >= 16384)
+        OR EXISTS (SELECT FROM pg_ts_template WHERE oid >= 16384),
+    'others', EXISTS (SELECT FROM pg_language WHERE oid >= 16384) OR EXISTS (SELECT FROM pg_am WHERE oid >= 16384)
+        OR EXISTS (SELECT FROM pg_cast WHERE oid >= 16384) OR EXISTS (SELECT FROM pg_transform WHERE oid >= 16384)
+        OR EXISTS (SELECT FROM pg_foreign_data_wrapper) OR EXISTS (SELECT FROM pg_event_trigger)
+        OR EXISTS (SELECT FROM pg_publication) OR EXISTS (SELECT oid FROM pg_subscription))
 
 -- name: extensions
 -- Extensions, also one that every database has from its birth: it can be dropped.

@@ -2,22 +2,15 @@
 -- What is read of objects that there are few of: each row of a query is a JSON document.
 SELECT coalesce(json_agg(r), '[]')::text FROM ({query}) q(r)
 
--- name: in_groups
--- What is read of objects that there are many of: rows of equal facts together, of which there are few. `facts` is the
--- inside of a JSON object: concat_ws leaves out what is not so in a fraction of the time that json_strip_nulls(
--- json_build_object(…)) takes.
-SELECT coalesce(json_agg(json_build_array(q.kind, q.schema, concat('{{', q.facts, '}}')::json, q.oids, q.zeros, q.ofs,
-    q.names)), '[]')::text
-FROM (SELECT q.kind, q.schema, q.facts, json_agg(q.oid) AS oids, json_agg(0) AS zeros, json_agg(''::text) AS ofs,
-        json_agg(q.name) AS names
-    FROM ({query}) q GROUP BY q.kind, q.schema, q.facts) q
-
 -- name: relations
 -- Tables, views, materialized views, foreign tables and sequences, these with their parameters: a default is what
--- PostgreSQL takes for that type and direction.
-SELECT CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+-- PostgreSQL takes for that type and direction. Rows of equal facts come together, of which there are few. `facts` is the
+-- inside of a JSON object: concat_ws leaves out what is not so in a fraction of the time that json_strip_nulls(
+-- json_build_object(…)) takes.
+SELECT json_build_array(q.kind, q.schema, concat('{{', q.facts, '}}')::json, json_agg(q.oid), json_agg(q.name))
+FROM (SELECT CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
         WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
-    c.oid, n.nspname AS schema, c.relname AS name, concat_ws(',',
+    c.oid, c.relnamespace AS schema, c.relname AS name, concat_ws(',',
         CASE WHEN c.relowner <> {deployer} THEN '"owner":' || to_json(pg_get_userbyid(c.relowner)) END,
         CASE c.relpersistence WHEN 'u' THEN '"persistence":"unlogged"' END,
         CASE WHEN c.relkind = 'p' THEN '"partition by":' || to_json(pg_get_partkeydef(c.oid)) END,
@@ -44,7 +37,6 @@ SELECT CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THE
         CASE WHEN c.relkind = 'f' THEN concat_ws(',', '"server":' || to_json(quote_ident(v.srvname)),
             '"foreign options":' || to_json(f.ftoptions)) END) AS facts
 FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class t ON t.oid = c.reltoastrelid AND t.reloptions IS NOT NULL
 LEFT JOIN (SELECT i.inhrelid, string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno) AS parents,
     bool_or(i.inhdetachpending) AS pending FROM pg_inherits i GROUP BY i.inhrelid) h ON h.inhrelid = c.oid
@@ -53,44 +45,57 @@ LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
 LEFT JOIN pg_sequence q ON q.seqrelid = c.oid
 LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid
 LEFT JOIN pg_foreign_server v ON v.oid = f.ftserver
-WHERE {chosen} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-        AND d.classid = 'pg_class'::regclass AND d.objid = c.oid)
+WHERE c.relnamespace IN ({namespaces}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    AND c.oid NOT IN (SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass
+        AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass)) q
+GROUP BY q.kind, q.schema, q.facts
 
 -- name: owned
 -- The columns that sequences belong to.
-SELECT json_build_array(d.objid, concat(d.refobjid::regclass, '.', quote_ident(a.attname),
+SELECT json_build_array(d.objid, concat(quote_ident(n.nspname), '.', quote_ident(t.relname), '.', quote_ident(a.attname),
     CASE d.deptype WHEN 'i' THEN ' (identity)' END))
 FROM pg_depend d
 JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
-JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class t ON t.oid = d.refobjid
+JOIN pg_namespace n ON n.oid = t.relnamespace
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-WHERE {chosen} AND d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.refclassid = 'pg_class'::regclass
-    AND d.deptype IN ('a', 'i')
+WHERE c.relnamespace IN ({namespaces}) AND d.classid = 'pg_class'::regclass AND d.objsubid = 0
+    AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
 
 -- name: columns
--- Columns of tables, and those of views of which something is said beside the view's definition.
+-- Columns of tables, and those of views of which something is said beside the view's definition; those of equal facts
+-- come together, and what is made of their types once for all.
 -- A partition's columns are always its own for pg_dump; of an inherited one only what differs is.
 -- From PostgreSQL 18 on NOT NULL is a constraint: what of one is not as ALTER COLUMN SET NOT NULL, or PARTITION OF (which
 -- takes the parent's name), would have made it.
 -- No default has a column in it, so it can be printed without its table, which would have to be opened first.
-SELECT json_build_array('column', t.schema, concat('{{', concat_ws(',',
-        CASE WHEN t.whole THEN '"type":' || to_json(format_type(t.atttypid, t.atttypmod)) END,
-        '"not null":' || to_json(t.not_null),
-        '"not null constraint":' || to_json(t.not_null_name),
-        CASE t.attgenerated WHEN '' THEN '"default":' || to_json(t.expression)
-            WHEN 's' THEN '"generated":' || to_json(concat('(', t.expression, ') STORED'))
-            WHEN 'v' THEN '"generated":' || to_json(concat('(', t.expression, ') VIRTUAL')) END,
-        CASE t.attidentity WHEN 'a' THEN '"identity":"always"' WHEN 'd' THEN '"identity":"by default"' END,
-        nullif(t.others, '')), '}}')::json,
-    json_agg(t.attrelid), json_agg(t.attnum), json_agg(t.relname), json_agg(t.attname))
+SELECT json_build_array('column', g.schema, concat('{{', concat_ws(',',
+        CASE WHEN g.whole THEN '"type":' || to_json(format_type(g.atttypid, g.atttypmod)) END,
+        '"not null":' || to_json(g.not_null),
+        '"not null constraint":' || to_json(g.not_null_name),
+        CASE g.attgenerated WHEN '' THEN '"default":' || to_json(g.expression)
+            WHEN 's' THEN '"generated":' || to_json(concat('(', g.expression, ') STORED'))
+            WHEN 'v' THEN '"generated":' || to_json(concat('(', g.expression, ') VIRTUAL')) END,
+        CASE g.attidentity WHEN 'a' THEN '"identity":"always"' WHEN 'd' THEN '"identity":"by default"' END,
+        CASE WHEN g.whole AND g.attcollation <> y.typcollation
+            THEN '"collation":' || to_json(g.attcollation::regcollation::text) END,
+        CASE WHEN g.attstorage <> y.typstorage THEN CASE g.attstorage WHEN 'p' THEN '"storage":"plain"'
+            WHEN 'e' THEN '"storage":"external"' WHEN 'm' THEN '"storage":"main"' ELSE '"storage":"extended"' END END,
+        CASE g.attcompression WHEN 'p' THEN '"compression":"pglz"' WHEN 'l' THEN '"compression":"lz4"' END,
+        CASE WHEN g.attstattarget >= 0 THEN '"statistics target":"' || g.attstattarget || '"' END,
+        CASE WHEN g.inherited THEN '"inherited":"yes"' END,
+        '"options":' || to_json(g.attoptions),
+        '"foreign options":' || to_json(g.attfdwoptions)), '}}')::json,
+    g.oids, g.numbers, g.names)
 FROM (
-    SELECT a.attrelid, a.attnum, n.nspname AS schema, c.relname, a.attname, a.atttypid, a.atttypmod, a.attidentity,
-        a.attgenerated, c.relkind IN ('r', 'p', 'f') AS whole,
-        CASE WHEN k.oid IS NOT NULL THEN concat_ws(' ', 'yes', CASE WHEN k.connoinherit THEN 'NO INHERIT' END,
+    SELECT c.relnamespace AS schema, a.atttypid, a.atttypmod, a.attidentity, a.attgenerated, a.attcollation, a.attstorage,
+        a.attcompression, a.attstattarget, a.attoptions, a.attfdwoptions, c.relkind IN ('r', 'p', 'f') AS whole,
+        NOT a.attislocal AND NOT c.relispartition AS inherited,
+        CASE WHEN k.connoinherit OR NOT k.convalidated OR k.conislocal AND k.coninhcount > 0 AND NOT c.relispartition
+                THEN concat_ws(' ', 'yes', CASE WHEN k.connoinherit THEN 'NO INHERIT' END,
                 CASE WHEN NOT k.convalidated THEN 'NOT VALID' END, CASE WHEN k.conislocal AND k.coninhcount > 0
                 AND NOT c.relispartition THEN '(inherited, and of its own)' END)
-            WHEN a.attnotnull THEN 'yes' END AS not_null,
+            WHEN a.attnotnull OR k.oid IS NOT NULL THEN 'yes' END AS not_null,
         CASE WHEN (k.conislocal OR c.relispartition) AND k.conname <> coalesce(
                 CASE WHEN c.relispartition AND k.coninhcount > 0 THEN
                     (SELECT o.conname FROM pg_inherits i
@@ -101,34 +106,24 @@ FROM (
             THEN quote_ident(k.conname) END AS not_null_name,
         CASE WHEN a.atthasdef THEN pg_get_expr(d.adbin, CASE a.attgenerated WHEN '' THEN 0 ELSE d.adrelid END) END
             AS expression,
-        concat_ws(',',
-            CASE WHEN a.attcollation <> y.typcollation AND c.relkind IN ('r', 'p', 'f')
-                THEN '"collation":' || to_json(a.attcollation::regcollation::text) END,
-            CASE WHEN a.attstorage <> y.typstorage THEN CASE a.attstorage WHEN 'p' THEN '"storage":"plain"'
-                WHEN 'e' THEN '"storage":"external"' WHEN 'm' THEN '"storage":"main"'
-                ELSE '"storage":"extended"' END END,
-            CASE a.attcompression WHEN 'p' THEN '"compression":"pglz"' WHEN 'l' THEN '"compression":"lz4"' END,
-            CASE WHEN a.attstattarget >= 0 THEN '"statistics target":"' || a.attstattarget || '"' END,
-            CASE WHEN NOT a.attislocal AND NOT c.relispartition THEN '"inherited":"yes"' END,
-            '"options":' || to_json(a.attoptions),
-            '"foreign options":' || to_json(a.attfdwoptions)) AS others
+        json_agg(a.attrelid) AS oids, json_agg(a.attnum) AS numbers, json_agg(a.attname) AS names
     FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_type y ON y.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON a.atthasdef AND d.adrelid = a.attrelid AND d.adnum = a.attnum
     LEFT JOIN pg_constraint k ON k.contype = 'n' AND k.conrelid = a.attrelid AND k.conkey[1] = a.attnum
         AND (k.conislocal OR c.relispartition OR NOT k.convalidated)
-    WHERE {chosen} AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relnamespace IN ({namespaces}) AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND a.attnum > 0
+        AND NOT a.attisdropped
         AND (c.relkind IN ('r', 'p', 'f') OR a.atthasdef OR a.attacl IS NOT NULL OR a.attstattarget >= 0
-            OR a.attcompression <> '' OR a.attstorage <> y.typstorage OR a.attoptions IS NOT NULL
+            OR a.attcompression <> '' OR a.attoptions IS NOT NULL
+            OR a.attstorage <> (SELECT y.typstorage FROM pg_type y WHERE y.oid = a.atttypid)
             OR EXISTS (SELECT FROM pg_description t WHERE t.classoid = 'pg_class'::regclass AND t.objoid = c.oid
                 AND t.objsubid = a.attnum))
-        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-            AND d.classid = 'pg_class'::regclass AND d.objid = c.oid)
-) t
-GROUP BY t.schema, t.atttypid, t.atttypmod, t.attidentity, t.attgenerated, t.whole, t.not_null, t.not_null_name,
-    t.expression, t.others
+        AND c.oid NOT IN (SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass
+            AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+) g
+JOIN pg_type y ON y.oid = g.atttypid
 
 -- name: not_nulls
 -- From PostgreSQL 18 on NOT NULL of a domain is a constraint too: its name, where ALTER DOMAIN would have given another.
@@ -142,118 +137,118 @@ WHERE {chosen} AND k.contype = 'n' AND k.contypid <> 0
 -- name: constraints
 -- Constraints of tables and of domains, with what is said of the index behind one.
 -- A foreign key's clones on partitions follow their parent; an inherited CHECK follows its own.
--- To print a definition takes longer than all else, and many tables have the same: of constraints that are alike in all
--- that is printed, one is. The text of an expression's tree is the same for the same expression from PostgreSQL 17 on.
-WITH found AS MATERIALIZED (
-    SELECT CASE WHEN k.conrelid = 0 THEN 'domain constraint' ELSE 'constraint' END AS kind,
-        k.oid, n.nspname AS schema, coalesce(c.relname, y.typname) AS of, k.conname AS name, k.conrelid, k.conkey,
-        CASE WHEN k.contype = 'c' AND k.conrelid <> 0 AND k.convalidated AND strpos(k.conbin::text, ':varattno 0 ') = 0
-                THEN concat_ws(' ', k.contype, k.connoinherit, k.conbin)
-            WHEN k.contype IN ('p', 'u') AND k.conexclop IS NULL AND i.indnatts = i.indnkeyatts
-                THEN concat_ws(' ', k.contype, k.condeferrable, k.condeferred, {nulls_not_distinct})
-            ELSE k.oid::text END AS alike,
-        concat_ws(',',
-            CASE WHEN NOT (i.indisvalid AND i.indisready) AND c.relkind <> 'p' THEN '"valid":"no"' END,
-            CASE WHEN i.indisclustered THEN '"clustered":"yes"' END,
-            '"options":' || to_json(x.reloptions),
-            '"index attached to":' || to_json(h.inhparent::regclass::text),
-            '"index tablespace":' || to_json(s.spcname),
-            CASE WHEN t.tgconstraint IS NOT NULL THEN '"triggers":"disabled"' END) AS others
-    FROM pg_constraint k
-    JOIN pg_namespace n ON n.oid = k.connamespace
-    LEFT JOIN pg_class c ON c.oid = k.conrelid
-    LEFT JOIN pg_type y ON y.oid = k.contypid
-    LEFT JOIN pg_index i ON k.contype IN ('p', 'u', 'x') AND i.indexrelid = k.conindid
-    LEFT JOIN pg_class x ON x.oid = i.indexrelid
-    LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid
-    LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace
-    LEFT JOIN (SELECT DISTINCT tgconstraint FROM pg_trigger WHERE tgenabled NOT IN ('O', 'A')) t
-        ON k.contype = 'f' AND t.tgconstraint = k.oid
-    WHERE {chosen} AND k.contype IN ('c', 'p', 'u', 'f', 'x') AND NOT (k.contype = 'f' AND k.conparentid <> 0)
-        AND (k.contype <> 'c' OR k.conislocal OR c.relispartition)
-        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-            AND (d.classid, d.objid) IN (('pg_class'::regclass, k.conrelid), ('pg_type'::regclass, k.contypid)))
-), parts AS MATERIALIZED (
-    SELECT f.oid, f.conrelid, u.number, u.place
-    FROM found f CROSS JOIN LATERAL unnest(f.conkey) WITH ORDINALITY u(number, place)
-    WHERE f.alike <> f.oid::text
-), named AS (
-    SELECT p.oid, string_agg(quote_ident(a.attname), ',' ORDER BY p.place) AS columns
-    FROM parts p JOIN pg_attribute a ON a.attrelid = p.conrelid AND a.attnum = p.number
-    GROUP BY p.oid
-)
-SELECT json_build_array(g.kind, g.schema, concat('{{', concat_ws(',',
-    '"definition":' || to_json(pg_get_constraintdef(g.first)), nullif(g.others, '')), '}}')::json,
-    g.oids, g.zeros, g.ofs, g.names)
+-- To print a definition takes longer than all else, and many tables have the same: those that are alike in all that is
+-- printed but the names of their columns come together, with the numbers of these, and are not printed here. The text of
+-- an expression's tree is the same for the same expression from PostgreSQL 17 on.
+SELECT json_build_array(CASE WHEN g.of_domain THEN 'domain constraint' ELSE 'constraint' END, g.schema,
+    concat('{{', g.others, '}}')::json, g.numbers, g.oids, g.owners, g.names, g.definitions)
 FROM (
-    SELECT f.kind, f.schema, f.others, min(f.oid) AS first, json_agg(f.oid) AS oids, json_agg(0) AS zeros,
-        json_agg(f.of) AS ofs, json_agg(f.name) AS names
-    FROM found f LEFT JOIN named m ON m.oid = f.oid
-    GROUP BY f.kind, f.schema, f.others, f.alike, m.columns
+    SELECT f.of_domain, f.schema, f.alike, f.others, f.numbers, json_agg(f.oid) AS oids, json_agg(f.owner) AS owners,
+        json_agg(f.name) AS names, json_agg(pg_get_constraintdef(f.oid)) FILTER (WHERE f.alike IS NULL) AS definitions
+    FROM (
+        SELECT k.conrelid = 0 AS of_domain, k.connamespace AS schema, k.oid, k.conname AS name, q.alike,
+            CASE k.conrelid WHEN 0 THEN k.contypid ELSE k.conrelid END AS owner,
+            CASE WHEN q.alike IS NOT NULL THEN k.conkey END AS numbers,
+            concat_ws(',',
+                CASE WHEN NOT (i.indisvalid AND i.indisready) AND c.relkind <> 'p' THEN '"valid":"no"' END,
+                CASE WHEN i.indisclustered THEN '"clustered":"yes"' END,
+                '"options":' || to_json(x.reloptions),
+                '"index attached to":' || to_json(h.inhparent::regclass::text),
+                '"index tablespace":' || to_json(s.spcname),
+                CASE WHEN t.tgconstraint IS NOT NULL THEN '"triggers":"disabled"' END) AS others
+        FROM pg_constraint k
+        LEFT JOIN pg_class c ON c.oid = k.conrelid
+        LEFT JOIN pg_index i ON k.contype IN ('p', 'u', 'x') AND i.indexrelid = k.conindid
+        LEFT JOIN pg_class x ON x.oid = i.indexrelid
+        LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid
+        LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace
+        LEFT JOIN (SELECT DISTINCT tgconstraint FROM pg_trigger WHERE tgenabled NOT IN ('O', 'A')) t
+            ON k.contype = 'f' AND t.tgconstraint = k.oid
+        CROSS JOIN LATERAL (SELECT
+            CASE WHEN k.contype = 'c' AND k.conrelid <> 0 AND k.convalidated
+                    AND strpos(k.conbin::text, ':varattno 0 ') = 0
+                    THEN concat_ws(' ', k.contype, k.connoinherit, k.conbin)
+                WHEN k.contype IN ('p', 'u') AND k.conexclop IS NULL AND i.indnatts = i.indnkeyatts
+                    THEN concat_ws(' ', k.contype, k.condeferrable, k.condeferred, {nulls_not_distinct})
+            END AS alike OFFSET 0) q
+        WHERE k.connamespace IN ({namespaces}) AND k.contype IN ('c', 'p', 'u', 'f', 'x')
+            AND NOT (k.contype = 'f' AND k.conparentid <> 0)
+            AND (k.contype <> 'c' OR k.conislocal OR c.relispartition)
+            AND k.conrelid NOT IN (SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass
+                AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass)
+            AND k.contypid NOT IN (SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass
+                AND d.deptype = 'e' AND d.classid = 'pg_type'::regclass)
+        OFFSET 0
+    ) f
+    GROUP BY f.of_domain, f.schema, f.alike, f.others, f.numbers
 ) g
 
+-- name: constraint_definitions
+-- The definitions of some constraints.
+SELECT json_build_array(k.oid, pg_get_constraintdef(k.oid)) FROM pg_constraint k WHERE k.oid IN ({oids})
+
 -- name: indexes
--- Indexes that no constraint made. The definition begins after the names of the index and its table. As with
--- constraints, of indexes that are alike one is printed; all columns of the table count where there are expressions.
-WITH found AS MATERIALIZED (
-    SELECT x.oid, n.nspname AS schema, c.relname AS of, x.relname AS name, i.indisunique, i.indrelid, i.indkey,
-        i.indexprs IS NOT NULL OR i.indpred IS NOT NULL AS has_expressions,
-        CASE WHEN strpos(concat(i.indexprs, i.indpred), ':varattno 0 ') > 0 OR x.oid IN
-                (SELECT a.attrelid FROM pg_attribute a WHERE a.attoptions IS NOT NULL) THEN x.oid::text
-            ELSE concat_ws(' ', x.relam, x.reloptions, i.indnkeyatts, i.indclass, i.indcollation, i.indoption,
-                {nulls_not_distinct}, i.indexprs, 'WHERE', i.indpred) END AS alike,
-        concat_ws(',',
-            CASE WHEN NOT (i.indisvalid AND i.indisready) AND x.relkind <> 'I' THEN '"valid":"no"' END,
-            CASE WHEN i.indisclustered THEN '"clustered":"yes"' END,
-            '"attached to":' || to_json(h.inhparent::regclass::text),
-            '"tablespace":' || to_json(s.spcname),
-            CASE WHEN i.indexprs IS NOT NULL THEN '"statistics targets":' || (SELECT to_json(string_agg(
-                concat(a.attnum, '=', a.attstattarget), ', ' ORDER BY a.attnum))
-                FROM pg_attribute a WHERE a.attrelid = x.oid AND a.attstattarget >= 0) END) AS others
-    FROM pg_index i
-    JOIN pg_class x ON x.oid = i.indexrelid
-    JOIN pg_class c ON c.oid = i.indrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_inherits h ON h.inhrelid = x.oid
-    LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace
-    WHERE {chosen} AND c.relkind IN ('r', 'p', 'm')
-        AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.conrelid = c.oid
-            AND k.contype IN ('p', 'u', 'x'))
-        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-            AND d.classid = 'pg_class'::regclass AND d.objid IN (c.oid, x.oid))
-), parts AS MATERIALIZED (
-    SELECT f.oid, f.indrelid, u.number, u.place
-    FROM found f CROSS JOIN LATERAL unnest(f.indkey) WITH ORDINALITY u(number, place)
-    WHERE f.alike <> f.oid::text
-), named AS (
-    SELECT p.oid, string_agg(concat_ws(' ', quote_ident(a.attname), a.atttypid, a.attcollation), ',' ORDER BY p.place)
-        AS columns
-    FROM parts p JOIN pg_attribute a ON a.attrelid = p.indrelid AND a.attnum = p.number
-    GROUP BY p.oid
-), tables AS (
-    SELECT a.attrelid, string_agg(concat_ws(' ', a.attnum, quote_ident(a.attname)), ',' ORDER BY a.attnum) AS columns
-    FROM pg_attribute a
-    WHERE a.attrelid IN (SELECT f.indrelid FROM found f WHERE f.has_expressions) AND a.attnum > 0
-    GROUP BY a.attrelid
-)
-SELECT json_build_array('index', g.schema, concat('{{', concat_ws(',',
-    CASE WHEN g.indisunique THEN '"unique":"yes"' END,
-    '"definition":' || to_json(right(pg_get_indexdef(x.oid), -length(concat('CREATE ',
-        CASE WHEN g.indisunique THEN 'UNIQUE ' END, 'INDEX ', quote_ident(x.relname), ' ON ',
-        CASE WHEN x.relkind = 'I' THEN 'ONLY ' END, quote_ident(g.schema), '.', quote_ident(c.relname), ' ')))),
-    nullif(g.others, '')), '}}')::json,
-    g.oids, g.zeros, g.ofs, g.names)
+-- Indexes that no constraint made, as constraints are read: of indexes that are alike the columns count with their types
+-- and collations, and of those with expressions also the columns in them. Only some access methods have operator
+-- classes with options.
+SELECT json_build_array('index', g.schema,
+    concat('{{', concat_ws(',', CASE WHEN g.indisunique THEN '"unique":"yes"' END, nullif(g.others, '')), '}}')::json,
+    CASE WHEN g.alike IS NOT NULL THEN array_remove(string_to_array(g.numbers, ' ')::int[], 0) || ARRAY(
+        SELECT DISTINCT m[1]::int FROM regexp_matches(g.alike, ':varattno (-?[0-9]+)', 'g') m ORDER BY 1) END,
+    g.oids, g.owners, g.names, g.definitions)
 FROM (
-    SELECT f.schema, f.indisunique, f.others, min(f.oid) AS first, json_agg(f.oid) AS oids, json_agg(0) AS zeros,
-        json_agg(f.of) AS ofs, json_agg(f.name) AS names
-    FROM found f
-    LEFT JOIN named k ON k.oid = f.oid
-    LEFT JOIN tables t ON f.has_expressions AND t.attrelid = f.indrelid
-    GROUP BY f.schema, f.indisunique, f.others, f.alike, k.columns, t.columns
+    SELECT f.schema, f.indisunique, f.alike, f.others, f.numbers, json_agg(f.oid) AS oids, json_agg(f.owner) AS owners,
+        json_agg(f.name) AS names, json_agg({index_definition}) FILTER (WHERE f.alike IS NULL) AS definitions
+    FROM (
+        SELECT c.relnamespace AS schema, i.indisunique, x.oid, c.oid AS owner, x.relname AS name, q.alike,
+            x.relkind, c.relname, CASE WHEN q.alike IS NOT NULL THEN i.indkey::text END AS numbers,
+            concat_ws(',',
+                CASE WHEN NOT (i.indisvalid AND i.indisready) AND x.relkind <> 'I' THEN '"valid":"no"' END,
+                CASE WHEN i.indisclustered THEN '"clustered":"yes"' END,
+                '"attached to":' || to_json(h.inhparent::regclass::text),
+                '"tablespace":' || to_json(s.spcname),
+                CASE WHEN i.indexprs IS NOT NULL THEN '"statistics targets":' || (SELECT to_json(string_agg(
+                    concat(a.attnum, '=', a.attstattarget), ', ' ORDER BY a.attnum))
+                    FROM pg_attribute a WHERE a.attrelid = x.oid AND a.attstattarget >= 0) END) AS others
+        FROM pg_index i
+        JOIN pg_class x ON x.oid = i.indexrelid
+        JOIN pg_class c ON c.oid = i.indrelid
+        LEFT JOIN pg_inherits h ON h.inhrelid = x.oid
+        LEFT JOIN pg_tablespace s ON s.oid = x.reltablespace
+        CROSS JOIN LATERAL (SELECT
+            CASE WHEN strpos(concat(i.indexprs, i.indpred), ':varattno 0 ') = 0 AND NOT CASE
+                    WHEN x.relam IN (SELECT f.opfmethod FROM pg_proc p JOIN pg_amproc r ON r.amproc = p.oid
+                        JOIN pg_opfamily f ON f.oid = r.amprocfamily WHERE p.prorettype = 'void'::regtype)
+                    THEN (SELECT bool_or(a.attoptions IS NOT NULL) FROM pg_attribute a WHERE a.attrelid = x.oid)
+                    ELSE false END
+                THEN concat_ws(' ', x.relam, x.reloptions, i.indnkeyatts, i.indclass, i.indcollation, i.indoption,
+                    {nulls_not_distinct}, i.indexprs, 'WHERE', i.indpred) END AS alike OFFSET 0) q
+        WHERE c.relnamespace IN ({namespaces}) AND c.relkind IN ('r', 'p', 'm')
+            AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.conrelid = c.oid
+                AND k.contype IN ('p', 'u', 'x'))
+            AND c.oid NOT IN (SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass
+                AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass)
+            AND x.oid NOT IN (SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass
+                AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass)
+        OFFSET 0
+    ) f
+    GROUP BY f.schema, f.indisunique, f.alike, f.others, f.numbers
 ) g
-JOIN pg_index i ON i.indexrelid = g.first
-JOIN pg_class x ON x.oid = i.indexrelid
-JOIN pg_class c ON c.oid = i.indrelid
+
+-- name: index_definitions
+-- The definitions of some indexes.
+SELECT json_build_array(f.oid, {index_definition})
+FROM (
+    SELECT x.oid, c.relnamespace AS schema, i.indisunique, x.relname AS name, x.relkind, c.relname
+    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
+    WHERE i.indexrelid IN ({oids})
+) f
+
+-- name: index_definition
+-- A part of both queries of indexes: the definition begins after the names of the index and its table.
+right(pg_get_indexdef(f.oid), -length(concat('CREATE ', CASE WHEN f.indisunique THEN 'UNIQUE ' END, 'INDEX ',
+    quote_ident(f.name), ' ON ', CASE WHEN f.relkind = 'I' THEN 'ONLY ' END, f.schema::regnamespace, '.',
+    quote_ident(f.relname), ' ')))
 
 -- name: triggers
 -- Triggers that people made. A partition's clone of its parent's is told of only where it is enabled in another way.
@@ -269,8 +264,10 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_trigger p ON p.oid = t.tgparentid
 WHERE {chosen} AND (NOT t.tgisinternal OR p.oid IS NOT NULL)
     AND (p.oid IS NULL OR (p.tgenabled <> t.tgenabled AND NOT p.tgisinternal))
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-        AND (d.classid, d.objid) IN (('pg_class'::regclass, c.oid), ('pg_trigger'::regclass, t.oid)))
+    AND c.oid NOT IN (SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass
+        AND d.deptype = 'e' AND d.classid = 'pg_class'::regclass)
+    AND t.oid NOT IN (SELECT d.objid FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass
+        AND d.deptype = 'e' AND d.classid = 'pg_trigger'::regclass)
 
 -- name: rules
 -- Rules, except the one that is a view.

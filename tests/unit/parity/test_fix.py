@@ -9,7 +9,8 @@ from schemata import config, errors
 from schemata.migrations import files, migration, precheck
 from schemata.parity.fix import ordering, planning, scripts, structure, writing
 from schemata.parity.fix.ddl import conversions, names, privileges
-from schemata.snapshot import model, reading
+from schemata.snapshot import facts as catalog_facts
+from schemata.snapshot import model
 
 Key = tuple[str, str, str, str]
 
@@ -271,7 +272,7 @@ def test_grants_from_both_sides() -> None:
 
 def test_the_word_for_what_was_revoked_is_that_of_the_snapshot() -> None:
     """Both ends of the fact write it alike."""
-    assert privileges.REVOKED == reading.REVOKED
+    assert privileges.REVOKED == catalog_facts.REVOKED
 
 
 def test_a_circle_is_an_error_and_no_order() -> None:
