@@ -58,7 +58,7 @@ D = migration.Directives
         ("a title", "-- Create things.\n-- Because.\nSELECT 1;", D(title="Create things.")),
         ("blank lines between", "\n-- T\n\n-- depends: a.20250101000000.b\nSELECT 1", D("T", ("a.20250101000000.b",))),
         ("two dependencies", "-- depends: x  y\n", D(depends=("x", "y"))),
-        ("outside a transaction", "-- T\n-- transactional: false\n", D("T", transactional=False)),
+        ("outside a transaction", "-- T\n-- transactional: false\n", D("T", mode="statements")),
         ("said to be transactional", "-- transactional: true\n", D()),
         ("every word", "-- T\n--irreversible: gone\n-- breaking:  drops x \n--  phase: contract\n",
          D("T", irreversible="gone", breaking="drops x", phase="contract")),
@@ -71,7 +71,7 @@ D = migration.Directives
         ("a late word within an escape string", "SELECT E'\\'\n-- depends: x\n';", D()),
         ("a late word within a block comment", "SELECT 1; /* /* */\n-- depends: x\n*/", D()),
         ("a comment in a statement that is no directive", "SELECT 1; -- depends: x\n", D()),
-        ("without a final newline", "-- T\n-- transactional: false", D("T", transactional=False)),
+        ("without a final newline", "-- T\n-- transactional: false", D("T", mode="statements")),
     ],
 )  # fmt: skip
 def test_directives(sql: str, expected: migration.Directives) -> None:
