@@ -10,7 +10,7 @@ from schemata.sql import client_copy, lexer, pointless, statement, transactions
 # written plainly; so a file without any need not be parsed, which a thousand files notice.
 _SUSPICIOUS = re.compile(
     r"\b(?:begin|start|commit|end|rollback|abort|prepare|concurrently|vacuum|reindex|cluster|tablespace|database"
-    r"|system|subscription|discard|copy|client_encoding|read\s+only)\b",
+    r"|system|subscription|discard|copy|client_encoding|read\s+only|set\s+transaction)\b",
     re.IGNORECASE,
 )
 # With which words those statements begin: of a large file only these are given to the parser.
@@ -82,9 +82,13 @@ def check_script(
             psql.advice(sql, problem) or "A file in this mode is split into statements, so it must parse.",
         ) from problem
     openings = _openings(path, sql, statements) if mode == "own-transaction" else {}
+    queried = False
     for number, item in enumerate(statements):
         opened = openings.get(number)
         refused = _of_transaction(item, mode, opened) or _of_statement(item, mode, alone=opened is None)
+        if mode == "transaction" and queried and transactions.is_of_transaction(item):
+            refused = ": it has to be the first statement of its transaction", "Move it to the top of the file.", 60
+        queried = queried or item.kind != "set"
         if refused is not None:
             why, remedy, width = refused
             raise migration.InvalidMigration(
@@ -100,7 +104,7 @@ def _openings(path: str, sql: str, statements: tuple[statement.Statement, ...]) 
     except transactions.Refused as problem:
         what = f"`{statement.excerpt(sql, problem.at, 60)}`: {problem.why}"
         raise migration.InvalidMigration(path, problem.at.line, what, problem.remedy) from problem
-    if not any(unit.opening for unit in units):
+    if not any(unit.opening or unit.idle for unit in units):
         raise migration.InvalidMigration(
             path,
             0,

@@ -59,7 +59,7 @@ def units(statements: Sequence[statement.Statement]) -> tuple[Unit, ...]:
         if control is None:
             if first < 0:
                 found.append(Unit(number, number + 1))
-            elif item.kind == "set" and item.node.variable_set_stmt.name == "TRANSACTION":
+            elif is_of_transaction(item):
                 changes.append(item.text)
         elif control.kind in (pg.TRANS_STMT_BEGIN, pg.TRANS_STMT_START):
             if is_read_only(control.options):
@@ -160,10 +160,10 @@ def setting(item: statement.Statement) -> Setting | None:
 
     SET TRANSACTION changes none: it is about the transaction alone.
     """
+    if is_of_transaction(item):
+        return None
     if item.kind == "set":
         change = item.node.variable_set_stmt
-        if change.kind == pg.VAR_SET_MULTI and str(change.name).startswith("TRANSACTION"):
-            return None
         return Setting(str(change.name).lower(), _text(change.args[0]) if change.args else "", bool(change.is_local))
     if item.node.WhichOneof("node") != "select_stmt":
         return None
@@ -178,6 +178,14 @@ def setting(item: statement.Statement) -> Setting | None:
     return Setting(
         _text(call.args[0]).lower(), _text(call.args[1]), not local.HasField("boolval") or local.boolval.boolval
     )
+
+
+def is_of_transaction(item: statement.Statement) -> bool:
+    """Tell whether a statement is a SET TRANSACTION, which has to come before any query of its transaction."""
+    if item.kind != "set":
+        return False
+    change = item.node.variable_set_stmt
+    return bool(change.kind == pg.VAR_SET_MULTI and change.name.startswith("TRANSACTION"))
 
 
 def _text(node: pg.Node) -> str:

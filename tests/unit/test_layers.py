@@ -60,6 +60,8 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "deploy", "parity",
         "server.programs", "server.embedded",
     },
+    # Another tool's migrations, made ours.
+    "adoption": {"errors", "lazy", "config", "sql", "report", "migrations", "history", "deploy", "parity"},
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
     },
@@ -136,6 +138,7 @@ PURE = {
     "schemata.client.typed_columns",
     "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope",
     "schemata.services.outcome",
+    "schemata.adoption.classification", "schemata.adoption.expectations", "schemata.adoption.templates",
 }  # fmt: skip
 
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.
@@ -148,7 +151,7 @@ HOMES = {
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
         "schemata.sql.transactions",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
-        "schemata.squash.effects", "schemata.squash.structure",
+        "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.expectations",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
     "subprocess": {"schemata.system.processes"},

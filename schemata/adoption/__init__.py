@@ -1,0 +1,1 @@
+"""Another tool's migrations: read, classified, tried, and recorded as ours."""
