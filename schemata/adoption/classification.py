@@ -198,6 +198,17 @@ def _type_name(item: statement.Statement) -> str:
 
 def _refusals(sql: str, statements: Sequence[statement.Statement], mode: str) -> Iterator[Reason]:
     """Give what the engine would refuse of a file in a mode."""
+    queried = False
+    for item in statements:
+        what = f"`{_first_words(item)}`: "
+        if mode == "transaction" and transactions.is_of_transaction(item):
+            if queried:
+                yield Reason(
+                    item.line, f"{what}it has to be the first statement of its transaction", "Move it to the top."
+                )
+            if transactions.makes_read_only(item):
+                yield Reason(item.line, f"{what}nothing could be changed after it", "Remove READ ONLY.")
+        queried = queried or item.kind != "set"
     try:
         precheck.check_script("x", sql, mode=mode, statements=tuple(statements))
     except migration.InvalidMigration as problem:

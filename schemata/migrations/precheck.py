@@ -10,7 +10,7 @@ from schemata.sql import client_copy, lexer, pointless, statement, transactions
 # written plainly; so a file without any need not be parsed, which a thousand files notice.
 _SUSPICIOUS = re.compile(
     r"\b(?:begin|start|commit|end|rollback|abort|prepare|concurrently|vacuum|reindex|cluster|tablespace|database"
-    r"|system|subscription|discard|copy|client_encoding|read\s+only|set\s+transaction)\b",
+    r"|system|subscription|discard|copy|client_encoding)\b",
     re.IGNORECASE,
 )
 # With which words those statements begin: of a large file only these are given to the parser.
@@ -82,13 +82,9 @@ def check_script(
             psql.advice(sql, problem) or "A file in this mode is split into statements, so it must parse.",
         ) from problem
     openings = _openings(path, sql, statements) if mode == "own-transaction" else {}
-    queried = False
     for number, item in enumerate(statements):
         opened = openings.get(number)
         refused = _of_transaction(item, mode, opened) or _of_statement(item, mode, alone=opened is None)
-        if mode == "transaction" and queried and transactions.is_of_transaction(item):
-            refused = ": it has to be the first statement of its transaction", "Move it to the top of the file.", 60
-        queried = queried or item.kind != "set"
         if refused is not None:
             why, remedy, width = refused
             raise migration.InvalidMigration(
@@ -152,10 +148,12 @@ def _of_statement(item: statement.Statement, mode: str, *, alone: bool) -> tuple
     why, remedy = client_copy.problem(item)
     if why:
         return f": {why}", remedy, 60
-    if setting := transactions.refused_setting(item):
-        return f": {setting[0]}", setting[1], 60
+    if encoding := transactions.refused_encoding(item):
+        return f": {encoding[0]}", encoding[1], 60
     if mode == "transaction":
         return None
+    if transactions.makes_read_only(item):
+        return ": nothing could be changed after it, and the migration could not be recorded", "Remove READ ONLY.", 60
     if alone and (nothing := pointless.alone(item)):
         return f": each statement of this file is a transaction by itself, and {nothing[0]}", nothing[1], 60
     target = statement.index_target(item) if item.kind == "create index concurrently" else None

@@ -192,10 +192,13 @@ def _text(node: pg.Node) -> str:
     return str(node.a_const.sval.sval)
 
 
-def refused_setting(item: statement.Statement) -> tuple[str, str] | None:
-    """Return why a setting cannot be changed by a migration, and what to write; else None."""
-    if item.kind == "set" and is_read_only(item.node.variable_set_stmt.args):
-        return "nothing could be changed after it, and the migration could not be recorded", "Remove READ ONLY."
+def makes_read_only(item: statement.Statement) -> bool:
+    """Tell whether a SET makes a transaction, or those that follow, read-only."""
+    return item.kind == "set" and is_read_only(item.node.variable_set_stmt.args)
+
+
+def refused_encoding(item: statement.Statement) -> tuple[str, str] | None:
+    """Return why a file cannot change the encoding that the server reads it in, and what to write; else None."""
     change = setting(item)
     if change is None or change.name != "client_encoding" or item.sql.isascii():
         return None

@@ -109,6 +109,9 @@ def test_a_file_runs_in_its_mode(
 @pytest.mark.parametrize("mode", migration.MODES)
 def test_a_refused_file_is_refused_in_every_mode(row: Row, mode: str, refused: Callable[[str], list[str]]) -> None:
     """What is refused as text is refused by the engine as well, whatever mode it declares; nothing of it is left."""
+    if mode == "transaction" and row.name in ("set-transaction-late", "read-only"):
+        assert refused(row.sql) == [ID]  # the server has the word there, with a remedy of ours
+        return
     assert refused(f"-- Row.\n-- mode: {mode}\n{row.sql}") == []
 
 
