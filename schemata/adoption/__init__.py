@@ -1,1 +1,1 @@
-"""Taking over a database that something else made: what the migrations say of it is proved before it is recorded."""
+"""Another tool's migrations made ours; and what a database has, proved before it is recorded."""

@@ -1,6 +1,7 @@
 """One migration at a time, or a batch of small ones: run it, record it, remember how it failed."""
 
 import contextlib
+import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from schemata.deploy import batches, deployment, lock, nontransactional, results
 from schemata.history import recorded, tables
 from schemata.migrations import migration, precheck
 from schemata.postgres import sessions
-from schemata.sql import statement
+from schemata.sql import statement, transactions
 from schemata.system import signals
 
 Record = Callable[[int, int | None], str]
@@ -52,11 +53,15 @@ def apply(
             fingerprint=fingerprint,
             statement_count=count,
             attempt_number=number,
-            prepared=prepared,
+            prepared=prepared and not item.not_run,
+            comment=item.not_run[:255] or None,
         )
 
+    if item.not_run:
+        script = dataclasses.replace(script, sql="")
+        deploy.notes.append(f"{item.id}: recorded only; {item.not_run}")
     try:
-        if item.transactional:
+        if item.transactional or item.not_run:
             ran = _whole(deploy, item, script, record, durable=durable, direction="apply")
         else:
             ran = _nontransactional(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
@@ -71,7 +76,7 @@ def batch(deploy: deployment.Deploy, pending: Sequence[migration.Migration]) -> 
     size = 0
     for item in pending[: batches.MOST]:
         size += len(item.sql)
-        fits = item.transactional and batches.fits(deploy.session, item.sql)
+        fits = item.transactional and not item.not_run and batches.fits(deploy.session, item.sql)
         if not fits or size > batches.MOST_CHARACTERS or _statements(deploy, item) is None:
             break
         group.append(item)
@@ -207,13 +212,20 @@ def _whole(
 
     try:
         return lock.pooled(run, deploy.session, deploy.wait, deploy.reporter.info) if deploy.session.pooled else run()
-    except (transactional.ScriptFailed, transactional.LockTimeout) as error:
+    except (transactional.ScriptFailed, transactional.LockTimeout, KeyboardInterrupt) as error:
+        _remember_failure(deploy, item, direction, began, error)
+        raise
+
+
+def _remember_failure(
+    deploy: deployment.Deploy, item: migration.Migration, direction: str, began: float, error: BaseException
+) -> None:
+    """Remember a try of which nothing is left, where the server refused it or a signal stopped it."""
+    if isinstance(error, KeyboardInterrupt):
+        _remember(deploy, item, direction, "interrupted", began, "57014", None, "a signal stopped it")
+    elif isinstance(error, transactional.ScriptFailed | transactional.LockTimeout):
         line = error.line if isinstance(error, transactional.ScriptFailed) else None
         _remember(deploy, item, direction, "failed", began, _sqlstate(error), line, error.message)
-        raise
-    except KeyboardInterrupt:
-        _remember(deploy, item, direction, "interrupted", began, "57014", None, "a signal stopped it")
-        raise
 
 
 def _remember(
@@ -255,15 +267,28 @@ def _nontransactional(
 ) -> transactional.Ran:
     if deploy.session.pooled:
         raise PoolerRefused(item.id)
-    statements = precheck.check_script(script.path, script.sql, transactional=False)
+    mode = item.directives.mode if direction == "apply" else item.rollback_mode
+    statements = precheck.check_script(script.path, script.sql, mode=mode)
+    units = transactions.units(statements) if mode == "own-transaction" else transactions.alone(statements)
     began = time.monotonic()
-    structure = deploy.structure([item.schema])
     name = deploy.session.client.application_name(item.id).replace("'", "''")
+    deploy.session.script(f"SET application_name = '{name}'")
+    if not resume.done and transactions.is_one(statements, units):
+        try:
+            _steps(deploy, script, item.schema).run(statements, units, resume, record(len(statements), None))
+            deploy.session.reset()
+        except (errors.Error, KeyboardInterrupt) as error:
+            with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
+                deploy.session.rollback()
+                deploy.session.reset()
+            _remember_failure(deploy, item, direction, began, error)
+            raise
+        return transactional.Ran(len(statements), 1, time.monotonic() - began)
+    structure = deploy.structure([item.schema])
     number = int(
         str(
             deploy.session.rows(
-                f"SET application_name = '{name}'; "
-                + deploy.history.start_attempt(
+                deploy.history.start_attempt(
                     item,
                     deploy.session.client,
                     direction=direction,
@@ -275,21 +300,15 @@ def _nontransactional(
             )[0][0]
         )
     )
-    steps = nontransactional.Steps(
-        deploy.session,
-        script,
-        item.schema,
-        lambda done: deploy.history.progress(number, done),
-        deploy.budget,
-        deploy.monitor,
-        deploy.reporter.info,
-    )
+    finish = record(len(statements), number)
+    own = transactions.last(statements, units) >= 0
     try:
-        steps.run(statements, resume)
-        deploy.session.script("RESET SESSION AUTHORIZATION; RESET ROLE")
-        with transactional.rolled_back(deploy.session):
-            deploy.session.script(f"BEGIN; {record(len(statements), number)}; COMMIT")
+        _steps(deploy, script, item.schema, number).run(statements, units, resume, finish if own else "")
+        # What the file has set is not to be in the way of the record.
         deploy.session.reset()
+        if not own:
+            with transactional.rolled_back(deploy.session):
+                deploy.session.script(f"BEGIN; {finish}; COMMIT")
     except errors.Error as error:
         failed = error if isinstance(error, transactional.ScriptFailed) else None
         # What the server refused did not happen, so the file goes on there once it is fixed; only a block that
@@ -303,6 +322,19 @@ def _nontransactional(
     return transactional.Ran(len(statements), 1, time.monotonic() - began)
 
 
+def _steps(
+    deploy: deployment.Deploy, script: transactional.Script, schema: str, number: int | None = None
+) -> nontransactional.Steps:
+    """Return the run of a file, which notes in the attempt of that number how far it came; without one nowhere."""
+
+    def progress(done: int) -> str:
+        return "" if number is None else deploy.history.progress(number, done)
+
+    return nontransactional.Steps(
+        deploy.session, script, schema, progress, deploy.budget, deploy.monitor, deploy.reporter.info
+    )
+
+
 def _sqlstate(error: errors.Error) -> str:
     """Return with which code the server refused; empty where the refusal is not the server's."""
     if isinstance(error, transactional.ScriptFailed):
@@ -313,7 +345,5 @@ def _sqlstate(error: errors.Error) -> str:
 def _end(deploy: deployment.Deploy, number: int, state: str, sqlstate: str, line: int | None, message: str) -> None:
     with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
         deploy.session.rollback()
-        deploy.session.script(
-            "RESET SESSION AUTHORIZATION; RESET ROLE; "
-            + deploy.history.end_attempt(number, state, sqlstate, line, message)
-        )
+        deploy.session.reset()
+        deploy.session.script(deploy.history.end_attempt(number, state, sqlstate, line, message))

@@ -43,6 +43,7 @@ def fits(session: sessions.Session, sql: str) -> bool:
         and lexer.is_plain(sql)
         and session.keeps_prepared(sql)
         and not sessions.may_lose_lock(sql)
+        and not transactional.hinders_record(sql)
     )
 
 

@@ -99,9 +99,11 @@ class _Run:
         planned = tuple(
             {
                 "id": item.id,
+                "mode": item.directives.mode,
+                "not_run": item.not_run,
                 "transactional": item.transactional,
                 "path": item.path,
-                "sql": migration.excerpt(item.sql, item.path),
+                "sql": results.excerpt(item.sql, item.path),
             }
             for item in self._pending
         )
@@ -328,7 +330,8 @@ def resume_of(
             raise nontransactional.needs_resolve(attempt, path, structure, because)
         # The server refused its first statement, so it starts again.
         return nontransactional.Resume()
-    return nontransactional.plan(attempt, path, precheck.check_script(path, sql, transactional=False), structure)
+    mode = item.rollback_mode if rollback else item.directives.mode
+    return nontransactional.plan(attempt, path, precheck.check_script(path, sql, mode=mode), structure)
 
 
 def settled(

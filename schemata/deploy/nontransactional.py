@@ -1,7 +1,7 @@
-"""Run a non-transactional migration: statement by statement, each step remembered.
+"""Run a non-transactional migration: statement by statement, or by its own transactions, each step remembered.
 
-A statement that can run in a transaction shares one with the note that it is done, so after a crash
-only a statement that cannot is ever indeterminate, and only the one that was running.
+A statement that can run in a transaction shares one with the note that it is done, and so does a transaction of the
+file's own; after a crash only a statement that cannot is ever indeterminate, and only the one that was running.
 """
 
 import dataclasses
@@ -13,11 +13,12 @@ from schemata import errors
 from schemata.deploy import concurrent_index, lock, transactional
 from schemata.history import recorded
 from schemata.postgres import activity, lock_holder, sessions
-from schemata.sql import position, statement
+from schemata.sql import position, statement, transactions
 
 _DUPLICATE_OBJECT = "42710"
 _ACTIVE_TRANSACTION = "25001"
 _ROLES = {"role", "session_authorization"}
+_OWN_ROLE = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE"
 
 Info = Callable[[str], None]
 
@@ -101,7 +102,9 @@ def _difference(
         if number < attempt.statements_done:
             word = "done"
         elif number == attempt.statements_done:
-            word = "indeterminate: it was running, and may have committed some of its work"
+            word = "not done: it was running, and what it did was rolled back"
+            if _outside(item):
+                word = "indeterminate: it was running, and may have committed some of its work"
         else:
             word = "not run"
         lines.append(f"  statement {number + 1} (line {item.line}) {word}: {statement.excerpt(attempt.sql, item, 60)}")
@@ -134,15 +137,102 @@ class Steps:
     monitor: activity.Monitor
     info: Info
 
-    def run(self, statements: Sequence[statement.Statement], resume: Resume) -> None:
-        """Run the statements from where `resume` says. Raises ScriptFailed at the first that fails."""
-        own = {name for item in statements if (name := _sets(item))}
-        for number, item in enumerate(statements):
-            if number < resume.done:
-                if item.kind == "set":
-                    self.session.script(item.text)
-                continue
-            self._step(number, item, own, indeterminate=resume.indeterminate and number == resume.done)
+    def run(
+        self,
+        statements: Sequence[statement.Statement],
+        units: Sequence[transactions.Unit],
+        resume: Resume,
+        record: str = "",
+    ) -> None:
+        """Run the statements from where `resume` says. Raises ScriptFailed at the first that fails.
+
+        With `record` it is written in the last transaction of the file's own, and what comes after that, which changes
+        the session at most, is left out.
+        """
+        last = transactions.last(statements, units) if record else -1
+        own: set[str] = set()
+        for number, unit in enumerate(units):
+            members = statements[unit.first : unit.end]
+            if unit.end <= resume.done:
+                self._set_again(members)
+            elif unit.idle:
+                self._note(unit.end, own)
+            elif unit.opening:
+                self._own_transaction(statements, unit, own, record if number == last else "")
+            else:
+                self._step(
+                    unit.first, members[0], own, indeterminate=resume.indeterminate and unit.first == resume.done
+                )
+            own |= {change.name for item in members if (change := transactions.setting(item)) and not change.local}
+            if number == last:
+                return
+
+    def _set_again(self, statements: Sequence[statement.Statement]) -> None:
+        """Give the session what statements that are done have set."""
+        for item in statements:
+            setting = transactions.setting(item)
+            if setting is not None and not setting.local:
+                self.session.script(item.text)
+
+    def _own_transaction(
+        self, statements: Sequence[statement.Statement], unit: transactions.Unit, own: set[str], record: str
+    ) -> None:
+        """Run a transaction of the file's own; before its COMMIT it is noted that it is done, or `record` is sent."""
+        self._settings(own, outside=False)
+        for attempt in range(1, self.budget.attempts + 1):
+            self.monitor.begin()
+            try:
+                with transactional.rolled_back(self.session):
+                    self._members(statements, unit)
+                    if sessions.may_lose_lock(self.script.sql) and not lock.still_ours(self.session):
+                        raise LockLetGo(self.script.migration_id)
+                    self._finish(statements[unit.end - 1], unit, record)
+                return
+            except transactional.ScriptFailed as error:
+                failure, at = error.failure, error.line
+                if failure.sqlstate not in transactional.RETRIED:
+                    raise
+                blockers = self.monitor.end()
+                if attempt == self.budget.attempts:
+                    raise transactional.LockTimeout(self.script, attempt, blockers, at) from error
+                self._pause(failure, attempt)
+            finally:
+                self.monitor.end()
+
+    def _members(self, statements: Sequence[statement.Statement], unit: transactions.Unit) -> None:
+        """Send a transaction of the file's own up to its COMMIT."""
+        sql = self.script.sql
+        try:
+            self.session.script(unit.opening)
+        except sessions.StatementFailed as failure:
+            at = position.of(sql, statements[unit.first])
+            raise transactional.ScriptFailed(self.script, failure, at, kept=unit.first) from failure
+        for first, end in transactions.parts(statements, *transactions.members(statements, unit)):
+            start, data = statements[first].offset, statements[end - 1].data
+            try:
+                self.session.script(sql[start : statements[end - 1].end], rows=transactional.rows(sql, data))
+            except sessions.StatementFailed as failure:
+                item = statements[min(first + failure.index, end - 1)]
+                transactional.place_in(failure, sql, start, item.data)
+                at = position.where(sql, failure.position, -1) or position.of(sql, item)
+                raise transactional.ScriptFailed(self.script, failure, at, kept=unit.first) from failure
+
+    def _finish(self, end: statement.Statement, unit: transactions.Unit, record: str) -> None:
+        """Commit a transaction of the file's own, with the note that it is done or with the record."""
+        try:
+            if record:
+                transactional.write_record(self.session, self.script, _OWN_ROLE, f"{record}; COMMIT")
+            else:
+                self.session.script(f"{_OWN_ROLE}; {self.progress(unit.end)}; COMMIT")
+        except (sessions.StatementFailed, transactional.ScriptFailed) as error:
+            failure = error.failure if isinstance(error, transactional.ScriptFailed) else error
+            at = position.of(self.script.sql, end)
+            raise transactional.ScriptFailed(self.script, failure, at, kept=unit.first) from failure
+
+    def _pause(self, failure: sessions.StatementFailed, attempt: int) -> None:
+        pause = lock_holder.backoff(attempt, self.budget.backoff, self.budget.backoff_cap, random.random)
+        self.info(f"{self.script.migration_id}: {failure.message} (try {attempt}); again in {pause:.1f} s")
+        time.sleep(pause)
 
     def _step(self, number: int, item: statement.Statement, own: set[str], *, indeterminate: bool) -> None:
         self.monitor.begin(building_index=item.kind == "create index concurrently")
@@ -150,10 +240,10 @@ class Steps:
             if _outside(item):
                 self._settings(own, outside=True)
                 self._run_outside(item, indeterminate)
-                self.session.script(self._noted(number + 1, own))
-            elif item.kind == "set":
+                self._note(number + 1, own)
+            elif setting := transactions.setting(item):
                 self.session.script(item.text)
-                self.session.script(self._noted(number + 1, own))
+                self._note(number + 1, own | {setting.name})
             else:
                 self._settings(own, outside=False)
                 self._run_inside(number, item, own)
@@ -196,10 +286,14 @@ class Steps:
             case _:
                 self.session.script(item.text)
 
+    def _note(self, done: int, own: set[str]) -> None:
+        if text := self._noted(done, own):
+            self.session.script(text)
+
     def _noted(self, done: int, own: set[str]) -> str:
         """Return the SQL of the progress; the role that connected writes it, whatever role the file took."""
-        role = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE; " if own & _ROLES else ""
-        return role + self.progress(done)
+        text = self.progress(done)
+        return f"{_OWN_ROLE}; {text}" if text and own & _ROLES else text
 
     def _run_inside(self, number: int, item: statement.Statement, own: set[str]) -> None:
         for attempt in range(1, self.budget.attempts + 1):
@@ -213,7 +307,7 @@ class Steps:
                     # Of a partitioned table, which its text does not say. The same again is as good, so it needs no
                     # note of its own.
                     self.session.script(item.text)
-                    self.session.script(self._noted(number + 1, own))
+                    self._note(number + 1, own)
                     return
                 # Counted from the statement's first character, also where it is a row of COPY's that was refused.
                 transactional.place_in(failure, item.sql, item.offset - len("BEGIN;\n"), item.data)
@@ -221,15 +315,9 @@ class Steps:
                 failure.position = moved if moved > 0 else None
                 if failure.sqlstate not in transactional.RETRIED or attempt == self.budget.attempts:
                     raise
-                pause = lock_holder.backoff(attempt, self.budget.backoff, self.budget.backoff_cap, random.random)
-                self.info(f"{self.script.migration_id}: {failure.message} (try {attempt}); again in {pause:.1f} s")
-                time.sleep(pause)
+                self._pause(failure, attempt)
 
 
 def _depends_on_catalog(item: statement.Statement) -> bool:
     """Tell whether only the catalog says if the server runs the statement inside a transaction."""
     return item.node.WhichOneof("node") in ("reindex_stmt", "cluster_stmt")
-
-
-def _sets(item: statement.Statement) -> str:
-    return str(item.node.variable_set_stmt.name) if item.kind == "set" else ""

@@ -6,6 +6,13 @@ from typing import Any
 
 from schemata.report import document, results
 
+_SHOWN = 64 * 1024  # characters
+_HOW = {
+    "transaction": "in one transaction",
+    "own-transaction": "in its own transactions",
+    "statements": "statement by statement, outside a transaction",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Applied:
@@ -53,7 +60,7 @@ class Migrated:
             return [document.Gap(), document.Text("Nothing to do.")]
         shown: list[document.Block] = []
         for item in self.planned:
-            how = "in one transaction" if item["transactional"] else "statement by statement, outside a transaction"
+            how = f"only recorded; {item['not_run']}" if item.get("not_run") else _HOW[item["mode"]]
             shown += [
                 document.Gap(),
                 document.Text(f"-- {item['id']} ({how})", "bold"),
@@ -75,3 +82,11 @@ class Migrated:
             "notes": list(self.notes),
             "seconds": self.seconds,
         }
+
+
+def excerpt(sql: str, path: str) -> str:
+    """Return what a dry run shows of a file: all of it, or of a large one the beginning and where the rest is."""
+    if len(sql) <= _SHOWN:
+        return sql
+    end = sql.rfind("\n", 0, _SHOWN) + 1 or _SHOWN
+    return f"{sql[:end]}-- … and {len(sql) - end:,} more characters, which are not shown: {path}\n"

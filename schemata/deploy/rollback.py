@@ -204,7 +204,7 @@ def _undo_all(
 
 
 def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping[str, Any]:
-    statements = precheck.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional)
+    statements = precheck.check_script(item.rollback_path, item.rollback_sql, mode=item.rollback_mode)
     losses = []
     for loss in destructive.destroys(statements):
         schema = loss.schema or item.schema
@@ -213,9 +213,10 @@ def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping
         losses.append(what + (f": {rows}" if rows else ""))
     return {
         "id": item.id,
+        "mode": item.rollback_mode,
         "transactional": item.rollback_transactional,
         "path": item.rollback_path,
-        "sql": migration.excerpt(item.rollback_sql, item.rollback_path),
+        "sql": results.excerpt(item.rollback_sql, item.rollback_path),
         "destroys": losses,
     }
 

@@ -28,6 +28,10 @@ POOLED_LOCK = f"SELECT 1 / pg_try_advisory_xact_lock({lock_holder.KEY})::int"
 _COPIED_ROW = re.compile(r"^COPY .*?, [^\d\n,:]+ (\d+)(?=[,:]|$)", re.MULTILINE)
 _BACKSLASHES = re.compile(r"standard_conforming_strings\s*(?:=|to)\s*'?(?:off|false|no|0)", re.IGNORECASE)
 
+# Settings of a file that would be in the way of the record. SET LOCAL: what the file wants to keep, it keeps.
+_IN_THE_WAY = re.compile(r"search_path|client_encoding|statement_timeout|set_config", re.IGNORECASE)
+_NEUTRAL = "SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = 0; SET LOCAL client_encoding = 'UTF8'"
+
 Info = Callable[[str], None]
 
 
@@ -221,14 +225,30 @@ def _record(session: sessions.Session, script: Script, text: str) -> None:
     """Write the record, commit, and clean the session, in one message."""
     # A file may have changed the role; the history is written by the role that connected.
     after = "" if session.pooled else f"; {session.epilogue(script.sql)}"
+    before = "RESET SESSION AUTHORIZATION; RESET ROLE"
+    write_record(session, script, before, f"{text}; COMMIT{after}")
+
+
+def write_record(session: sessions.Session, script: Script, before: str, record: str) -> None:
+    """Send a record and what ends its transaction, after `before`, two statements.
+
+    Raises HistoryMoved, NotRecorded, or ScriptFailed where the COMMIT is what fails.
+    """
     try:
-        session.script(f"RESET SESSION AUTHORIZATION; RESET ROLE; {text}; COMMIT{after}")  # text is number _RECORD
+        if hinders_record(script.sql):
+            session.script(_NEUTRAL)
+        session.script(f"{before}; {record}")  # the record is number _RECORD
     except sessions.StatementFailed as failure:
         if failure.sqlstate == _DIVISION_BY_ZERO:
             raise HistoryMoved(script.migration_id) from failure
         if failure.sqlstate == _INSUFFICIENT_PRIVILEGE and failure.index == _RECORD:
             raise NotRecorded(script.migration_id, failure) from failure
         raise ScriptFailed(script, failure, None) from failure
+
+
+def hinders_record(sql: str) -> bool:
+    """Tell whether a file may change a setting that the record depends on, such as where its operators are found."""
+    return _IN_THE_WAY.search(sql) is not None
 
 
 def taken(failure: sessions.StatementFailed) -> lock.Taken | None:

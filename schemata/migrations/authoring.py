@@ -29,7 +29,7 @@ _TEMPLATE = """\
 -- Why: say in a line or two what this is for, and whether it may run before the new code does.
 -- Directives go here, each on a line of its own, if they are needed (docs/database-migrations.md):
 -- * "depends", ids of migrations that this one needs, separated by spaces
--- * "transactional", false for CREATE INDEX CONCURRENTLY and the like
+-- * "mode", statements for CREATE INDEX CONCURRENTLY and the like, own-transaction for a BEGIN and COMMIT of its own
 -- * "irreversible", the reason, instead of a rollback file
 -- * "breaking", what breaks for an application that is running
 

@@ -125,8 +125,8 @@ def with_rollbacks(items: Iterable[migration.Migration]) -> tuple[migration.Migr
     result = []
     for item in items:
         text = _text(item.rollback_path) if item.rollback_path else ""
-        transactional = migration.parse_directives(text, item.rollback_path).transactional
-        result.append(dataclasses.replace(item, rollback_sql=text, rollback_transactional=transactional))
+        mode = migration.parse_directives(text, item.rollback_path).mode
+        result.append(dataclasses.replace(item, rollback_sql=text, rollback_mode=mode))
     return tuple(result)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import difflib
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,12 +13,16 @@ from schemata.sql import lexer
 
 _FIELDS = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
 
-DIRECTIVES = ("depends", "transactional", "irreversible", "breaking", "phase", "replaces", "rewritten")
+DIRECTIVES = (
+    *("depends", "mode", "transactional", "irreversible", "breaking", "phase", "outside", "imported-from"),
+    *("replaces", "rewritten"),
+)
 #: Those of a baseline that `inv squash` writes; each may come more than once.
 _LISTED = ("replaces", "rewritten")
 PHASES = ("expand", "contract")
-
-_SHOWN = 64 * 1024  # characters
+#: How a file is run: in our transaction, in its own ones, or each statement by itself.
+MODES = ("transaction", "own-transaction", "statements")
+_TRANSACTIONAL = {"true": "transaction", "false": "statements"}  # yoyo's spelling
 
 _FILE_NAME = re.compile(r"(?P<schema>[^.]+)\.(?P<timestamp>[^.]+)\.(?P<slug>[^.]+)")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -28,6 +33,7 @@ _TOKEN = re.compile(
     r"""--[^\n]*|/\*|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)""",
     re.DOTALL,
 )
+_NOTHING = re.compile(r"(?:\s|;|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*\Z", re.DOTALL)
 _BLOCK_EDGE = re.compile(r"/\*|\*/")
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
@@ -74,12 +80,14 @@ class Directives:
 
     title: str = ""
     depends: tuple[str, ...] = ()
-    transactional: bool = True
+    mode: str = "transaction"
     irreversible: str = ""
     breaking: str = ""
     phase: str = ""
     replaces: tuple[Replaced, ...] = ()
     rewritten: tuple[Rewritten, ...] = ()
+    outside: str = ""
+    imported_from: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,12 +108,24 @@ class Migration:
     directives: Directives
     rollback_path: str = ""
     rollback_sql: str = dataclasses.field(default="", repr=False)
-    rollback_transactional: bool = True
+    rollback_mode: str = "transaction"
 
     @property
     def transactional(self) -> bool:
-        """Whether the file runs inside one transaction."""
-        return self.directives.transactional
+        """Whether the file runs inside one transaction, which the engine opens."""
+        return self.directives.mode == "transaction"
+
+    @property
+    def rollback_transactional(self) -> bool:
+        """Whether the rollback file runs inside one transaction, which the engine opens."""
+        return self.rollback_mode == "transaction"
+
+    @property
+    def not_run(self) -> str:
+        """Why the file is only recorded: done outside, or without a statement already in the tool that it is from."""
+        if self.directives.outside:
+            return f"outside: {self.directives.outside}"
+        return "nothing: it holds comments only" if self.directives.imported_from and has_no_sql(self.sql) else ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -188,13 +208,28 @@ def parse_directives(sql: str, path: str) -> Directives:
     return Directives(
         title=title,
         depends=tuple(found.get("depends", "").split()),
-        transactional=found.get("transactional", "true") == "true",
+        mode=_mode(found, path),
         irreversible=found.get("irreversible", ""),
         breaking=found.get("breaking", ""),
         phase=found.get("phase", ""),
+        outside=found.get("outside", ""),
+        imported_from=found.get("imported-from", ""),
         replaces=tuple(_replaced(value) for value in listed["replaces"]),
         rewritten=tuple(Rewritten(*value.split()) for value in listed["rewritten"]),
     )
+
+
+def has_no_sql(sql: str) -> bool:
+    """Tell whether a text holds comments and white space only."""
+    return _NOTHING.match(sql) is not None
+
+
+def _mode(found: Mapping[str, str], path: str) -> str:
+    mode = found.get("mode") or _TRANSACTIONAL[found.get("transactional", "true")]
+    if "transactional" in found and (mode == "transaction") != (found["transactional"] == "true"):
+        what = f"`-- mode: {mode}` and `-- transactional: {found['transactional']}` contradict each other"
+        raise InvalidMigration(path, 0, what, "Keep one of them; `-- transactional:` is how yoyo writes it.")
+    return mode
 
 
 def with_depends(sql: str, names: Mapping[str, str], needs: Iterable[str] = ()) -> str:
@@ -229,6 +264,10 @@ def _checked(word: str, value: str, path: str, line: int) -> str:
         raise InvalidMigration(path, line, f"`-- {word}:` has no value", _VALUE_HINTS[word])
     if word == "transactional" and value not in ("true", "false"):
         raise InvalidMigration(path, line, f"`-- transactional: {value}` is neither true nor false", "")
+    if word == "mode" and value not in MODES:
+        raise InvalidMigration(path, line, f"`-- mode: {value}` is none of {', '.join(MODES)}", _VALUE_HINTS[word])
+    if word == "imported-from" and len(value.split()) != 3:
+        raise InvalidMigration(path, line, f"`-- imported-from: {value}` has not three words", _VALUE_HINTS[word])
     if word == "phase" and value not in PHASES:
         raise InvalidMigration(path, line, f"`-- phase: {value}` is neither expand nor contract", "")
     if word in _LISTED and not _is_listed(word, value.split()):
@@ -242,6 +281,9 @@ def _checked(word: str, value: str, path: str, line: int) -> str:
 
 _VALUE_HINTS = {
     "depends": "Name the ids it needs, separated by spaces, or remove the line.",
+    "mode": f"Write one of {', '.join(MODES)}.",
+    "outside": "Write where it is done instead, and by whom: nothing of the file is run.",
+    "imported-from": "Write the tool, the file's name there without spaces, and its checksum there (- for none).",
     "transactional": "Write true or false.",
     "irreversible": "Write the reason why it cannot be rolled back.",
     "breaking": "Write what breaks for a running application.",
@@ -299,37 +341,12 @@ def _after_block_comment(sql: str, position: int) -> int:
 
 
 def _nearest(word: str) -> str:
-    """Return the directive within two edits of a word, if any.
+    """Return the directive that a word is a misspelling of, if any; `note` and `code` are words of their own.
 
-    >>> _nearest("depend"), _nearest("note")
-    ('depends', '')
+    >>> _nearest("depend"), _nearest("trasactional"), _nearest("modes"), _nearest("note")
+    ('depends', 'transactional', 'mode', '')
     """
-    best = min(DIRECTIVES, key=lambda directive: _distance(word, directive))
-    return best if _distance(word, best) <= 2 else ""
-
-
-def _distance(a: str, b: str) -> int:
-    """Return the Levenshtein distance.
-
-    >>> _distance("trasactional", "transactional")
-    1
-    """
-    if abs(len(a) - len(b)) > 2:
-        return 3
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, start=1):
-        previous, row[0] = row[0], i
-        for j, y in enumerate(b, start=1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
-    return row[-1]
-
-
-def excerpt(sql: str, path: str) -> str:
-    """Return what a dry run shows of a file: all of it, or of a large one the beginning and where the rest is."""
-    if len(sql) <= _SHOWN:
-        return sql
-    end = sql.rfind("\n", 0, _SHOWN) + 1 or _SHOWN
-    return f"{sql[:end]}-- … and {len(sql) - end:,} more characters, which are not shown: {path}\n"
+    return next(iter(difflib.get_close_matches(word, DIRECTIVES, 1, 0.8)), "")
 
 
 def order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:

@@ -1,28 +1,26 @@
 """What can be known about a migration's SQL before it runs."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from schemata.migrations import migration, psql
-from schemata.sql import client_copy, lexer, pointless, statement
+from schemata.sql import client_copy, lexer, pointless, statement, transactions
 
 # Each statement that is refused in a transactional file has one of these key words, and a key word is always
 # written plainly; so a file without any need not be parsed, which a thousand files notice.
 _SUSPICIOUS = re.compile(
     r"\b(?:begin|start|commit|end|rollback|abort|prepare|concurrently|vacuum|reindex|cluster|tablespace|database"
-    r"|system|subscription|discard|copy)\b",
+    r"|system|subscription|discard|copy|client_encoding)\b",
     re.IGNORECASE,
 )
 # With which words those statements begin: of a large file only these are given to the parser.
 _BEGINNINGS = frozenset(
     (
         *("begin", "start", "commit", "end", "rollback", "abort", "prepare", "create", "drop", "alter"),
-        *("reindex", "vacuum", "cluster", "discard", "copy"),
+        *("reindex", "vacuum", "cluster", "discard", "copy", "set", "select"),
     )
 )
-
-
-_NOTHING = re.compile(r"(?:\s|;|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*\Z", re.DOTALL)
+_STATEMENTS = "`-- mode: statements` (for yoyo: `-- transactional: false`)"
 
 
 def check(items: Iterable[migration.Migration]) -> None:
@@ -31,24 +29,28 @@ def check(items: Iterable[migration.Migration]) -> None:
     Syntax of a transactional file is left to the server, which parses it whole; its grammar may be newer.
     """
     for item in items:
-        if _NOTHING.match(item.sql):
+        if item.not_run:
+            continue
+        if migration.has_no_sql(item.sql):
             raise migration.InvalidMigration(
                 item.path,
                 0,
                 "it has no SQL, so it would be recorded as applied without doing anything",
-                "Write the SQL, or remove the file until then.",
+                "Write the SQL, or remove the file until then. What is done elsewhere is recorded with its reason: "
+                "`-- outside: where and by whom`.",
             )
         psql.check(item.path, item.sql)
+        mode = item.directives.mode
         if item.transactional and not lexer.is_plain(item.sql):
             suspects = tuple(statement.find(item.sql, _BEGINNINGS, _SUSPICIOUS))
-            check_script(item.path, item.sql, transactional=True, statements=suspects)
+            check_script(item.path, item.sql, mode=mode, statements=suspects)
         elif not item.transactional or _SUSPICIOUS.search(item.sql):
-            check_script(item.path, item.sql, transactional=item.transactional)
+            check_script(item.path, item.sql, mode=mode)
 
 
 def check_syntax(item: migration.Migration) -> None:
     """Refuse a file that PostgreSQL's grammar rejects. A large one is left to the server, which parses it anyway."""
-    if len(item.sql) > lexer.LARGE:
+    if len(item.sql) > lexer.LARGE or item.not_run:
         return
     try:
         statement.split(item.sql)
@@ -62,61 +64,101 @@ def check_syntax(item: migration.Migration) -> None:
 
 
 def check_script(
-    path: str, sql: str, *, transactional: bool, statements: tuple[statement.Statement, ...] | None = None
+    path: str, sql: str, *, mode: str, statements: tuple[statement.Statement, ...] | None = None
 ) -> tuple[statement.Statement, ...]:
-    """Refuse one file that could not be run as it says; return its statements (none if it cannot be parsed).
+    """Refuse one file that could not be run in its mode; return its statements (none if it cannot be parsed).
 
     With `statements` only these of it are looked at.
     """
     try:
         statements = statement.split(sql) if statements is None else statements
     except statement.SyntaxProblem as problem:
-        if transactional:
+        if mode == "transaction":
             return ()
         raise migration.InvalidMigration(
             f"{path}:{problem.line}:{problem.column}",
             0,
             problem.message,
-            psql.advice(sql, problem) or "A non-transactional file is split into statements, so it must parse.",
+            psql.advice(sql, problem) or "A file in this mode is split into statements, so it must parse.",
         ) from problem
-    for item in statements:
-        if statement.opens_or_ends_transaction(item):
+    openings = _openings(path, sql, statements) if mode == "own-transaction" else {}
+    for number, item in enumerate(statements):
+        opened = openings.get(number)
+        refused = _of_transaction(item, mode, opened) or _of_statement(item, mode, alone=opened is None)
+        if refused is not None:
+            why, remedy, width = refused
             raise migration.InvalidMigration(
-                path,
-                item.line,
-                f"`{statement.excerpt(sql, item, 40)}`: the engine opens and commits the transaction itself, "
-                "together with the record of the migration",
-                "Remove BEGIN, COMMIT and ROLLBACK from the file.",
-            )
-        if transactional and statement.needs_no_transaction(item):
-            raise migration.InvalidMigration(
-                path,
-                item.line,
-                f"`{statement.excerpt(sql, item, 60)}` cannot run inside a transaction",
-                "Put `-- transactional: false` on a line of the file's leading comment; where other statements of it "
-                "need a transaction, put this one into a migration of its own.",
-            )
-        why, remedy = client_copy.problem(item)
-        if why:
-            raise migration.InvalidMigration(path, item.line, f"`{statement.excerpt(sql, item, 60)}`: {why}", remedy)
-        if not transactional and (nothing := pointless.alone(item)):
-            raise migration.InvalidMigration(
-                path,
-                item.line,
-                f"`{statement.excerpt(sql, item, 60)}`: each statement of this file is a transaction by itself, and "
-                f"{nothing[0]}",
-                nothing[1],
-            )
-        target = statement.index_target(item) if item.kind == "create index concurrently" else None
-        if target is not None and target.index is None:
-            raise migration.InvalidMigration(
-                path,
-                item.line,
-                "a CREATE INDEX CONCURRENTLY without a name cannot be checked afterwards",
-                "Name the index.",
-            )
-        if item.kind == "discard" and not transactional:
-            raise migration.InvalidMigration(
-                path, item.line, "DISCARD would release the deploy lock", "Use RESET for the setting that you mean."
+                path, item.line, f"`{statement.excerpt(sql, item, width)}`{why}" if width else why, remedy
             )
     return statements
+
+
+def _openings(path: str, sql: str, statements: tuple[statement.Statement, ...]) -> Mapping[int, statement.Statement]:
+    """Return what opens the transaction of a file's own that each statement is in; refuse a file that has none."""
+    try:
+        units = transactions.units(statements)
+    except transactions.Refused as problem:
+        what = f"`{statement.excerpt(sql, problem.at, 60)}`: {problem.why}"
+        raise migration.InvalidMigration(path, problem.at.line, what, problem.remedy) from problem
+    if not any(unit.opening or unit.idle for unit in units):
+        raise migration.InvalidMigration(
+            path,
+            0,
+            "`-- mode: own-transaction`, but the file has no BEGIN … COMMIT of its own",
+            f"Remove the line, or write {_STATEMENTS}.",
+        )
+    return {number: statements[unit.first] for unit in units if unit.opening for number in range(unit.first, unit.end)}
+
+
+def _of_transaction(
+    item: statement.Statement, mode: str, opened: statement.Statement | None
+) -> tuple[str, str, int] | None:
+    """Return what speaks against a statement in the transaction where it stands: why, the remedy, how much to show."""
+    if transactions.is_prepared(item):
+        return ": a prepared transaction outlives the session, and the record cannot be in it", "Write COMMIT.", 40
+    if mode != "own-transaction" and statement.opens_or_ends_transaction(item):
+        return (
+            ": the engine opens and commits the transaction itself, together with the record of the migration"
+            if mode == "transaction"
+            else ": in this mode each statement is committed by itself",
+            "Remove BEGIN, COMMIT and ROLLBACK from the file; or, where it needs transactions of its own, put "
+            "`-- mode: own-transaction` on a line of its leading comment.",
+            40,
+        )
+    if not statement.needs_no_transaction(item):
+        return None
+    if opened is not None:
+        return (
+            f" cannot run inside a transaction, and line {opened.line} opens one",
+            "Move it before the BEGIN or behind the COMMIT.",
+            60,
+        )
+    if mode != "transaction":
+        return None
+    return (
+        " cannot run inside a transaction",
+        f"Put {_STATEMENTS} on a line of the file's leading comment; where other statements of it need a transaction, "
+        "put this one into a migration of its own, or them between BEGIN and COMMIT in `-- mode: own-transaction`.",
+        60,
+    )
+
+
+def _of_statement(item: statement.Statement, mode: str, *, alone: bool) -> tuple[str, str, int] | None:
+    """Return what speaks against a statement by itself: why, the remedy, how much of it to show."""
+    why, remedy = client_copy.problem(item)
+    if why:
+        return f": {why}", remedy, 60
+    if encoding := transactions.refused_encoding(item):
+        return f": {encoding[0]}", encoding[1], 60
+    if mode == "transaction":
+        return None
+    if transactions.makes_read_only(item):
+        return ": nothing could be changed after it, and the migration could not be recorded", "Remove READ ONLY.", 60
+    if alone and (nothing := pointless.alone(item)):
+        return f": each statement of this file is a transaction by itself, and {nothing[0]}", nothing[1], 60
+    target = statement.index_target(item) if item.kind == "create index concurrently" else None
+    if target is not None and target.index is None:
+        return "a CREATE INDEX CONCURRENTLY without a name cannot be checked afterwards", "Name the index.", 0
+    if item.kind == "discard":
+        return "DISCARD would release the deploy lock", "Use RESET for the setting that you mean.", 0
+    return None

@@ -33,7 +33,7 @@ def check(item: migration.Migration) -> tuple[statement.Statement, ...]:
             "the rollback has no statement: it would remove the record and leave the objects",
             "Write the SQL that undoes the migration, or `-- irreversible: reason` in the migration instead.",
         )
-    return precheck.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional)
+    return precheck.check_script(item.rollback_path, item.rollback_sql, mode=item.rollback_mode)
 
 
 def problems(items: Iterable[migration.Migration | errors.Error]) -> tuple[str, ...]:

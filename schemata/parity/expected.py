@@ -148,7 +148,7 @@ def replayed(
                 migrate.migrate(settings, url=url, sources=chosen)
                 break
             except transactional.ScriptFailed as error:
-                role = _missing_role(error)
+                role = missing_role(error)
                 if role and role not in made:
                     # Roles belong to a server. Which ones there are is no part of the structure.
                     create_role(url, role)
@@ -161,7 +161,8 @@ def replayed(
         yield url, frozenset(made)
 
 
-def _missing_role(error: transactional.ScriptFailed) -> str:
+def missing_role(error: transactional.ScriptFailed) -> str:
+    """Return the role that a statement names and that is not there; empty where it failed for something else."""
     failure = error.failure
     match = _NO_ROLE.search(failure.message) if failure.sqlstate == _UNDEFINED_OBJECT else None
     return match[1] if match else ""

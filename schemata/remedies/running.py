@@ -79,7 +79,10 @@ def _commit_in_block(case: remedy.Case) -> str:
             "backfill), put it into a migration of its own, with this line in the leading comment; if it stops half "
             "way, what it committed stays:\n    -- transactional: false"
         )
-    return "Something around it is a transaction of its own, such as a procedure with SET: nothing can commit there."
+    return (
+        "Something around it is a transaction of its own, such as a procedure with SET or the BEGIN of this file: "
+        "nothing can commit there."
+    )
 
 
 def _outside_transaction(case: remedy.Case) -> str:

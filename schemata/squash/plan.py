@@ -50,7 +50,7 @@ def make(sources: Sequence[migration.Migration], through: str, name: str, harmle
         raise errors.MigrationError(
             f"everything through {through} is squashed already", "Name a later migration: inv squash --through ID"
         )
-    plan = Plan(replaced, staying, {item.id: effects.of(item.sql, harmless) for item in replaced})
+    plan = Plan(replaced, staying, {item.id: _parts(item, harmless) for item in replaced})
     known = {item.id for item in sources}
     for item in sources:
         taken = f"{item.schema}.{plan.timestamp}.{name}"
@@ -61,9 +61,13 @@ def make(sources: Sequence[migration.Migration], through: str, name: str, harmle
     return plan
 
 
+def _parts(item: migration.Migration, harmless: Collection[str] = ()) -> tuple[effects.Part, ...]:
+    return () if item.not_run else effects.of(item.sql, harmless)
+
+
 def functions(sources: Sequence[migration.Migration]) -> set[str]:
     """Return the functions of which the server has to say whether they change something."""
-    return {name for item in sources for part in effects.of(item.sql) for name in part.functions}
+    return {name for item in sources for part in _parts(item) for name in part.functions}
 
 
 def needs_of_rows(plan: Plan) -> list[tuple[str, str, str]]:

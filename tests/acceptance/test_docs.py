@@ -124,7 +124,7 @@ def used(project: Project, block: Block) -> None:
     match block.language:
         case "sql":
             directives = migration.parse_directives(block.text, "block")
-            assert precheck.check_script("block", block.text, transactional=directives.transactional)
+            assert precheck.check_script("block", block.text, mode=directives.mode)
         case "toml":
             assert config.parse(tomllib.loads(block.text)["tool"]["schemata"], project.root, {})
         case "python":

@@ -65,9 +65,10 @@ MAY_IMPORT = {
         "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "parity",
         "server.programs", "squash",
     },
+    # Another tool's migrations, made ours; and what a database has, proved before it is recorded.
     "adoption": {
-        "errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "history", "deploy",
-        "parity",
+        "errors", "lazy", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "history",
+        "deploy", "parity",
     },
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
@@ -107,6 +108,7 @@ PURE = {
     "schemata.sql.destructive", "schemata.sql.kinds", "schemata.sql.lexer",
     "schemata.sql.client_copy", "schemata.sql.extension_requests",
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.replaceable",
+    "schemata.sql.transactions",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides",
     "schemata.config.declared",
@@ -146,6 +148,7 @@ PURE = {
     "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope",
     "schemata.services.outcome",
     "schemata.scaffold.contents",
+    "schemata.adoption.classification", "schemata.adoption.expectations", "schemata.adoption.templates",
 }  # fmt: skip
 
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.
@@ -156,8 +159,9 @@ HOMES = {
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
+        "schemata.sql.transactions",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
-        "schemata.squash.effects", "schemata.squash.structure",
+        "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.expectations",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
     "subprocess": {"schemata.system.processes"},

@@ -58,7 +58,13 @@ D = migration.Directives
         ("a title", "-- Create things.\n-- Because.\nSELECT 1;", D(title="Create things.")),
         ("blank lines between", "\n-- T\n\n-- depends: a.20250101000000.b\nSELECT 1", D("T", ("a.20250101000000.b",))),
         ("two dependencies", "-- depends: x  y\n", D(depends=("x", "y"))),
-        ("outside a transaction", "-- T\n-- transactional: false\n", D("T", transactional=False)),
+        ("outside a transaction", "-- T\n-- transactional: false\n", D("T", mode="statements")),
+        ("statement by statement", "-- mode: statements\n", D(mode="statements")),
+        ("its own transactions", "-- mode: own-transaction\n", D(mode="own-transaction")),
+        ("both spellings", "-- mode: own-transaction\n-- transactional: false\n", D(mode="own-transaction")),
+        ("done elsewhere", "-- T\n-- outside: psql loads it\n", D("T", outside="psql loads it")),
+        ("from another tool", "-- imported-from: goose 1_a.sql -\n", D(imported_from="goose 1_a.sql -")),
+        ("words that are near to a directive", "-- T\n-- note: x\n-- code: y\n-- todo: z\n", D("T")),
         ("said to be transactional", "-- transactional: true\n", D()),
         ("every word", "-- T\n--irreversible: gone\n-- breaking:  drops x \n--  phase: contract\n",
          D("T", irreversible="gone", breaking="drops x", phase="contract")),
@@ -71,7 +77,7 @@ D = migration.Directives
         ("a late word within an escape string", "SELECT E'\\'\n-- depends: x\n';", D()),
         ("a late word within a block comment", "SELECT 1; /* /* */\n-- depends: x\n*/", D()),
         ("a comment in a statement that is no directive", "SELECT 1; -- depends: x\n", D()),
-        ("without a final newline", "-- T\n-- transactional: false", D("T", transactional=False)),
+        ("without a final newline", "-- T\n-- transactional: false", D("T", mode="statements")),
     ],
 )  # fmt: skip
 def test_directives(sql: str, expected: migration.Directives) -> None:
@@ -85,6 +91,9 @@ def test_directives(sql: str, expected: migration.Directives) -> None:
         ("twice", "-- depends: a\n-- depends: b\n", 2, "is written twice"),
         ("nothing said", "-- T\n-- irreversible:\n", 2, "has no value"),
         ("neither true nor false", "-- transactional: no\n", 1, "neither true nor false"),
+        ("an unknown mode", "-- T\n-- mode: fast\n", 2, "is none of transaction, own-transaction, statements"),
+        ("two words of three", "-- imported-from: goose 1_a.sql\n", 1, "has not three words"),
+        ("a mode after SQL", "SELECT 1;\n-- mode: statements\n", 2, "after the leading comment"),
         ("an unknown phase", "-- phase: later\n", 1, "neither expand nor contract"),
         ("a comma", "-- depends: a, b\n", 1, "comma"),
         ("one letter less", "-- T\n-- depend: a\n", 2, "Did you mean `-- depends:`"),
@@ -102,6 +111,14 @@ def test_a_wrong_directive_is_refused(sql: str, line: int, words: str) -> None:
     assert words in str(caught.value)
     assert (caught.value.path, caught.value.line) == ("x.sql", line)
     assert str(caught.value).startswith(f"x.sql:{line}: ")
+
+
+@pytest.mark.parametrize("mode", ["statements", "own-transaction", "transaction"])
+def test_two_spellings_that_contradict_are_refused(mode: str) -> None:
+    """`-- mode:` and yoyo's `-- transactional:` may both be there only where they say the same."""
+    said = "true" if mode != "transaction" else "false"
+    with pytest.raises(migration.InvalidMigration, match="contradict each other"):
+        migration.parse_directives(f"-- mode: {mode}\n-- transactional: {said}\n", "x.sql")
 
 
 A, B, C = "a.20250103000000.x", "b.20250102000000.y", "c.20250101000000.z"

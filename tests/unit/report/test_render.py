@@ -139,7 +139,7 @@ def test_a_status_for_programs() -> None:
          "applied 1; the database is at no revision"),
         ("a dry run of nothing", deployed.Migrated(TARGET, "applied", dry_run=True), "Nothing to do."),
         ("a dry run", deployed.Migrated(TARGET, "rolled back", dry_run=True, planned=(
-            {"id": "app.1.a", "transactional": True, "sql": "DROP TABLE a;\n",
+            {"id": "app.1.a", "mode": "transaction", "sql": "DROP TABLE a;\n",
              "destroys": ["drop table app.a: 3 rows"]},
         )), "-- drop table app.a: 3 rows\n\nDry run: 1 would be rolled back; nothing was changed."),
         ("a note", deployed.Migrated(TARGET, "applied", notes=("mind this",)), "mind this"),
