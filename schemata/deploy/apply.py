@@ -1,16 +1,18 @@
 """One migration at a time, or a batch of small ones: run it, record it, remember how it failed."""
 
 import contextlib
+import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
 from schemata import errors
 from schemata.deploy import batches, deployment, lock, nontransactional, results, transactional
+from schemata.deploy.python import failures
 from schemata.history import recorded, tables
 from schemata.migrations import migration, precheck
 from schemata.postgres import sessions
-from schemata.sql import statement
 from schemata.system import signals
 
 Record = Callable[[int, int | None], str]
@@ -41,7 +43,7 @@ def apply(
     after = tables.head_after_apply(head, item)
     fingerprint = _fingerprint(deploy, item)
     script = deploy.script(item, head)
-    prepared = item.transactional and deploy.session.keeps_prepared(item.sql)
+    prepared = item.transactional and not item.is_python and deploy.session.keeps_prepared(item.sql)
 
     def record(count: int, number: int | None) -> str:
         return deploy.history.record_apply(
@@ -71,7 +73,7 @@ def batch(deploy: deployment.Deploy, pending: Sequence[migration.Migration]) -> 
     size = 0
     for item in pending[: batches.MOST]:
         size += len(item.sql)
-        fits = item.transactional and batches.fits(deploy.session, item.sql)
+        fits = item.transactional and not item.is_python and batches.fits(deploy.session, item.sql)
         if not fits or size > batches.MOST_CHARACTERS or _statements(deploy, item) is None:
             break
         group.append(item)
@@ -174,7 +176,7 @@ def _statements(deploy: deployment.Deploy, item: migration.Migration) -> int | N
 
 def _parsed(deploy: deployment.Deploy, item: migration.Migration) -> migration.Parsed:
     if item.id not in deploy.parsed:
-        deploy.parsed[item.id] = migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql))
+        deploy.parsed[item.id] = precheck.parsed(item)
     return deploy.parsed[item.id]
 
 
@@ -193,6 +195,7 @@ def _whole(
     direction: str,
 ) -> transactional.Ran:
     began = time.monotonic()
+    body = _python(deploy, item).Body(item, direction == "rollback", deploy.reporter.info) if item.is_python else None
 
     def run() -> transactional.Ran:
         return transactional.run(
@@ -203,12 +206,16 @@ def _whole(
             durable=durable,
             monitor=deploy.monitor,
             info=deploy.reporter.info,
+            body=body,
         )
 
     try:
-        return lock.pooled(run, deploy.session, deploy.wait, deploy.reporter.info) if deploy.session.pooled else run()
-    except (transactional.ScriptFailed, transactional.LockTimeout) as error:
-        line = error.line if isinstance(error, transactional.ScriptFailed) else None
+        ran = lock.pooled(run, deploy.session, deploy.wait, deploy.reporter.info) if deploy.session.pooled else run()
+        if item.is_python and not deploy.session.pooled:
+            deploy.session.reset()
+        return ran
+    except (transactional.ScriptFailed, transactional.LockTimeout, failures.CallFailed) as error:
+        line = None if isinstance(error, transactional.LockTimeout) else error.line
         _remember(deploy, item, direction, "failed", began, _sqlstate(error), line, error.message)
         raise
     except KeyboardInterrupt:
@@ -255,7 +262,7 @@ def _nontransactional(
 ) -> transactional.Ran:
     if deploy.session.pooled:
         raise PoolerRefused(item.id)
-    statements = precheck.check_script(script.path, script.sql, transactional=False)
+    steps = _steps(deploy, item, script, direction)
     began = time.monotonic()
     structure = deploy.structure([item.schema])
     name = deploy.session.client.application_name(item.id).replace("'", "''")
@@ -268,30 +275,21 @@ def _nontransactional(
                     deploy.session.client,
                     direction=direction,
                     fingerprint=fingerprint or "",
-                    statement_count=len(statements),
+                    statement_count=steps.count,
                     statements_done=resume.done,
                     structure=structure,
                 )
             )[0][0]
         )
     )
-    steps = nontransactional.Steps(
-        deploy.session,
-        script,
-        item.schema,
-        lambda done: deploy.history.progress(number, done),
-        deploy.budget,
-        deploy.monitor,
-        deploy.reporter.info,
-    )
     try:
-        steps.run(statements, resume)
+        steps.run(lambda done: deploy.history.progress(number, done), resume)
         deploy.session.script("RESET SESSION AUTHORIZATION; RESET ROLE")
         with transactional.rolled_back(deploy.session):
-            deploy.session.script(f"BEGIN; {record(len(statements), number)}; COMMIT")
+            deploy.session.script(f"BEGIN; {record(steps.count, number)}; COMMIT")
         deploy.session.reset()
     except errors.Error as error:
-        failed = error if isinstance(error, transactional.ScriptFailed) else None
+        failed = error if isinstance(error, transactional.ScriptFailed | failures.CallFailed) else None
         # What the server refused did not happen, so the file goes on there once it is fixed; only a block that
         # commits by itself may have done a part.
         state = "interrupted" if failed and failed.partly else "failed"
@@ -300,7 +298,44 @@ def _nontransactional(
     except KeyboardInterrupt:
         _end(deploy, number, "interrupted", "57014", None, "a signal stopped it")
         raise
-    return transactional.Ran(len(statements), 1, time.monotonic() - began)
+    return transactional.Ran(steps.count, 1, time.monotonic() - began)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Steps:
+    """What a non-transactional file does, in so many steps; `run` takes the SQL of progress and where to go on."""
+
+    count: int
+    run: Callable[[Callable[[int], str], nontransactional.Resume], None]
+
+
+def _steps(
+    deploy: deployment.Deploy, item: migration.Migration, script: transactional.Script, direction: str
+) -> _Steps:
+    session, budget, monitor, info = deploy.session, deploy.budget, deploy.monitor, deploy.reporter.info
+    if item.is_python:
+        _python(deploy, item)
+        # As `_python` does.
+        from schemata.deploy.python import steps
+
+        loaded = steps.load(item, info, rollback=direction == "rollback")
+        return _Steps(
+            loaded.count, lambda progress, resume: loaded.run(session, script, progress, budget, monitor, resume)
+        )
+    statements = precheck.check_script(script.path, script.sql, transactional=False)
+
+    def run(progress: Callable[[int], str], resume: nontransactional.Resume) -> None:
+        nontransactional.Steps(session, script, item.schema, progress, budget, monitor, info).run(statements, resume)
+
+    return _Steps(len(statements), run)
+
+
+def _python(deploy: deployment.Deploy, item: migration.Migration) -> ModuleType:
+    # Loaded where a migration in Python is to run, and nowhere else: it needs psycopg, and yoyo.
+    from schemata.deploy.python import running
+
+    running.expect_psycopg(deploy.session, item.id)
+    return running
 
 
 def _sqlstate(error: errors.Error) -> str:

@@ -8,7 +8,7 @@ from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, nontransactional, plans, results, transactional
 from schemata.history import recorded, tables
 from schemata.history.squashed import recognition
-from schemata.migrations import files, migration, precheck
+from schemata.migrations import files, migration, precheck, python_files
 from schemata.postgres import catalog, libpq, queries, sessions, waiting
 from schemata.report import progress
 
@@ -101,7 +101,7 @@ class _Run:
                 "id": item.id,
                 "transactional": item.transactional,
                 "path": item.path,
-                "sql": migration.excerpt(item.sql, item.path),
+                "sql": python_files.shown(item) if item.is_python else migration.excerpt(item.sql, item.path),
             }
             for item in self._pending
         )
@@ -153,6 +153,7 @@ class _Run:
             return self._plan.selected(self._plan.compare(ask))
 
         settings, reporter = self._plan.settings, self._reporter
+        deployment.make_ready(self._connection, self._choice, self._pending)
         with deployment.opened(settings, self._choice, reporter, self._connection, keep=self._keep) as deploy:
             deploy.parsed.update(self._parsed)
             deploy.notes = self._notes
@@ -321,7 +322,14 @@ def resume_of(
     """Return where the interrupted file of a migration goes on, or raise NeedsResolve."""
     rollback = attempt.direction == "rollback"
     path, sql = (item.rollback_path, item.rollback_sql) if rollback else (item.path, item.sql)
+    if item.is_python:
+        # Only where such a migration was interrupted.
+        from schemata.deploy.python import steps
+
+        return steps.resume(attempt, item)
     structure = deploy.structure([item.schema])
+    if nontransactional.is_of_python(attempt):
+        raise nontransactional.NeedsResolve(attempt, path, ["  What ran was a file in Python; the file is SQL now."])
     if item.rollback_transactional if rollback else item.transactional:
         if attempt.statements_done or attempt.state != "failed":
             because = "The file is transactional now, so it cannot go on in the middle."

@@ -7,7 +7,7 @@ from typing import Any
 from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, migrate, nontransactional, plans, results, transactional
 from schemata.history import damage, recorded, status, tables
-from schemata.migrations import files, lookup, migration, precheck, replaced, rollback_files
+from schemata.migrations import files, lookup, migration, python_files, replaced, rollback_files
 from schemata.postgres import libpq, queries, sessions
 from schemata.report import progress
 from schemata.report import results as report_results
@@ -22,6 +22,9 @@ class Irreversible(errors.MigrationError):
 
     def __init__(self, item: migration.Migration) -> None:
         reason = item.directives.irreversible or "there is no rollback file beside it"
+        if item.is_python and not item.directives.irreversible:
+            step = python_files.without_rollback(item.sql, item.path)
+            reason = f"its step in line {step.line if step else 0} has no rollback"
         super().__init__(
             f"{item.id} cannot be rolled back: {reason}",
             "Nothing was rolled back. Write a new migration that corrects it: inv migrate-new",
@@ -95,7 +98,9 @@ def rollback(
         revision = found.head.last_id
         try:
             # The connection that asked is closed: a person may take long to answer.
-            connection = targets.login(choice, tries=targets.AGAIN)
+            connection = targets.login(
+                choice, tries=targets.AGAIN, through_psycopg=any(item.is_python for item in chosen)
+            )
             with connection, deployment.opened(settings, choice, reporter, connection) as deploy:
                 wait = settings.locks.wait if lock_wait is None else lock_wait
                 deploy.lock(wait)
@@ -204,7 +209,7 @@ def _undo_all(
 
 
 def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping[str, Any]:
-    statements = precheck.check_script(item.rollback_path, item.rollback_sql, transactional=item.rollback_transactional)
+    statements = rollback_files.check(item)
     losses = []
     for loss in destructive.destroys(statements):
         schema = loss.schema or item.schema
@@ -215,7 +220,11 @@ def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping
         "id": item.id,
         "transactional": item.rollback_transactional,
         "path": item.rollback_path,
-        "sql": migration.excerpt(item.rollback_sql, item.rollback_path),
+        "sql": (
+            python_files.shown(item, rollback=True)
+            if item.is_python
+            else migration.excerpt(item.rollback_sql, item.rollback_path)
+        ),
         "destroys": losses,
     }
 

@@ -19,7 +19,6 @@ from schemata.migrations import (
     rollback_files,
 )
 from schemata.report import results
-from schemata.sql import statement
 
 _WORD = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
@@ -161,7 +160,7 @@ def lock_text(sources: Sequence[migration.Migration], expected: lock_file.Expect
 
 
 def _parsed(sources: Sequence[migration.Migration]) -> dict[str, migration.Parsed]:
-    return {item.id: migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql)) for item in sources}
+    return {item.id: precheck.parsed(item) for item in sources}
 
 
 def parse_problems(settings: config.Config) -> list[str]:

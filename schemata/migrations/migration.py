@@ -107,6 +107,11 @@ class Migration:
         """Whether the file runs inside one transaction."""
         return self.directives.transactional
 
+    @property
+    def is_python(self) -> bool:
+        """Whether it is written in Python, in yoyo's format; then `sql` and `rollback_sql` are the text of that."""
+        return self.path.endswith(".py")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parsed:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from schemata.migrations import migration, psql
+from schemata.migrations import migration, psql, python_files
 from schemata.sql import client_copy, lexer, pointless, statement
 
 # Each statement that is refused in a transactional file has one of these key words, and a key word is always
@@ -22,6 +22,7 @@ _BEGINNINGS = frozenset(
 )
 
 
+_DIRECTIVE = re.compile(r"Put `-- transactional: false` on a line of the file's leading comment")
 _NOTHING = re.compile(r"(?:\s|;|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*\Z", re.DOTALL)
 
 
@@ -31,6 +32,9 @@ def check(items: Iterable[migration.Migration]) -> None:
     Syntax of a transactional file is left to the server, which parses it whole; its grammar may be newer.
     """
     for item in items:
+        if item.is_python:
+            check_python(item)
+            continue
         if _NOTHING.match(item.sql):
             raise migration.InvalidMigration(
                 item.path,
@@ -48,7 +52,7 @@ def check(items: Iterable[migration.Migration]) -> None:
 
 def check_syntax(item: migration.Migration) -> None:
     """Refuse a file that PostgreSQL's grammar rejects. A large one is left to the server, which parses it anyway."""
-    if len(item.sql) > lexer.LARGE:
+    if item.is_python or len(item.sql) > lexer.LARGE:
         return
     try:
         statement.split(item.sql)
@@ -59,6 +63,30 @@ def check_syntax(item: migration.Migration) -> None:
             problem.message,
             psql.advice(item.sql, problem) or "Correct the file: every server would refuse it.",
         ) from problem
+
+
+def check_python(item: migration.Migration, *, rollback: bool = False) -> tuple[statement.Statement, ...]:
+    """Refuse a file in Python whose SQL could not be run as it says; return the statements of that SQL."""
+    transactional = item.rollback_transactional if rollback else item.transactional
+    found: list[statement.Statement] = []
+    for step in python_files.steps(item.sql, item.path):
+        part = step.part(rollback=rollback)
+        if part is None or part.sql is None or not part.sql.strip():
+            continue
+        try:
+            found += check_script(item.path, python_files.placed(part), transactional=transactional)
+        except migration.InvalidMigration as problem:
+            # The directive of SQL, as yoyo has it in Python.
+            problem.hint = _DIRECTIVE.sub("Write `__transactional__ = False`", problem.hint)
+            raise
+    return tuple(found)
+
+
+def parsed(item: migration.Migration) -> migration.Parsed:
+    """Return what the parser finds in a file that passed every check. Of Python that is its steps and its checksum."""
+    if item.is_python:
+        return migration.Parsed(len(python_files.steps(item.sql, item.path)), item.checksum)
+    return migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql))
 
 
 def check_script(

@@ -65,7 +65,8 @@ def test_migrations_are_read_as_they_are(tmp_path: Path) -> None:
         ("another schema's name", {"app/other.20250101000000.a.sql": ""}, "its name says schema other"),
         ("a rollback alone", {f"app/{A}.rollback.sql": ""}, "this rollback file has no migration file of the "
         "same name"),
-        ("Python", {f"app/{A}.py": ""}, "only files of SQL are"),
+        ("Python without a step", {f"app/{A}.py": ""}, "it calls step() nowhere"),
+        ("Python beside SQL", {f"app/{A}.py": "", f"app/{A}.sql": ""}, f"both have the id {A}"),
         ("not UTF-8", {f"app/{A}.sql": b"-- a\n\xff"}, f"{A}.sql:2: byte 5 is not UTF-8"),
         ("a NUL", {f"app/{A}.sql": "-- a\n\n\0"}, f"{A}.sql:3: it has a NUL"),
         ("irreversible, with a rollback", {f"app/{A}.sql": "-- irreversible: x\n", f"app/{A}.rollback.sql": "x"},
