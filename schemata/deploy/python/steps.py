@@ -1,7 +1,7 @@
 """Run a migration in Python that says `__transactional__ = False`: step by step, each remembered once it is done.
 
 The SQL of a step is run as that of a file is, statement by statement, so that an index which is built concurrently is
-supervised here too. What is called runs by itself; only the file can say whether it may be called again.
+watched here too. What is called runs by itself; only the file can say whether it may be called again.
 """
 
 import dataclasses

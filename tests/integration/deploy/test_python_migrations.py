@@ -11,7 +11,8 @@ import pytest
 from schemata import config, errors
 from schemata.deploy import migrate, results, rollback
 from schemata.deploy.python import failures
-from schemata.history import status
+from schemata.history import restamp, status
+from schemata.migrations import authoring
 from schemata.report import progress
 from tests.conftest import Project
 
@@ -427,3 +428,30 @@ def test_the_text_itself_runs_and_nothing_is_written_beside_it(table: Project) -
         [f"{TABLE}.sql", f"{TABLE}.rollback.sql", path.name]
     )
     assert logging.getLogger("yoyo.migrations").propagate
+
+
+def test_a_new_migration_in_python_is_refused_until_it_is_filled_in(table: Project) -> None:
+    """`migrate-new --python` writes one file that passes every check and says itself that it does nothing yet."""
+    settings = config.load(table.root, {})
+    written = authoring.new(settings, schema="app", name="Fill the table", python=True)
+    assert written.facts["files"] == [f"migrations/app/{written.facts['id']}.py"]
+    assert status.status_of(settings, url=table.url).compared.rows[1].title == "Fill the table."
+    with pytest.raises(failures.CallFailed, match="NotImplementedError: write what the migration does"):
+        apply(table)
+    (table.root / "migrations" / "app" / f"{written.facts['id']}.py").unlink()
+
+
+def test_restamp_moves_a_migration_in_python_and_the_names_in_it(table: Project) -> None:
+    """One file is renamed once, and `__depends__` of what needs it says the new id."""
+    table.write("app.20250105000000.later", "SELECT 1;\n")
+    apply(table)
+    other = "app.20250103000000.other"
+    write(table, "step('SELECT 1', '')\n")
+    path = write(table, "step('SELECT 1', '')\n", other, head=f"{HEAD}__depends__ = {{'{FILL}', '{TABLE}'}}  # é\n")
+    moved = restamp.restamp(config.load(table.root, {}), url=table.url)
+    assert moved.ok
+    assert not path.exists()
+    ids = [one.id for one in apply(table).done]
+    assert [one.rpartition(".")[2] for one in ids] == ["fill", "other"]
+    text = (path.parent / f"{ids[1]}.py").read_text(encoding="utf-8")
+    assert f'__depends__ = {{"{ids[0]}", "{TABLE}"}}  # é' in text
