@@ -67,6 +67,15 @@ def apply(
     return results.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
 
 
+def run_unrecorded(deploy: deployment.Deploy, item: migration.Migration, head: recorded.Head) -> None:
+    """Run a file that is none of the history's in a transaction, with the session as a migration has it."""
+    script = deploy.script(item, head)
+    try:
+        _whole(deploy, item, script, lambda *_: "SELECT 1", durable=True, direction="apply")
+    finally:
+        deploy.notices.end(item.id)
+
+
 def batch(deploy: deployment.Deploy, pending: Sequence[migration.Migration]) -> tuple[migration.Migration, ...]:
     """Return the migrations at the front of `pending` that may be sent in one message; often none."""
     group: list[migration.Migration] = []

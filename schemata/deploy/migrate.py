@@ -167,7 +167,7 @@ class _Run:
                 ready = deploy.read()
             while True:
                 try:
-                    return _apply_all(deploy, self._plan.sources, selected(deploy.session.rows), ready, done)
+                    return apply_all(deploy, self._plan.sources, selected(deploy.session.rows), ready, done)
                 except transactional.HistoryMoved:
                     # Through a pooler the lock is free between two migrations: plan again.
                     if not deploy.session.pooled:
@@ -199,7 +199,7 @@ def _login(
         return connect()
 
 
-def _apply_all(
+def apply_all(
     deploy: deployment.Deploy,
     sources: Sequence[migration.Migration],
     pending: Sequence[migration.Migration],

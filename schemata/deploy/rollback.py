@@ -110,7 +110,7 @@ def rollback(
                         "another process changed the history after the list was made; nothing was rolled back",
                         "Run again.",
                     )
-                revision = _undo_all(deploy, again, chosen, done)
+                revision = undo_all(deploy, again, chosen, done)
         except sessions.ConnectionLost as error:
             settled = migrate.settled(settings, choice, chosen, done, rollback=True)
             raise migrate.ConnectionEnded(str(error), settled) from error
@@ -152,7 +152,7 @@ def select(
             raise Irreversible(item)
         rollback_files.check(item)
         chosen.append(item)
-    _nobody_left_behind(sources, applied, {item.id for item in chosen})
+    check_needed(sources, applied, {item.id for item in chosen})
     return tuple(chosen)
 
 
@@ -169,7 +169,8 @@ def _refuse_changed(
         raise plans.DeployRefused(changed)
 
 
-def _nobody_left_behind(sources: Sequence[migration.Migration], applied: Sequence[str], gone: set[str]) -> None:
+def check_needed(sources: Sequence[migration.Migration], applied: Sequence[str], gone: set[str]) -> None:
+    """Refuse to roll back what one that stays applied depends on."""
     for item in sources:
         needed = gone & set(item.directives.depends)
         if item.id in applied and item.id not in gone and needed:
@@ -179,12 +180,13 @@ def _nobody_left_behind(sources: Sequence[migration.Migration], applied: Sequenc
             )
 
 
-def _undo_all(
+def undo_all(
     deploy: deployment.Deploy,
     actual: recorded.Recorded,
     chosen: Sequence[migration.Migration],
     done: list[results.Applied],
 ) -> str:
+    """Undo these in their order, adding each to `done` as it is committed; return the revision reached."""
     attempts = {item.id: item for item in actual.open_attempts if item.direction == "rollback"}
     head = actual.head
     before = deploy.notice_drift(actual, chosen[0].id)

@@ -47,6 +47,10 @@ MAY_IMPORT = {
         "errors", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
         "remedies", "server.programs",
     },
+    # What yoyo's own command line loads by its entry point.
+    "yoyo_backend": {
+        "errors", "config", "report", "postgres", "migrations", "targets", "history", "deploy",
+    },
     "parity": {
         "errors", "lazy", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
         "deploy", "server.programs", "server.embedded",
@@ -145,7 +149,7 @@ HOMES = {
         # A step in Python is given psycopg's connection, and raises its errors.
         "schemata.deploy.python.connection", "schemata.deploy.python.running",
     },
-    "yoyo": {"schemata.deploy.python.loading"},
+    "yoyo": {"schemata.deploy.python.loading", "schemata.yoyo_backend.backend"},
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",

@@ -12,7 +12,7 @@ from psycopg import sql as composed
 from psycopg.pq import abc
 
 from schemata.deploy.python import failures
-from schemata.postgres import query_client, sessions
+from schemata.postgres import libpq, query_client, sessions
 from schemata.sql import lexer
 
 _ENDS = frozenset(("begin", "start", "commit", "end", "abort", "prepare", "rollback"))
@@ -43,6 +43,7 @@ class MigrationConnection(psycopg.Connection[Any]):
     """A connection of psycopg's whose transaction, if it runs in one, is not the caller's to end."""
 
     is_transactional = False
+    is_own = False
     last_query = ""
 
     def __del__(self, *_: Any) -> None:
@@ -64,12 +65,24 @@ class MigrationConnection(psycopg.Connection[Any]):
         super().set_autocommit(value)
 
     def close(self) -> None:
-        """Refuse: the session is the deploy's."""
+        """Refuse where the session is a deploy's."""
+        if self.is_own:
+            super().close()
+            return
         raise failures.TransactionRefused("connection.close()")
 
     def _refuse(self, what: str) -> None:
         if self.is_transactional:
             raise failures.TransactionRefused(what)
+
+
+def own(connection: libpq.Connection) -> MigrationConnection:
+    """Return psycopg's connection over one that was opened through psycopg and is the caller's own."""
+    handle: Any = connection.handle
+    made = MigrationConnection(handle)
+    made.autocommit = True
+    made.is_own = True
+    return made
 
 
 @contextlib.contextmanager
