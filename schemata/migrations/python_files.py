@@ -243,7 +243,7 @@ def _texts(value: ast.expr | None) -> Iterator[str]:
 
 
 def _steps(tree: ast.Module) -> tuple[Step, ...]:
-    called = {"yoyo.step"}
+    called = {"step", "yoyo.step"}  # yoyo gives a file that name, whether it imports it or not
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module == "yoyo":
             called |= {alias.asname or alias.name for alias in node.names if alias.name == "step"}

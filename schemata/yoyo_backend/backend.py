@@ -50,10 +50,26 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
         self._given: dict[str, Any] = {}
         self._is_locked: bool = False
         self._deploy: deployment.Deploy | None = None
+        self._log_in()
+        self._reporter = progress.Reporter(_said, lambda *_: None)
+
+    def _log_in(self) -> None:
         with targets.named(self._choice):
             self._session = targets.login(self._choice, tries=targets.AGAIN, through_psycopg=True)
         self._connection = python_connection.own(self._session)
-        self._reporter = progress.Reporter(_said, lambda *_: None)
+        self.init_connection(self._connection)
+
+    @property
+    def connection(self) -> Any:
+        """Return psycopg's connection, made again where a failed deploy has ended the one before."""
+        if self._session.closed:
+            self._log_in()
+        return self._connection
+
+    def _ask(self, sql: str, *values: str | None) -> list[tuple[str | None, ...]]:
+        if self._session.closed:
+            self._log_in()
+        return self._session.query(sql, *values)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -70,7 +86,7 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
     def get_applied_migration_hashes(self) -> list[str]:
         """Return yoyo's hashes of what is applied. Reads only, and needs no more than SELECT on the history."""
         with targets.answered(self._choice):
-            found = tables.History(self._settings.history_schema).read(self._session.query)
+            found = tables.History(self._settings.history_schema).read(self._ask)
         return [tables.yoyo_hash(record.id) for record in found.records]
 
     def to_apply(self, migrations: Any) -> Any:
@@ -105,14 +121,14 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
         """Take away the row of a plain yoyo's lock. The engine's own ends with its session: there is none to break."""
         table = f"{queries.identifier(self._settings.history_schema)}.yoyo_lock"
         try:
-            if self._session.query("SELECT to_regclass($1)::text", table) != [(None,)]:
-                self._session.query(f"DELETE FROM {table}")
+            if self._ask("SELECT to_regclass($1)::text", table) != [(None,)]:
+                self._ask(f"DELETE FROM {table}")
         except libpq.QueryFailed as failure:
             raise errors.Error(
                 f"{table} could not be emptied: {failure.message}",
                 "It holds the lock of a plain yoyo; the role needs DELETE on it.",
             ) from failure
-        holders = catalog.holders(self._session.query)
+        holders = catalog.holders(self._ask)
         for holder in holders:
             _said(
                 f"the deploy lock is held by {holder.describe()}: it works, and its lock ends with it. To end it: "
@@ -266,6 +282,8 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
     def _deploying(self) -> Iterator[tuple[deployment.Deploy, recorded.Recorded]]:
         """Give a deploy that holds the lock, and the history as it is under it."""
         settings = self._settings
+        if self._session.closed:
+            self._log_in()
         if not settings.schemas:
             named = {self._read(found).schema for found in self._given.values()}
             settings = dataclasses.replace(settings, schemas=tuple(sorted(named)) or (self.schema or "public",))
@@ -309,20 +327,23 @@ def libpq_url(uri: Any) -> str:
 
 def _settings(uri: Any) -> config.Config:
     """Return the settings of the project around, or the defaults where yoyo is used without one."""
-    root = config.find_root(Path.cwd())
-    try:
-        settings = config.load(root)
-    except errors.ConfigError:
-        text = root.joinpath(config.FILE)
-        if text.is_file() and "tool.schemata" in text.read_text(encoding="utf-8"):
-            raise
-        settings = config.Config(root=root)
+    settings = _of_the_project()
     if schema := uri.args.get("schema"):
         # Where unqualified names go, as with yoyo's own backend.
         settings = dataclasses.replace(settings, search_path=(schema, "pg_catalog"))
     if history := uri.args.get("history_schema"):
         settings = dataclasses.replace(settings, history_schema=history)
     return settings
+
+
+def _of_the_project() -> config.Config:
+    try:
+        root = config.find_root(Path.cwd())
+    except errors.ConfigError:
+        return config.Config(root=Path.cwd())  # yoyo is used without a project of ours
+    if "[tool.schemata" not in (root / config.FILE).read_text(encoding="utf-8"):
+        return config.Config(root=root)
+    return config.load()
 
 
 def _refuse_force(force: bool) -> None:
