@@ -107,3 +107,28 @@ def test_a_call_that_dies_between_two_batches(project: Project, idempotent: bool
         again = project.inv("migrate")
     assert again.returncode == 0, again.stderr
     assert _count(project) == 4
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_boot_runs_a_migration_in_python_with_one_connection(project: Project, sealed: bool) -> None:
+    """The connection of the start is made again through psycopg, also where the role has no other."""
+    project.write("app.20250101000000.t", "CREATE TABLE app.t (a int);\n")
+    _write(project, "step(lambda c: c.execute('INSERT INTO t VALUES (1)'), '')\n")
+    role = f"one_{project.root.name}"
+    with psycopg.connect(project.url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"CREATE ROLE \"{role}\" LOGIN PASSWORD 'one' CONNECTION LIMIT 1")
+        connection.execute(f'GRANT CREATE ON DATABASE "{name}" TO "{role}"')
+    try:
+        url = psycopg.conninfo.make_conninfo(project.url, user=role, password="one")
+        if sealed:
+            assert project.inv("seal").returncode == 0
+        started = project.boot("--", "echo", "started", DATABASE_URL=url)
+        assert started.returncode == 0, started.stderr
+        assert "started" in started.stdout
+        assert _count(project) == 1
+        again = project.boot("--", "echo", "started", DATABASE_URL=url)
+        assert (again.returncode, "started" in again.stdout) == (0, True)
+    finally:
+        with psycopg.connect(project.url, autocommit=True) as connection:
+            connection.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')

@@ -12,8 +12,10 @@ from schemata import config, errors
 from schemata.deploy import migrate, results, rollback
 from schemata.deploy.python import failures
 from schemata.history import restamp, status
-from schemata.migrations import authoring
+from schemata.migrations import authoring, files
 from schemata.report import progress
+from schemata.server.embedded import extensions
+from schemata.squash import plan
 from tests.conftest import Project
 
 TABLE = "app.20250101000000.table"
@@ -455,3 +457,22 @@ def test_restamp_moves_a_migration_in_python_and_the_names_in_it(table: Project)
     assert [one.rpartition(".")[2] for one in ids] == ["fill", "other"]
     text = (path.parent / f"{ids[1]}.py").read_text(encoding="utf-8")
     assert f'__depends__ = {{"{ids[0]}", "{TABLE}"}}  # é' in text
+
+
+def test_a_squash_does_not_replace_what_it_cannot_read(table: Project) -> None:
+    """What a call leaves besides structure is in no text; a squash through what lies before it may go on."""
+    write(table, "step('SELECT 1', '')\n")
+    sources = files.read(table.root / "migrations", ["app"])
+    with pytest.raises(errors.MigrationError, match="is in Python"):
+        plan.make(sources, FILL, "baseline")
+    made = plan.make(sources, TABLE, "baseline")
+    ((item, text),) = plan.rewritten(made, {TABLE: "app.20250101000000.baseline"}, "app.20250101000000.baseline")
+    assert item.id == FILL
+    assert '__depends__ = {"app.20250101000000.baseline"}' in text
+
+
+def test_the_embedded_server_offers_what_a_step_asks_for(table: Project) -> None:
+    """CREATE EXTENSION in the SQL of a step is seen before there is a server."""
+    write(table, "step('CREATE EXTENSION IF NOT EXISTS hstore', '')\n")
+    asked = extensions.asked_for(table.root / "migrations", ["app"])
+    assert [(one.name, one.is_certain) for one in asked] == [("hstore", True)]
