@@ -32,6 +32,16 @@ class NotLoaded(errors.MigrationError):
         self.line = line
 
 
+class NotReversible(errors.MigrationError):
+    """A step has no rollback, which shows only once the file is loaded. Nothing was rolled back."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path}: once it is loaded one of its steps has no rollback, so it would be left as it is",
+            "Give each step a rollback: SQL, something to call, or '' where there is nothing to undo.",
+        )
+
+
 class CallFailed(errors.MigrationError):
     """What a step calls raised an exception, or left the session in a state that cannot be gone on with.
 

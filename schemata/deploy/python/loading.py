@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from schemata.deploy.python import failures
@@ -23,11 +23,11 @@ def load(item: migration.Migration, info: Info) -> Any:
         from yoyo import exceptions, migrations
     except ImportError as error:
         raise failures.NotInstalled(item.path, error.name or "yoyo") from error
-    for need in item.directives.depends:
-        # Yoyo looks a dependency up among those that it has seen. That they are applied is for the engine to say.
-        migrations.Migration(need, "", "")
-    found = migrations.Migration(item.id, item.path, os.path.dirname(item.path))
-    with _without_bytecode(), quiet(info):
+    with _without_bytecode(), quiet(info), _registry_kept(migrations.Migration):
+        for need in item.directives.depends:
+            # Yoyo looks a dependency up among those that it has seen. That they are applied is for the engine to say.
+            migrations.Migration(need, "", "")
+        found = migrations.Migration(item.id, item.path, os.path.dirname(item.path))
         try:
             found.load()
         except exceptions.BadMigration as error:
@@ -47,6 +47,16 @@ def load(item: migration.Migration, info: Info) -> Any:
             "Write `__transactional__ = False` and the calls of step() plainly, at the top level of the file.",
         )
     return found
+
+
+def check_reversible(item: migration.Migration, steps: Iterable[Any]) -> None:
+    """Refuse to roll back what has no rollback once it is loaded: yoyo would pass over that step."""
+    for step in steps:
+        inner = getattr(step.step, "steps", None)
+        if inner is not None:
+            check_reversible(item, inner)
+        elif step.step._rollback is None:
+            raise failures.NotReversible(item.path)
 
 
 def line_of(item: migration.Migration, sql: str, *, rollback: bool) -> int | None:
@@ -81,6 +91,18 @@ class _Lines(logging.Handler):
         cause = record.exc_info[1] if record.exc_info else None
         if not record.getMessage().startswith("Could not import"):
             self._info(f"{record.getMessage()}: {failures.described(cause)}" if cause else record.getMessage())
+
+
+@contextlib.contextmanager
+def _registry_kept(kind: Any) -> Iterator[None]:
+    """Leave yoyo's register of every migration that it saw as it was: yoyo itself may be the program."""
+    register: dict[str, Any] = vars(kind).get("_Migration__all_migrations", {})
+    before = dict(register)
+    try:
+        yield
+    finally:
+        register.clear()
+        register.update(before)
 
 
 @contextlib.contextmanager

@@ -75,6 +75,8 @@ class Body:
     def send(self, session: sessions.Session, script: transactional.Script, before: str) -> int:
         """Run the steps in the transaction that `before` opens; return how many results that and they gave."""
         loaded = loading.load(self.item, self.info)
+        if self.rollback:
+            loading.check_reversible(self.item, loaded.steps)
         with connection.lent(session, transactional=True) as lent:
             # What a step computes by itself takes as long as it takes.
             own = f"SET LOCAL {_MARK} = 'open'; SET LOCAL idle_in_transaction_session_timeout = 0;"

@@ -160,6 +160,8 @@ class _Run:
 def load(item: migration.Migration, info: Info, *, rollback: bool = False) -> Steps:
     """Return the steps of a file, loaded; nothing of it ran."""
     loaded = loading.load(item, info)
+    if rollback:
+        loading.check_reversible(item, loaded.steps)
     chosen = reversed(loaded.steps) if rollback else loaded.steps
     return Steps(running.Body(item, rollback, info), tuple(_parts(item, chosen, rollback)))
 

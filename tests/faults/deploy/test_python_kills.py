@@ -35,7 +35,8 @@ def _lock_is_free(project: Project) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_call_that_dies_in_a_transaction_leaves_nothing(project: Project, number: signal.Signals) -> None:
+@pytest.mark.parametrize("where", ["time.sleep(60)", "connection.execute('SELECT pg_sleep(60)')"])
+def test_a_call_that_dies_in_a_transaction_leaves_nothing(project: Project, number: signal.Signals, where: str) -> None:
     """What it did is rolled back, the lock is free, and the next run applies it whole; SIGTERM ends with 143."""
     project.write("app.20250101000000.t", "CREATE TABLE app.t (a int);\n")
     marker = project.root / "sleeping"
@@ -49,7 +50,7 @@ def test_a_call_that_dies_in_a_transaction_leaves_nothing(project: Project, numb
             connection.execute("INSERT INTO t VALUES (1)")
             if not marker.exists():
                 marker.touch()
-                time.sleep(60)
+                {where}
 
         step(fill, "DELETE FROM app.t")
         """,

@@ -328,6 +328,22 @@ def test_a_step_without_a_rollback_is_not_rolled_back(table: Project) -> None:
     assert ask(table, "SELECT count(*) FROM app.t") == [(2,)]
 
 
+def test_a_rollback_that_is_none_once_the_file_is_loaded_is_refused(table: Project) -> None:
+    """What the text cannot tell is looked at before anything is undone."""
+    write(table, "for number in (1, 2):\n    step(f'INSERT INTO app.t VALUES ({number})', [None, ''][number - 1])\n")
+    apply(table)
+    with pytest.raises(failures.NotReversible):
+        undo(table)
+    assert ask(table, "SELECT count(*) FROM app.t") == [(2,)]
+
+
+def test_a_connection_that_is_lost_in_a_call_is_settled_by_the_history(table: Project) -> None:
+    """Whether it was committed is asked again; here it was not."""
+    write(table, "step(lambda c: c.execute('SELECT pg_terminate_backend(pg_backend_pid())'), '')")
+    with pytest.raises(migrate.ConnectionEnded, match="The history records: 1 applied"):
+        apply(table)
+
+
 def test_steps_without_a_transaction_commit_one_by_one_and_go_on_where_they_stopped(table: Project) -> None:
     """What is done stays done; statements of one step count for themselves; the file is run again from there."""
     head = f"{HEAD}{DEPENDS}__transactional__ = False\n"
