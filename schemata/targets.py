@@ -157,14 +157,16 @@ def connect(choice: Choice, *, tries: int = 1) -> Iterator[libpq.Connection]:
         yield connection
 
 
-def login(choice: Choice, *, tries: int = 1) -> libpq.Connection:
+def login(choice: Choice, *, tries: int = 1, through_psycopg: bool = False) -> libpq.Connection:
     """Log in; the caller closes the connection. Raises waiting.ServerNotReady.
 
     With `tries` a server without a free connection is asked again, in a moment: one that was just closed here may
     still count there.
     """
     return waiting.until_free(
-        lambda: waiting.connect(choice.url, application_name="schemata", accept_standby=True),
+        lambda: waiting.connect(
+            choice.url, application_name="schemata", accept_standby=True, through_psycopg=through_psycopg
+        ),
         lambda error: isinstance(error, waiting.ServerNotReady) and error.reason.crowded,
         tries,
     )

@@ -8,10 +8,9 @@ from schemata.deploy import deployment, repair, results, transactional
 from schemata.history import damage, evidence, inventory, recorded, tables
 from schemata.history.drift import rows
 from schemata.history.squashed import recognition
-from schemata.migrations import files, lookup, migration
+from schemata.migrations import files, lookup, migration, precheck
 from schemata.postgres import catalog, libpq
 from schemata.report import progress
-from schemata.sql import statement
 
 # What yoyo's log holds as a comment.
 _COMMENT = 255
@@ -146,7 +145,7 @@ def _records(
                 head,
                 after,
                 deploy.session.client,
-                fingerprint=statement.fingerprint(item.sql),
+                fingerprint=precheck.parsed(item).fingerprint,
                 statement_count=0,
                 state="baselined",
                 comment=comment,

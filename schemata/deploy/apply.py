@@ -5,13 +5,15 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
 from schemata import errors
 from schemata.deploy import batches, deployment, lock, nontransactional, results, transactional
+from schemata.deploy.python import failures
 from schemata.history import recorded, tables
 from schemata.migrations import migration, precheck
 from schemata.postgres import sessions
-from schemata.sql import statement, transactions
+from schemata.sql import transactions
 from schemata.system import signals
 
 Record = Callable[[int, int | None], str]
@@ -42,7 +44,7 @@ def apply(
     after = tables.head_after_apply(head, item)
     fingerprint = _fingerprint(deploy, item)
     script = deploy.script(item, head)
-    prepared = item.transactional and deploy.session.keeps_prepared(item.sql)
+    prepared = item.transactional and not item.is_python and deploy.session.keeps_prepared(item.sql)
 
     def record(count: int, number: int | None) -> str:
         return deploy.history.record_apply(
@@ -70,13 +72,23 @@ def apply(
     return results.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
 
 
+def run_unrecorded(deploy: deployment.Deploy, item: migration.Migration, head: recorded.Head) -> None:
+    """Run a file that is none of the history's in a transaction, with the session as a migration has it."""
+    script = deploy.script(item, head)
+    try:
+        _whole(deploy, item, script, lambda *_: "SELECT 1", durable=True, direction="apply")
+    finally:
+        deploy.notices.end(item.id)
+
+
 def batch(deploy: deployment.Deploy, pending: Sequence[migration.Migration]) -> tuple[migration.Migration, ...]:
     """Return the migrations at the front of `pending` that may be sent in one message; often none."""
     group: list[migration.Migration] = []
     size = 0
     for item in pending[: batches.MOST]:
         size += len(item.sql)
-        fits = item.transactional and not item.not_run and batches.fits(deploy.session, item.sql)
+        plain = item.transactional and not item.not_run and not item.is_python
+        fits = plain and batches.fits(deploy.session, item.sql)
         if not fits or size > batches.MOST_CHARACTERS or _statements(deploy, item) is None:
             break
         group.append(item)
@@ -179,7 +191,7 @@ def _statements(deploy: deployment.Deploy, item: migration.Migration) -> int | N
 
 def _parsed(deploy: deployment.Deploy, item: migration.Migration) -> migration.Parsed:
     if item.id not in deploy.parsed:
-        deploy.parsed[item.id] = migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql))
+        deploy.parsed[item.id] = precheck.parsed(item)
     return deploy.parsed[item.id]
 
 
@@ -198,6 +210,7 @@ def _whole(
     direction: str,
 ) -> transactional.Ran:
     began = time.monotonic()
+    body = _python(deploy, item).Body(item, direction == "rollback", deploy.reporter.info) if item.is_python else None
 
     def run() -> transactional.Ran:
         return transactional.run(
@@ -208,11 +221,15 @@ def _whole(
             durable=durable,
             monitor=deploy.monitor,
             info=deploy.reporter.info,
+            body=body,
         )
 
     try:
-        return lock.pooled(run, deploy.session, deploy.wait, deploy.reporter.info) if deploy.session.pooled else run()
-    except (transactional.ScriptFailed, transactional.LockTimeout, KeyboardInterrupt) as error:
+        ran = lock.pooled(run, deploy.session, deploy.wait, deploy.reporter.info) if deploy.session.pooled else run()
+        if item.is_python and not deploy.session.pooled:
+            deploy.session.reset()
+        return ran
+    except (transactional.ScriptFailed, transactional.LockTimeout, failures.CallFailed, KeyboardInterrupt) as error:
         _remember_failure(deploy, item, direction, began, error)
         raise
 
@@ -220,11 +237,11 @@ def _whole(
 def _remember_failure(
     deploy: deployment.Deploy, item: migration.Migration, direction: str, began: float, error: BaseException
 ) -> None:
-    """Remember a try of which nothing is left, where the server refused it or a signal stopped it."""
+    """Remember a try of which nothing is left, where the server or the file refused it or a signal stopped it."""
     if isinstance(error, KeyboardInterrupt):
         _remember(deploy, item, direction, "interrupted", began, "57014", None, "a signal stopped it")
-    elif isinstance(error, transactional.ScriptFailed | transactional.LockTimeout):
-        line = error.line if isinstance(error, transactional.ScriptFailed) else None
+    elif isinstance(error, transactional.ScriptFailed | transactional.LockTimeout | failures.CallFailed):
+        line = None if isinstance(error, transactional.LockTimeout) else error.line
         _remember(deploy, item, direction, "failed", began, _sqlstate(error), line, error.message)
 
 
@@ -267,15 +284,13 @@ def _nontransactional(
 ) -> transactional.Ran:
     if deploy.session.pooled:
         raise PoolerRefused(item.id)
-    mode = item.directives.mode if direction == "apply" else item.rollback_mode
-    statements = precheck.check_script(script.path, script.sql, mode=mode)
-    units = transactions.units(statements) if mode == "own-transaction" else transactions.alone(statements)
+    work = _work(deploy, item, script, direction)
     began = time.monotonic()
     name = deploy.session.client.application_name(item.id).replace("'", "''")
     deploy.session.script(f"SET application_name = '{name}'")
-    if not resume.done and transactions.is_one(statements, units):
+    if not resume.done and work.is_one_transaction:
         try:
-            _steps(deploy, script, item.schema).run(statements, units, resume, record(len(statements), None))
+            work.run(lambda done: "", resume, record(work.count, None))
             deploy.session.reset()
         except (errors.Error, KeyboardInterrupt) as error:
             with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
@@ -283,7 +298,7 @@ def _nontransactional(
                 deploy.session.reset()
             _remember_failure(deploy, item, direction, began, error)
             raise
-        return transactional.Ran(len(statements), 1, time.monotonic() - began)
+        return transactional.Ran(work.count, 1, time.monotonic() - began)
     structure = deploy.structure([item.schema])
     number = int(
         str(
@@ -293,24 +308,23 @@ def _nontransactional(
                     deploy.session.client,
                     direction=direction,
                     fingerprint=fingerprint or "",
-                    statement_count=len(statements),
+                    statement_count=work.count,
                     statements_done=resume.done,
                     structure=structure,
                 )
             )[0][0]
         )
     )
-    finish = record(len(statements), number)
-    own = transactions.last(statements, units) >= 0
+    finish = record(work.count, number)
     try:
-        _steps(deploy, script, item.schema, number).run(statements, units, resume, finish if own else "")
+        work.run(lambda done: deploy.history.progress(number, done), resume, finish if work.takes_record else "")
         # What the file has set is not to be in the way of the record.
         deploy.session.reset()
-        if not own:
+        if not work.takes_record:
             with transactional.rolled_back(deploy.session):
                 deploy.session.script(f"BEGIN; {finish}; COMMIT")
     except errors.Error as error:
-        failed = error if isinstance(error, transactional.ScriptFailed) else None
+        failed = error if isinstance(error, transactional.ScriptFailed | failures.CallFailed) else None
         # What the server refused did not happen, so the file goes on there once it is fixed; only a block that
         # commits by itself may have done a part.
         state = "interrupted" if failed and failed.partly else "failed"
@@ -319,20 +333,54 @@ def _nontransactional(
     except KeyboardInterrupt:
         _end(deploy, number, "interrupted", "57014", None, "a signal stopped it")
         raise
-    return transactional.Ran(len(statements), 1, time.monotonic() - began)
+    return transactional.Ran(work.count, 1, time.monotonic() - began)
 
 
-def _steps(
-    deploy: deployment.Deploy, script: transactional.Script, schema: str, number: int | None = None
-) -> nontransactional.Steps:
-    """Return the run of a file, which notes in the attempt of that number how far it came; without one nowhere."""
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What a file does that is not one transaction of ours, in so many steps.
 
-    def progress(done: int) -> str:
-        return "" if number is None else deploy.history.progress(number, done)
+    :param run: takes the SQL of progress, where to go on, and the SQL of the record or nothing.
+    :param takes_record: the record can be written in a transaction of the file's own.
+    :param is_one_transaction: that is all that it is.
+    """
 
-    return nontransactional.Steps(
-        deploy.session, script, schema, progress, deploy.budget, deploy.monitor, deploy.reporter.info
+    count: int
+    run: Callable[[Callable[[int], str], nontransactional.Resume, str], None]
+    takes_record: bool = False
+    is_one_transaction: bool = False
+
+
+def _work(deploy: deployment.Deploy, item: migration.Migration, script: transactional.Script, direction: str) -> _Work:
+    session, budget, monitor, info = deploy.session, deploy.budget, deploy.monitor, deploy.reporter.info
+    if item.is_python:
+        _python(deploy, item)
+        # As `_python` does.
+        from schemata.deploy.python import steps
+
+        loaded = steps.load(item, info, rollback=direction == "rollback")
+        return _Work(
+            loaded.count, lambda progress, resume, _: loaded.run(session, script, progress, budget, monitor, resume)
+        )
+    mode = item.directives.mode if direction == "apply" else item.rollback_mode
+    statements = precheck.check_script(script.path, script.sql, mode=mode)
+    units = transactions.units(statements) if mode == "own-transaction" else transactions.alone(statements)
+
+    def run(progress: Callable[[int], str], resume: nontransactional.Resume, record: str) -> None:
+        of_file = nontransactional.Steps(session, script, item.schema, progress, budget, monitor, info)
+        of_file.run(statements, units, resume, record)
+
+    return _Work(
+        len(statements), run, transactions.last(statements, units) >= 0, transactions.is_one(statements, units)
     )
+
+
+def _python(deploy: deployment.Deploy, item: migration.Migration) -> ModuleType:
+    # Loaded where a migration in Python is to run, and nowhere else: it needs psycopg, and yoyo.
+    from schemata.deploy.python import running
+
+    running.expect_psycopg(deploy.session, item.id)
+    return running
 
 
 def _sqlstate(error: errors.Error) -> str:

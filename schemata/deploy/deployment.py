@@ -10,7 +10,7 @@ from schemata.history import damage, recorded, tables
 from schemata.history.drift import expectation, findings, rows
 from schemata.history.squashed import rows as squashed_rows
 from schemata.migrations import migration
-from schemata.postgres import activity, catalog, libpq, sessions
+from schemata.postgres import activity, catalog, libpq, query_client, sessions
 from schemata.report import progress
 from schemata.snapshot import fingerprints, reading
 from schemata.system import signals
@@ -162,6 +162,8 @@ class Deploy:
         """Return what runs for a migration when the history is at `head`, with the schema's search_path."""
         names = [part.format(schema=item.schema) for part in self.settings.search_path]
         path, sql = (item.rollback_path, item.rollback_sql) if rollback else (item.path, item.sql)
+        if item.is_python:
+            sql = ""  # it is no SQL: its steps are run, not its text
         return transactional.Script(item.id, path, sql, names, self.history.unmoved(head))
 
     def structure(self, schemas: Sequence[str]) -> dict[str, str]:
@@ -242,6 +244,19 @@ def _refused(session: sessions.Session, failure: sessions.StatementFailed) -> er
         f"PostgreSQL refused a write to the history of migrations: {failure.sqlstate}: {failure.message}",
         f"{advice}\n{first}, then run again." if advice else "`inv migrate-status` shows which migrations are applied.",
     )
+
+
+def make_ready(connection: libpq.Connection, choice: targets.Choice, chosen: Sequence[migration.Migration]) -> None:
+    """Make a connection fit for these migrations: where one of them is in Python it is made again through psycopg.
+
+    Then the connection that its steps are given is psycopg's own over this session. The old one is closed first: one
+    may be all that a role has. What it held, such as a place in the queue of boots, goes with it.
+    """
+    if not any(item.is_python for item in chosen) or query_client.is_through_psycopg(connection):
+        return
+    connection.close()
+    again = targets.login(choice, tries=targets.AGAIN, through_psycopg=True)
+    vars(connection).update(vars(again))
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, nontransactional, plans, results, transactional
 from schemata.history import recorded, tables
 from schemata.history.squashed import recognition
-from schemata.migrations import files, migration, precheck
+from schemata.migrations import files, migration, precheck, python_files
 from schemata.postgres import catalog, libpq, queries, sessions, waiting
 from schemata.report import progress
 
@@ -103,7 +103,7 @@ class _Run:
                 "not_run": item.not_run,
                 "transactional": item.transactional,
                 "path": item.path,
-                "sql": results.excerpt(item.sql, item.path),
+                "sql": python_files.shown(item) if item.is_python else results.excerpt(item.sql, item.path),
             }
             for item in self._pending
         )
@@ -155,6 +155,7 @@ class _Run:
             return self._plan.selected(self._plan.compare(ask))
 
         settings, reporter = self._plan.settings, self._reporter
+        deployment.make_ready(self._connection, self._choice, self._pending)
         with deployment.opened(settings, self._choice, reporter, self._connection, keep=self._keep) as deploy:
             deploy.parsed.update(self._parsed)
             deploy.notes = self._notes
@@ -168,7 +169,7 @@ class _Run:
                 ready = deploy.read()
             while True:
                 try:
-                    return _apply_all(deploy, self._plan.sources, selected(deploy.session.rows), ready, done)
+                    return apply_all(deploy, self._plan.sources, selected(deploy.session.rows), ready, done)
                 except transactional.HistoryMoved:
                     # Through a pooler the lock is free between two migrations: plan again.
                     if not deploy.session.pooled:
@@ -200,7 +201,7 @@ def _login(
         return connect()
 
 
-def _apply_all(
+def apply_all(
     deploy: deployment.Deploy,
     sources: Sequence[migration.Migration],
     pending: Sequence[migration.Migration],
@@ -323,7 +324,14 @@ def resume_of(
     """Return where the interrupted file of a migration goes on, or raise NeedsResolve."""
     rollback = attempt.direction == "rollback"
     path, sql = (item.rollback_path, item.rollback_sql) if rollback else (item.path, item.sql)
+    if item.is_python:
+        # Only where such a migration was interrupted.
+        from schemata.deploy.python import steps
+
+        return steps.resume(attempt, item)
     structure = deploy.structure([item.schema])
+    if nontransactional.is_of_python(attempt):
+        raise nontransactional.NeedsResolve(attempt, path, ["  What ran was a file in Python; the file is SQL now."])
     if item.rollback_transactional if rollback else item.transactional:
         if attempt.statements_done or attempt.state != "failed":
             because = "The file is transactional now, so it cannot go on in the middle."

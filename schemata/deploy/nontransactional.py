@@ -72,7 +72,7 @@ def plan(
         for number, item in enumerate(before[:done])
     )
     running = before[done] if done < len(before) else None
-    if same and (running is None or not _outside(running)):
+    if same and (running is None or not runs_outside(running)):
         return Resume(done)
     # What the server refused with an error of its own did not happen; only a DO block or CALL may have
     # committed a part before that.
@@ -83,6 +83,15 @@ def plan(
         unchanged = done < len(statements) and statements[done].text == running.text
         return Resume(done, indeterminate=unchanged)
     raise NeedsResolve(attempt, path, _difference(attempt, before, same, structure_now))
+
+
+def is_of_python(attempt: recorded.OpenAttempt) -> bool:
+    """Tell whether the text that ran was no SQL: a migration in Python had the id before."""
+    try:
+        statement.split(attempt.sql)
+    except statement.SyntaxProblem:
+        return True  # a non-transactional file of SQL was parsed before it ran
+    return False
 
 
 def needs_resolve(
@@ -103,7 +112,7 @@ def _difference(
             word = "done"
         elif number == attempt.statements_done:
             word = "not done: it was running, and what it did was rolled back"
-            if _outside(item):
+            if runs_outside(item):
                 word = "indeterminate: it was running, and may have committed some of its work"
         else:
             word = "not run"
@@ -121,7 +130,8 @@ def _difference(
     return lines
 
 
-def _outside(item: statement.Statement) -> bool:
+def runs_outside(item: statement.Statement) -> bool:
+    """Tell whether a statement runs by itself, so that its record is not in one transaction with it."""
     return statement.needs_no_transaction(item) or statement.may_commit(item) or item.kind == "alter type add value"
 
 
@@ -237,7 +247,7 @@ class Steps:
     def _step(self, number: int, item: statement.Statement, own: set[str], *, indeterminate: bool) -> None:
         self.monitor.begin(building_index=item.kind == "create index concurrently")
         try:
-            if _outside(item):
+            if runs_outside(item):
                 self._settings(own, outside=True)
                 self._run_outside(item, indeterminate)
                 self._note(number + 1, own)

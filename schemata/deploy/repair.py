@@ -8,12 +8,11 @@ from schemata.deploy import deployment, migrate, transactional
 from schemata.history import damage, evidence, recorded, tables
 from schemata.history.drift import expectation, rows
 from schemata.history.squashed import recognition
-from schemata.migrations import checksums, files, lookup, migration
+from schemata.migrations import checksums, files, lookup, migration, precheck
 from schemata.postgres import catalog, sessions
 from schemata.report import progress
 from schemata.report import results as report_results
 from schemata.snapshot import fingerprints
-from schemata.sql import statement
 
 
 def resolve(
@@ -113,7 +112,7 @@ def _resolved(deploy: deployment.Deploy, item: migration.Migration, head: record
         head,
         tables.head_after_apply(head, item),
         deploy.session.client,
-        fingerprint=statement.fingerprint(item.sql),
+        fingerprint=precheck.parsed(item).fingerprint,
         statement_count=0,
         state="resolved",
         comment="resolved as applied",

@@ -7,7 +7,7 @@ from typing import Any
 from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, migrate, nontransactional, plans, results, transactional
 from schemata.history import damage, recorded, status, tables
-from schemata.migrations import files, lookup, migration, precheck, replaced, rollback_files
+from schemata.migrations import files, lookup, migration, python_files, replaced, rollback_files
 from schemata.postgres import libpq, queries, sessions
 from schemata.report import progress
 from schemata.report import results as report_results
@@ -22,6 +22,9 @@ class Irreversible(errors.MigrationError):
 
     def __init__(self, item: migration.Migration) -> None:
         reason = item.directives.irreversible or "there is no rollback file beside it"
+        if item.is_python and not item.directives.irreversible:
+            step = python_files.without_rollback(item.sql, item.path)
+            reason = f"its step in line {step.line if step else 0} has no rollback"
         super().__init__(
             f"{item.id} cannot be rolled back: {reason}",
             "Nothing was rolled back. Write a new migration that corrects it: inv migrate-new",
@@ -95,7 +98,9 @@ def rollback(
         revision = found.head.last_id
         try:
             # The connection that asked is closed: a person may take long to answer.
-            connection = targets.login(choice, tries=targets.AGAIN)
+            connection = targets.login(
+                choice, tries=targets.AGAIN, through_psycopg=any(item.is_python for item in chosen)
+            )
             with connection, deployment.opened(settings, choice, reporter, connection) as deploy:
                 wait = settings.locks.wait if lock_wait is None else lock_wait
                 deploy.lock(wait)
@@ -105,7 +110,7 @@ def rollback(
                         "another process changed the history after the list was made; nothing was rolled back",
                         "Run again.",
                     )
-                revision = _undo_all(deploy, again, chosen, done)
+                revision = undo_all(deploy, again, chosen, done)
         except sessions.ConnectionLost as error:
             settled = migrate.settled(settings, choice, chosen, done, rollback=True)
             raise migrate.ConnectionEnded(str(error), settled) from error
@@ -147,7 +152,7 @@ def select(
             raise Irreversible(item)
         rollback_files.check(item)
         chosen.append(item)
-    _nobody_left_behind(sources, applied, {item.id for item in chosen})
+    check_needed(sources, applied, {item.id for item in chosen})
     return tuple(chosen)
 
 
@@ -164,7 +169,8 @@ def _refuse_changed(
         raise plans.DeployRefused(changed)
 
 
-def _nobody_left_behind(sources: Sequence[migration.Migration], applied: Sequence[str], gone: set[str]) -> None:
+def check_needed(sources: Sequence[migration.Migration], applied: Sequence[str], gone: set[str]) -> None:
+    """Refuse to roll back what one that stays applied depends on."""
     for item in sources:
         needed = gone & set(item.directives.depends)
         if item.id in applied and item.id not in gone and needed:
@@ -174,12 +180,13 @@ def _nobody_left_behind(sources: Sequence[migration.Migration], applied: Sequenc
             )
 
 
-def _undo_all(
+def undo_all(
     deploy: deployment.Deploy,
     actual: recorded.Recorded,
     chosen: Sequence[migration.Migration],
     done: list[results.Applied],
 ) -> str:
+    """Undo these in their order, adding each to `done` as it is committed; return the revision reached."""
     attempts = {item.id: item for item in actual.open_attempts if item.direction == "rollback"}
     head = actual.head
     before = deploy.notice_drift(actual, chosen[0].id)
@@ -204,7 +211,7 @@ def _undo_all(
 
 
 def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping[str, Any]:
-    statements = precheck.check_script(item.rollback_path, item.rollback_sql, mode=item.rollback_mode)
+    statements = rollback_files.check(item)
     losses = []
     for loss in destructive.destroys(statements):
         schema = loss.schema or item.schema
@@ -216,7 +223,11 @@ def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping
         "mode": item.rollback_mode,
         "transactional": item.rollback_transactional,
         "path": item.rollback_path,
-        "sql": results.excerpt(item.rollback_sql, item.rollback_path),
+        "sql": (
+            python_files.shown(item, rollback=True)
+            if item.is_python
+            else results.excerpt(item.rollback_sql, item.rollback_path)
+        ),
         "destroys": losses,
     }
 

@@ -6,6 +6,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from schemata import errors
 from schemata.deploy import lock
@@ -67,6 +68,16 @@ class Ran:
     statements: int
     tries: int
     seconds: float
+
+
+class Body(Protocol):
+    """What is run between the prologue and the record, where it is not the SQL of the file."""
+
+    def send(self, session: sessions.Session, script: Script, before: str) -> int:
+        """Run it in the transaction that `before` opens, and return how many results came, as `send` does."""
+
+    def place(self, script: Script, failure: sessions.StatementFailed, extra: int) -> position.Position | None:
+        """Return where in the file a failure belongs."""
 
 
 class ScriptFailed(errors.MigrationError):
@@ -181,6 +192,7 @@ def run(
     durable: bool,
     monitor: activity.Monitor,
     info: Info,
+    body: Body | None = None,
 ) -> Ran:
     """Run a script in one transaction together with the record that `record(statement_count)` returns.
 
@@ -194,7 +206,7 @@ def run(
         monitor.begin()
         try:
             with rolled_back(session):
-                count = send(session, script, before) - extra
+                count = (body.send if body else send)(session, script, before) - extra
                 if sessions.may_lose_lock(script.sql) and not session.pooled and not lock.still_ours(session):
                     raise HistoryMoved(script.migration_id)
                 monitor.end()
@@ -206,7 +218,7 @@ def run(
                 raise lock.Taken from failure
             if session.pooled and failure.index == 2 and failure.sqlstate == _DIVISION_BY_ZERO:
                 raise HistoryMoved(script.migration_id) from failure
-            at = position.where(script.sql, failure.position, failure.index - extra)
+            at = _place(script, failure, extra) if body is None else body.place(script, failure, extra)
             if failure.sqlstate not in RETRIED:
                 raise ScriptFailed(script, failure, at) from failure
             if attempt == budget.attempts:
@@ -219,6 +231,10 @@ def run(
             )
             time.sleep(pause)
     raise AssertionError("the last try returns or raises")
+
+
+def _place(script: Script, failure: sessions.StatementFailed, extra: int) -> position.Position | None:
+    return position.where(script.sql, failure.position, failure.index - extra)
 
 
 def _record(session: sessions.Session, script: Script, text: str) -> None:

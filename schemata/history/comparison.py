@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from schemata import errors
 from schemata.history import difference, evidence, recorded
 from schemata.history.squashed import recognition
-from schemata.migrations import migration
+from schemata.migrations import migration, python_files
 from schemata.migrations import revision as revisions
 from schemata.postgres import lock_holder
 
@@ -162,7 +162,7 @@ def _changed(
             )
             continue
         before = applied_sql.get(item.id)
-        if before is not None and same_meaning(before, item.sql):
+        if before is not None and (python_files.same_meaning if item.is_python else same_meaning)(before, item.sql):
             findings.append(
                 Finding(
                     "reformatted",
@@ -181,7 +181,11 @@ def _changed(
                 item.id,
                 f"{item.path} was edited after it was applied",
                 "Restore the file and put the change into a new migration (`inv migrate-new`).",
-                detail=difference.diff(before, item.sql, item.id) if before is not None else _NO_DIFF,
+                detail=(
+                    _NO_DIFF
+                    if before is None
+                    else difference.diff(before, item.sql, item.id, ".py" if item.is_python else ".sql")
+                ),
             )
         )
     return findings

@@ -10,7 +10,7 @@ _AROUND = 3
 _HUNK = re.compile(r"^@@ -(\d+)((?:,\d+)?) \+(\d+)((?:,\d+)?) @@")
 
 
-def diff(before: str, after: str, name: str) -> str:
+def diff(before: str, after: str, name: str, suffix: str = ".sql") -> str:
     """Return a unified diff of what ran against what the file says now; of a long one the first lines.
 
     What both texts have in common at their beginning and end is cut off first, so that one line that was changed in
@@ -22,7 +22,7 @@ def diff(before: str, after: str, name: str) -> str:
     end = _common_end(before, after, start)
     old, old_is_cut = _lines(before, start, len(before) - end)
     new, new_is_cut = _lines(after, start, len(after) - end)
-    lines = list(difflib.unified_diff(old, new, f"applied/{name}.sql", f"file/{name}.sql"))
+    lines = list(difflib.unified_diff(old, new, f"applied/{name}{suffix}", f"file/{name}{suffix}"))
     hunks = [number for number, line in enumerate(lines) if line.startswith("@@ ")]
     is_cut = old_is_cut or new_is_cut
     keep = min(hunks[1] if is_cut and len(hunks) > 1 else len(lines), _SHOWN)

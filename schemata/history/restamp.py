@@ -6,7 +6,7 @@ from pathlib import Path
 
 from schemata import config, errors, targets
 from schemata.history import status
-from schemata.migrations import authoring, files, lookup, migration
+from schemata.migrations import authoring, files, lookup, migration, python_files
 from schemata.report import results
 
 
@@ -67,9 +67,10 @@ def _new_ids(sources: Sequence[migration.Migration], names: Sequence[str]) -> di
 def _rename(sources: Sequence[migration.Migration], new_ids: Mapping[str, str]) -> None:
     for item in sources:
         if any(need in new_ids for need in item.directives.depends):
-            files.replace(Path(item.path), migration.with_depends(item.sql, new_ids))
+            with_depends = python_files.with_depends if item.is_python else migration.with_depends
+            files.replace(Path(item.path), with_depends(item.sql, new_ids))
     for item in sources:
         if item.id in new_ids:
-            for path in filter(None, (item.path, item.rollback_path)):
+            for path in sorted({item.path, item.rollback_path} - {""}):
                 old = Path(path)
                 old.rename(old.with_name(old.name.replace(item.id, new_ids[item.id])))

@@ -210,6 +210,7 @@ class History:
         who: deployer.Client,
         *,
         attempt_number: int | None = None,
+        operation: str = "rollback",
     ) -> str:
         """Return the one statement that records a rollback and moves the head."""
         if attempt_number is None:
@@ -235,6 +236,7 @@ class History:
                     ("digest_after", after.digest),
                     ("last_id", after.last_id or None),
                     ("yoyo_hash", yoyo_hash(item.id)),
+                    ("yoyo_operation", operation),
                     ("id", item.id),
                     ("user", who.user[:255]),
                     ("host", who.host[:255]),

@@ -15,11 +15,11 @@ from schemata.migrations import (
     lookup,
     migration,
     precheck,
+    python_files,
     replaced,
     rollback_files,
 )
 from schemata.report import results
-from schemata.sql import statement
 
 _WORD = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
@@ -34,6 +34,31 @@ _TEMPLATE = """\
 -- * "breaking", what breaks for an application that is running
 
 """
+_PYTHON_TEMPLATE = '''\
+# {title}
+#
+# Why: say in a line or two what this is for, and whether it may run before the new code does.
+# "irreversible", "breaking" and "phase" go here as in SQL. Below the imports, where they are needed:
+# * __depends__ = {{"an id"}}, ids of migrations that this one needs
+# * __transactional__ = False, each step commits by itself
+# * __idempotent__ = True, such a step may be run again after it was stopped
+from typing import Any
+
+from yoyo import step
+
+
+def apply(connection: Any) -> None:
+    """Say what it does. The connection is psycopg's; the engine commits it together with the record."""
+    raise NotImplementedError("write what the migration does, or remove the file")
+
+
+def undo(connection: Any) -> None:
+    """Say what it takes back."""
+    raise NotImplementedError("write what takes it back; a step of which nothing is left to undo has the rollback ''")
+
+
+step(apply, undo)
+'''
 _ROLLBACK_TEMPLATE = """\
 -- Undo: {title}
 --
@@ -43,8 +68,10 @@ _ROLLBACK_TEMPLATE = """\
 """
 
 
-def new(settings: config.Config, *, schema: str, name: str) -> results.Message:
+def new(settings: config.Config, *, schema: str, name: str, python: bool = False) -> results.Message:
     """Write an empty migration and its rollback, named for now (UTC) and after every other.
+
+    With `python` it is one file in yoyo's format, whose steps hold both.
 
     Changes nothing when a name is not possible or a file exists.
     """
@@ -63,14 +90,19 @@ def new(settings: config.Config, *, schema: str, name: str) -> results.Message:
     stamp = after(existing)
     stem = f"{schema}.{stamp}.{words}"
     title = words.replace("_", " ").capitalize() + "."
-    paths = (folder / f"{stem}.sql", folder / f"{stem}.rollback.sql")
-    files.write_new(paths[0], _TEMPLATE.format(title=title))
-    files.write_new(paths[1], _ROLLBACK_TEMPLATE.format(title=title[0].lower() + title[1:], id=stem))
-    shown = [str(path.relative_to(settings.root) if path.is_relative_to(settings.root) else path) for path in paths]
+    texts = {
+        folder / f"{stem}.sql": _TEMPLATE.format(title=title),
+        folder / f"{stem}.rollback.sql": _ROLLBACK_TEMPLATE.format(title=title[0].lower() + title[1:], id=stem),
+    }
+    if python:
+        texts = {folder / f"{stem}{python_files.SUFFIX}": _PYTHON_TEMPLATE.format(title=title)}
+    for path, text in texts.items():
+        files.write_new(path, text)
+    shown = [str(path.relative_to(settings.root) if path.is_relative_to(settings.root) else path) for path in texts]
     return results.Message(
         "Wrote\n"
         + "\n".join(f"  {path}" for path in shown)
-        + "\nFill both in, then: inv migrate --dry-run; inv migrate",
+        + f"\nFill {'it' if python else 'both'} in, then: inv migrate --dry-run; inv migrate",
         facts={"id": stem, "files": shown},
     )
 
@@ -182,7 +214,7 @@ def lock_text(sources: Sequence[migration.Migration], expected: lock_file.Expect
 
 
 def _parsed(sources: Sequence[migration.Migration]) -> dict[str, migration.Parsed]:
-    return {item.id: migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql)) for item in sources}
+    return {item.id: precheck.parsed(item) for item in sources}
 
 
 def parse_problems(settings: config.Config) -> list[str]:

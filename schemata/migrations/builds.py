@@ -93,7 +93,8 @@ def _working_tree(root: str) -> "Build | None":
         parts = line.split(" ")
         if len(parts) != 4:  # a damaged cache knows nothing; it never stops a start
             return None
-        stamps[f"{parts[2]}/{parts[3]}.sql"] = parts[0]
+        # An id has two dots: a name with more says that it is in Python.
+        stamps[f"{parts[2]}/{parts[3]}{'' if parts[3].count('.') > 2 else '.sql'}"] = parts[0]
     count = 0
     for schema in settings["schemas"].split(","):
         try:
@@ -102,7 +103,7 @@ def _working_tree(root: str) -> "Build | None":
             continue
         for entry in entries:
             name = entry.name
-            if not name.endswith(".sql") or name.endswith(".rollback.sql"):
+            if not name.endswith((".sql", ".py")) or name.endswith(".rollback.sql") or name == "__init__.py":
                 continue
             facts = entry.stat()
             if stamps.get(f"{schema}/{name}") != (

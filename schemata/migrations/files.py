@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from schemata import errors
-from schemata.migrations import builds, checksums, lock_file, migration, replaced
+from schemata.migrations import builds, checksums, lock_file, migration, python_files, replaced
 
 MANIFEST = "manifest"
 ROLLBACK = ".rollback.sql"
@@ -22,8 +22,8 @@ def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...
     """Return every migration below `folder` in the one order.
 
     Refuses whatever would be skipped silently elsewhere: a folder of an unknown schema, a file
-    with a wrong name, an orphaned rollback, a Python migration, content that is not UTF-8, a file
-    beside the baseline that replaces it.
+    with a wrong name, an orphaned rollback, content that is not UTF-8, a file beside the baseline that
+    replaces it.
     """
     schemas = tuple(schemas)
     if not folder.is_dir():
@@ -49,13 +49,13 @@ def _read_all(folder: Path, schemas: tuple[str, ...]) -> list[migration.Migratio
     found: list[migration.Migration] = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if not entry.is_dir() or entry.name.startswith((".", "__")):
-            if entry.name.endswith(".sql"):
+            if _is_migration(entry.name):
                 raise migration.InvalidMigration(
                     entry.path, 0, "it lies outside the schemas' folders", f"Move it to {folder}/<schema>/."
                 )
             continue
         if entry.name not in schemas:
-            if any(name.endswith(".sql") for name in os.listdir(entry.path)):
+            if any(_is_migration(name) for name in os.listdir(entry.path)):
                 raise errors.ConfigError(
                     f"{entry.path} holds migrations, but [tool.schemata] does not list the schema {entry.name}",
                     f"Add it to `schemas` (now: {', '.join(schemas)}), or remove the folder.",
@@ -71,16 +71,17 @@ def _read_schema(folder: str, schema: str) -> list[migration.Migration]:
     found = []
     for name in names:
         path = f"{folder}{os.sep}{name}"
-        if name.endswith(".py") and name != "__init__.py":
-            raise migration.InvalidMigration(
-                path,
-                0,
-                "a migration in Python is not run: only files of SQL are",
-                "Write it as SQL, or move the file elsewhere.",
-            )
-        if not name.endswith(".sql") or name.startswith(".") or name in rollbacks:
+        stem, suffix = os.path.splitext(name)
+        is_python = suffix == python_files.SUFFIX and name != "__init__.py"
+        if not (is_python or suffix == ".sql") or name.startswith(".") or name in rollbacks:
             continue
-        stem = name[: -len(".sql")]
+        if is_python:
+            if f"{stem}.sql" in names:
+                raise migration.InvalidMigration(
+                    path, 0, f"{stem}.sql lies beside it, and both have the id {stem}", "Rename or remove one of them."
+                )
+            found.append(_read_one(path, stem, schema, ""))
+            continue
         rollback = f"{stem}{ROLLBACK}"
         found.append(_read_one(path, stem, schema, f"{folder}{os.sep}{rollback}" if rollback in rollbacks else ""))
         rollbacks.discard(rollback)
@@ -95,17 +96,31 @@ def _read_schema(folder: str, schema: str) -> list[migration.Migration]:
     return found
 
 
+def _is_migration(name: str) -> bool:
+    if name.endswith(".sql"):
+        return True
+    parts = name.split(".")  # another file of Python may lie anywhere
+    return len(parts) == 4 and name.endswith(python_files.SUFFIX) and migration.is_timestamp(parts[1])
+
+
 def _read_one(path: str, stem: str, schema: str, rollback_path: str) -> migration.Migration:
     named, timestamp, slug = migration.parse_id(stem, path)
     if named != schema:
         raise migration.InvalidMigration(
             path, 0, f"its name says schema {named}, its folder {schema}", "Rename it or move it."
         )
-    text = _text(path)
-    directives = migration.parse_directives(text, path)
+    text = text_of(path)
+    if python_files.is_python(path):
+        directives = python_files.parse_directives(text, path)
+        # What undoes it stands in the steps themselves: in all of them, or it is none.
+        if python_files.without_rollback(text, path) is None:
+            rollback_path = path
+    else:
+        directives = migration.parse_directives(text, path)
     if rollback_path and directives.irreversible:
+        other = "a rollback of each step" if rollback_path == path else "a rollback file"
         raise migration.InvalidMigration(
-            path, 0, "it has the line `-- irreversible:` and also a rollback file", "Remove one of the two."
+            path, 0, f"it has the line `irreversible:` and also {other}", "Remove one of the two."
         )
     return migration.Migration(
         id=stem,
@@ -124,13 +139,19 @@ def with_rollbacks(items: Iterable[migration.Migration]) -> tuple[migration.Migr
     """Return the migrations with the text of their rollbacks, which most commands do not need."""
     result = []
     for item in items:
-        text = _text(item.rollback_path) if item.rollback_path else ""
+        if item.is_python:
+            # As it was read: its rollback is in the same file.
+            undo = item.sql if item.rollback_path else ""
+            result.append(dataclasses.replace(item, rollback_sql=undo, rollback_mode=item.directives.mode))
+            continue
+        text = text_of(item.rollback_path) if item.rollback_path else ""
         mode = migration.parse_directives(text, item.rollback_path).mode
         result.append(dataclasses.replace(item, rollback_sql=text, rollback_mode=mode))
     return tuple(result)
 
 
-def _text(path: str) -> str:
+def text_of(path: str) -> str:
+    """Return what a file says, as it is hashed and sent. Raises what `read` raises."""
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -215,7 +236,8 @@ def remember(
             # A file touched at or after the read may have changed since: it must be read again.
             safe = facts.st_ctime_ns < (stats_before - 0.05) * 1e9
             stamp = f"{facts.st_mtime_ns}.{facts.st_ctime_ns}.{facts.st_size}.{facts.st_ino}" if safe else "0"
-            lines.append(f"{stamp} {item.checksum} {item.schema} {item.id}")
+            name = f"{item.id}{python_files.SUFFIX}" if item.is_python else item.id
+            lines.append(f"{stamp} {item.checksum} {item.schema} {name}")
         replace(path, "\n".join(lines) + "\n")
     except OSError:
         return

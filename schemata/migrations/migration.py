@@ -127,6 +127,11 @@ class Migration:
             return f"outside: {self.directives.outside}"
         return "nothing: it holds comments only" if self.directives.imported_from and has_no_sql(self.sql) else ""
 
+    @property
+    def is_python(self) -> bool:
+        """Whether it is written in Python, in yoyo's format; then `sql` and `rollback_sql` are the text of that."""
+        return self.path.endswith(".py")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parsed:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from schemata.migrations import migration, psql
+from schemata.migrations import migration, psql, python_files
 from schemata.sql import client_copy, lexer, pointless, statement, transactions
 
 # Each statement that is refused in a transactional file has one of these key words, and a key word is always
@@ -21,6 +21,7 @@ _BEGINNINGS = frozenset(
     )
 )
 _STATEMENTS = "`-- mode: statements` (for yoyo: `-- transactional: false`)"
+_PLACE = " on a line of the file's leading comment"
 
 
 def check(items: Iterable[migration.Migration]) -> None:
@@ -30,6 +31,9 @@ def check(items: Iterable[migration.Migration]) -> None:
     """
     for item in items:
         if item.not_run:
+            continue
+        if item.is_python:
+            check_python(item)
             continue
         if migration.has_no_sql(item.sql):
             raise migration.InvalidMigration(
@@ -50,7 +54,7 @@ def check(items: Iterable[migration.Migration]) -> None:
 
 def check_syntax(item: migration.Migration) -> None:
     """Refuse a file that PostgreSQL's grammar rejects. A large one is left to the server, which parses it anyway."""
-    if len(item.sql) > lexer.LARGE or item.not_run:
+    if item.is_python or item.not_run or len(item.sql) > lexer.LARGE:
         return
     try:
         statement.split(item.sql)
@@ -61,6 +65,30 @@ def check_syntax(item: migration.Migration) -> None:
             problem.message,
             psql.advice(item.sql, problem) or "Correct the file: every server would refuse it.",
         ) from problem
+
+
+def check_python(item: migration.Migration, *, rollback: bool = False) -> tuple[statement.Statement, ...]:
+    """Refuse a file in Python whose SQL could not be run as it says; return the statements of that SQL."""
+    mode = item.rollback_mode if rollback else item.directives.mode
+    found: list[statement.Statement] = []
+    for step in python_files.steps(item.sql, item.path):
+        part = step.part(rollback=rollback)
+        if part is None or part.sql is None or not part.sql.strip():
+            continue
+        try:
+            found += check_script(item.path, python_files.placed(part), mode=mode)
+        except migration.InvalidMigration as problem:
+            # The directive of SQL, as yoyo has it in Python.
+            problem.hint = problem.hint.replace(_STATEMENTS, "`__transactional__ = False`").replace(_PLACE, "")
+            raise
+    return tuple(found)
+
+
+def parsed(item: migration.Migration) -> migration.Parsed:
+    """Return what the parser finds in a file that passed every check. Of Python that is its steps and its checksum."""
+    if item.is_python:
+        return migration.Parsed(len(python_files.steps(item.sql, item.path)), item.checksum)
+    return migration.Parsed(statement.count(item.sql), statement.fingerprint(item.sql))
 
 
 def check_script(
@@ -137,7 +165,7 @@ def _of_transaction(
         return None
     return (
         " cannot run inside a transaction",
-        f"Put {_STATEMENTS} on a line of the file's leading comment; where other statements of it need a transaction, "
+        f"Put {_STATEMENTS}{_PLACE}; where other statements of it need a transaction, "
         "put this one into a migration of its own, or them between BEGIN and COMMIT in `-- mode: own-transaction`.",
         60,
     )

@@ -16,6 +16,8 @@ def check(item: migration.Migration) -> tuple[statement.Statement, ...]:
     """
     if not item.rollback_path:
         return ()
+    if item.is_python:
+        return precheck.check_python(item, rollback=True)
     try:
         found = statement.split(item.rollback_sql)
     except statement.SyntaxProblem as problem:

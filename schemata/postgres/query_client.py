@@ -29,18 +29,25 @@ _LOGIN_SQLSTATES = (
 )
 
 
-def connect(conninfo: str, *, timeout: float, application_name: str) -> libpq.Connection:
+def connect(conninfo: str, *, timeout: float, application_name: str, through_psycopg: bool = False) -> libpq.Connection:
     """Log in to a server, as libpq.connect does, with or without a libpq that ctypes can load.
 
-    With SCHEMATA_NO_LIBPQ=1 psycopg is used in any case. A failure, libpq.ConnectFailed, leaves nothing open.
+    With `through_psycopg` or SCHEMATA_NO_LIBPQ=1 psycopg is used in any case: then the handle of the connection is
+    psycopg's own. A failure, libpq.ConnectFailed, leaves nothing open.
     """
-    library = None if os.environ.get("SCHEMATA_NO_LIBPQ") == "1" else libpq.load()
+    no_libpq = through_psycopg or os.environ.get("SCHEMATA_NO_LIBPQ") == "1"
+    library = None if no_libpq else libpq.load()
     return libpq.connect(
         conninfo,
         timeout=timeout,
         application_name=application_name,
         library=library or _through_psycopg(),
     )
+
+
+def is_through_psycopg(connection: libpq.Connection) -> bool:
+    """Tell whether the handle of a connection is psycopg's."""
+    return not isinstance(connection.library, ctypes.CDLL)
 
 
 def _through_psycopg() -> ctypes.CDLL:

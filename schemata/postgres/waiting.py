@@ -73,6 +73,7 @@ def connect(
     timeout: float = 10.0,
     accept_standby: bool = False,
     info: "Callable[[str], None] | None" = None,
+    through_psycopg: bool = False,
 ) -> libpq.Connection:
     """Log in, trying `attempts` times `delay` seconds apart; hopeless reasons end it at once.
 
@@ -84,7 +85,9 @@ def connect(
         connection = None
         detail = ""
         try:
-            connection = query_client.connect(url, timeout=timeout, application_name=application_name)
+            connection = query_client.connect(
+                url, timeout=timeout, application_name=application_name, through_psycopg=through_psycopg
+            )
             reason = not_ready(connection, accept_standby)
             if reason is None:
                 return connection

@@ -97,7 +97,7 @@ def files(
     of_id = {part.id: one.id for one in made for part in one.replaces if not part.within}
     changed = {}
     for item, text in plan.rewritten(todo, of_id, made[-1].id):
-        changed[f"{item.schema}/{item.id}.sql"] = text
+        changed[f"{item.schema}/{item.id}{'.py' if item.is_python else '.sql'}"] = text
     ids, changed_ = tuple(one.id for one in made), tuple(changed)
     if rows is not None:
         told_rows = tuple(f"{table}: {count} as they were left" for table, count in rows.items() if count > 0)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from schemata import errors
-from schemata.migrations import checksums, migration
+from schemata.migrations import checksums, migration, python_files
 from schemata.squash import baseline, effects
 
 Parts = Mapping[str, tuple[effects.Part, ...]]
@@ -50,6 +50,13 @@ def make(sources: Sequence[migration.Migration], through: str, name: str, harmle
         raise errors.MigrationError(
             f"everything through {through} is squashed already", "Name a later migration: inv squash --through ID"
         )
+    if python := next((item for item in replaced if item.is_python), None):
+        raise errors.MigrationError(
+            f"{python.path} is in Python: what its steps leave besides structure cannot be told from a text, so a "
+            "baseline would not do what it does",
+            "Squash through a migration before it (--through), or write what it leaves as SQL once it is applied "
+            "everywhere.",
+        )
     plan = Plan(replaced, staying, {item.id: _parts(item, harmless) for item in replaced})
     known = {item.id for item in sources}
     for item in sources:
@@ -91,7 +98,8 @@ def rewritten(plan: Plan, baselines: Mapping[str, str], last: str) -> tuple[tupl
         names = dict(baselines)
         # One that sorts before the baselines by its time has to wait for all of them.
         needs = [last] if item.timestamp <= plan.timestamp else []
-        found.append((item, migration.with_depends(item.sql, names, needs)))
+        with_depends = python_files.with_depends if item.is_python else migration.with_depends
+        found.append((item, with_depends(item.sql, names, needs)))
     return tuple(found)
 
 

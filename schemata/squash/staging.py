@@ -23,7 +23,7 @@ def staged(folder: Path, gone: Sequence[migration.Migration], texts: Mapping[str
     try:
         shutil.copytree(folder, copy, symlinks=True)
         for item in gone:
-            for path in filter(None, (item.path, item.rollback_path)):
+            for path in {item.path, item.rollback_path} - {""}:
                 (copy / Path(path).relative_to(folder)).unlink()
         (copy / builds.SEAL).unlink(missing_ok=True)
         for name, text in texts.items():

@@ -67,10 +67,15 @@ def migrate_status(
     return commands.status.status_of(config.load(), url=url or "", schema=schema, check=check, drift=not no_drift)
 
 
-@task(schema="The schema it belongs to.", name="What it does, such as create_invoices.", json=flags.JSON)
-def migrate_new(reporter: Any, schema: str = "", name: str = "", json: bool = False) -> Any:
+@task(
+    schema="The schema it belongs to.",
+    name="What it does, such as create_invoices.",
+    python="Write it in Python, in yoyo's format: one file, whose steps have their rollbacks.",
+    json=flags.JSON,
+)
+def migrate_new(reporter: Any, schema: str = "", name: str = "", python: bool = False, json: bool = False) -> Any:
     """Write an empty migration and its rollback."""
-    return commands.authoring.new(config.load(), schema=schema, name=name)
+    return commands.authoring.new(config.load(), schema=schema, name=name, python=python)
 
 
 @task(

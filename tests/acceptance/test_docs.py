@@ -120,7 +120,9 @@ def used(project: Project, block: Block) -> None:
         )
         path.write_text(path.read_text(encoding="utf-8") + block.text, encoding="utf-8")
     if "write" in block.notes:
-        (project.root / block.notes["write"]).write_text(block.text, encoding="utf-8")
+        # A name with a time in it was made by the command before.
+        path = next(project.root.glob(block.notes["write"]), project.root / block.notes["write"])
+        path.write_text(block.text, encoding="utf-8")
     match block.language:
         case "sql":
             directives = migration.parse_directives(block.text, "block")

@@ -120,3 +120,28 @@ def test_every_table_has_a_key_and_a_comment(platform: str, schema: str) -> None
         ).fetchall()
     assert rows
     assert [name for name, commented, keyed in rows if not (commented and keyed)] == []
+
+
+def test_invoices_paid_late_are_tagged_in_batches(platform: str) -> None:
+    """Those that were paid after they were due, whatever was tagged before; the rollback takes the tag away again."""
+    (tagging,) = [item for item in MIGRATIONS if item.is_python]
+    rollback.rollback(SETTINGS, url=platform, to=MIGRATIONS[MIGRATIONS.index(tagging) - 1].id, yes=True)
+    with psycopg.connect(platform) as connection:
+        connection.execute("INSERT INTO financial.clients (name, email) VALUES ('A', 'a@example.org')")
+        connection.execute(
+            """INSERT INTO financial.invoices
+                (client_id, number, status, issue_date, due_date, currency, paid_at)
+            SELECT clients.id, n::text, 'paid', '2025-01-01', '2025-01-31', 'EUR',
+                timestamptz '2025-01-31 23:59:59Z' + CASE WHEN n % 2 = 0 THEN interval '1 s' ELSE '0 s' END
+            FROM financial.clients, generate_series(1, 2100) AS n"""
+        )
+    migrate.migrate(SETTINGS, url=platform)
+    tagged = """SELECT count(*), count(*) FILTER (WHERE number::int % 2 = 0), count(DISTINCT taggings.xmin::text)
+        FROM tagging.taggings JOIN financial.invoices ON invoices.id = entity_id
+        WHERE entity_schema = 'financial' AND entity_table = 'invoices'"""
+    with psycopg.connect(platform) as connection:
+        assert connection.execute(tagged).fetchone() == (1050, 1050, 3)
+    rollback.rollback(SETTINGS, url=platform, to=MIGRATIONS[MIGRATIONS.index(tagging) - 1].id, yes=True)
+    with psycopg.connect(platform) as connection:
+        assert connection.execute(tagged).fetchone() == (0, 0, 0)
+        assert connection.execute("SELECT count(*) FROM tagging.tags WHERE slug = 'paid-late'").fetchone() == (0,)

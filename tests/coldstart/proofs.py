@@ -7,10 +7,12 @@ import uuid
 from dataclasses import dataclass
 
 import psycopg
+from yoyo import connections, migrations
+from yoyo.backends.core import postgresql
 
 from schemata import config
 from schemata.history import tables
-from schemata.migrations import files, lock_file
+from schemata.migrations import files, lock_file, migration
 from schemata.postgres import urls, waiting
 from schemata.server.embedded import binaries
 from schemata.smoke import smoke
@@ -37,7 +39,7 @@ class Head:
 
 
 def fresh_head(server: str, admin: psycopg.Connection, programs: binaries.Binaries) -> Head:
-    """Bring a database of its own to the current schema by psql alone, and return what it is; it is dropped.
+    """Bring a database of its own to the current schema by psql and yoyo alone, and return what it is; it is dropped.
 
     The engine has no part in this, but for the text that makes its history's tables.
     """
@@ -48,6 +50,9 @@ def fresh_head(server: str, admin: psycopg.Connection, programs: binaries.Binari
         schemas = "; ".join(f'CREATE SCHEMA IF NOT EXISTS "{schema}"' for schema in SETTINGS.schemas)
         _psql(programs, url, f"{schemas}; {tables.History(SETTINGS.history_schema).create()}")
         for item in MIGRATIONS:
+            if item.is_python:
+                _yoyo(url, item)
+                continue
             whole = ["--single-transaction"] if item.transactional else []
             _psql(programs, url, f'SET search_path = "{item.schema}", pg_catalog;\n{item.sql}', *whole)
         return Head(comparable(conftest.pg_dump(programs, url)), MIGRATIONS[-1].id)
@@ -59,6 +64,15 @@ def _psql(programs: binaries.Binaries, url: str, sql: str, *options: str) -> Non
     command = [str(programs.program("psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, f"--dbname={url}"]
     done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def _yoyo(url: str, item: migration.Migration) -> None:
+    """Run a migration in Python as yoyo itself does, without its tables and its lock."""
+    uri = connections.parse_uri(f"{url.replace('postgresql:', 'postgresql+psycopg:', 1)}")
+    for need in item.directives.depends:
+        migrations.Migration(need, "", "")
+    with postgresql.PostgresqlPsycopgBackend(uri, migrations.default_migration_table) as backend:
+        migrations.Migration(item.id, item.path, str(Path(item.path).parent)).process_steps(backend, "apply")
 
 
 def comparable(dump: str) -> str:

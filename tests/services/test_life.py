@@ -158,7 +158,7 @@ def test_the_wrong_revision_is_unready(platform: str, database: str, tmp_path: P
     older = tmp_path / "older"
     shutil.copytree(REPOSITORY / "migrations", older / "migrations")
     shutil.copy(REPOSITORY / "pyproject.toml", older)
-    last = max(older.glob("migrations/*/*.sql"), key=lambda path: path.name.split(".")[1]).name.split(".")[1]
+    last = max(older.glob("migrations/*/*.*"), key=lambda path: path.name.split(".")[1]).name.split(".")[1]
     for path in older.glob(f"migrations/*/*.{last}.*"):
         path.unlink()
     with serving(tmp_path, "trading-svc", platform, older) as service:

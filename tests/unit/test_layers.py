@@ -47,6 +47,10 @@ MAY_IMPORT = {
         "errors", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
         "remedies", "server.programs",
     },
+    # What yoyo's own command line loads by its entry point.
+    "yoyo_backend": {
+        "errors", "config", "report", "postgres", "migrations", "targets", "history", "deploy",
+    },
     "parity": {
         "errors", "lazy", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
         "deploy", "server.programs", "server.embedded",
@@ -133,7 +137,7 @@ PURE = {
     "schemata.parity.fix.steps", "schemata.parity.fix.structure",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.precheck",
     "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
-    "schemata.migrations.lock_file", "schemata.migrations.replaced",
+    "schemata.migrations.lock_file", "schemata.migrations.replaced", "schemata.migrations.python_files",
     "schemata.squash.contents", "schemata.squash.structure", "schemata.squash.between", "schemata.squash.baseline",
     "schemata.squash.plan", "schemata.squash.draft", "schemata.squash.outcome", "schemata.squash.effects",
     "schemata.remedies.remedy", "schemata.remedies.table", "schemata.remedies.access", "schemata.remedies.naming",
@@ -154,8 +158,12 @@ PURE = {
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.
 HOMES = {
     # Where libpq is not found; and what is copied into each client, never imported by the engine.
-    "psycopg": {"schemata.postgres.query_client", "schemata.client.runtime", "schemata.client.loaders"},
-    "yoyo": set(),  # its tables are kept true by SQL, its code is not run
+    "psycopg": {
+        "schemata.postgres.query_client", "schemata.client.runtime", "schemata.client.loaders",
+        # A step in Python is given psycopg's connection, and raises its errors.
+        "schemata.deploy.python.connection", "schemata.deploy.python.running",
+    },
+    "yoyo": {"schemata.deploy.python.loading", "schemata.yoyo_backend.backend"},
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
@@ -183,7 +191,7 @@ HOMES = {
 PURE_MAY_IMPORT = {
     # importlib: lazy.py, which loads the parser when it is needed
     "__future__", "importlib",
-    "base64", "contextlib", "zlib",
+    "ast", "base64", "contextlib", "zlib",
     "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "heapq", "itertools",
     "json", "keyword", "math", "operator", "re", "textwrap", "typing", "unicodedata",
 }  # fmt: skip

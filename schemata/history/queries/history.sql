@@ -247,7 +247,7 @@ WITH moved AS (
 ), logged AS (
     INSERT INTO {history}._yoyo_log
         (id, migration_hash, migration_id, operation, username, hostname, comment, created_at_utc)
-    SELECT gen_random_uuid()::text, {yoyo_hash}, {id}, 'rollback', {user}, {host}, NULL,
+    SELECT gen_random_uuid()::text, {yoyo_hash}, {id}, {yoyo_operation}, {user}, {host}, NULL,
         clock_timestamp() AT TIME ZONE 'utc'
     FROM moved
 ), attempted AS (

@@ -5,6 +5,7 @@ loadable module), and a module of one build loads in any server of the same majo
 taken from another. The server itself stays the same build, so the data directory is not touched by this.
 """
 
+import ast
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
@@ -99,12 +100,24 @@ def asked_for(folder: Path, schemas: Iterable[str]) -> Iterator[extension_reques
     They are read before there is a server; the command that migrates reads them again and refuses what is wrong.
     """
     for schema in schemas:
-        for path in sorted((folder / schema).glob("*.sql")):
+        for path in sorted([*(folder / schema).glob("*.sql"), *(folder / schema).glob("*.py")]):
             if not path.name.endswith(".rollback.sql"):
                 with contextlib.suppress(OSError):
                     data = path.read_bytes()
                     if b"extension" in data.lower():
-                        yield from extension_requests.of_sql(data.decode("utf-8", errors="replace"), str(path))
+                        for text in _sql_in(data.decode("utf-8", errors="replace"), path.suffix):
+                            yield from extension_requests.of_sql(text, str(path))
+
+
+def _sql_in(text: str, suffix: str) -> Iterator[str]:
+    """Give the SQL of a migration; of one in Python each of its strings."""
+    if suffix == ".sql":
+        yield text
+        return
+    with contextlib.suppress(SyntaxError, ValueError):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
 
 
 def survey(programs: binaries.Binaries, names: Iterable[str], cache: Path) -> tuple[Standing, ...]:

@@ -77,3 +77,20 @@ def test_a_boot_through_a_pooler_leaves_no_lock_in_the_pool(project: Project, po
             " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
         ).fetchone()
     assert held == (0,)
+
+
+def test_a_migration_in_python_through_a_pooler(project: Project, pooled: Callable[[str], str]) -> None:
+    """In a transaction it runs as SQL does, on the one connection that the pooler gives; without one it is refused."""
+    project.write("app.20250101000000.t", "CREATE TABLE app.t (id bigint);\n")
+    text = "from yoyo import step\n{0}step(lambda c: c.execute('INSERT INTO t VALUES (%s)', (1,)), '')\n"
+    folder = project.root / "migrations" / "app"
+    (folder / "app.20250101000001.p.py").write_text(text.format(""))
+    applied = project.inv("migrate", "--url", pooled(project.url))
+    assert applied.returncode == 0, applied.stderr
+    with psycopg.connect(project.url) as connection:
+        same = "SELECT t.xmin::text = m.xmin::text FROM app.t, schemata._yoyo_migration m WHERE migration_id LIKE '%.p'"
+        assert connection.execute(same).fetchall() == [(True,)]
+    (folder / "app.20250101000002.q.py").write_text(text.format("__transactional__ = False\n"))
+    refused = project.inv("migrate", "--url", pooled(project.url))
+    assert refused.returncode == 2
+    assert "direct URL" in refused.stderr

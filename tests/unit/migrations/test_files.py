@@ -10,6 +10,7 @@ from schemata.migrations import builds, checksums, files
 from tests.unit import cases
 
 A = "app.20250101000000.a"
+PYTHON = "app.20250102120000.fill"
 B = "app.20250102000000.b"
 SETTINGS = {"history": "schemata", "schemas": "app", "lock_wait": "300.0"}
 
@@ -65,7 +66,8 @@ def test_migrations_are_read_as_they_are(tmp_path: Path) -> None:
         ("another schema's name", {"app/other.20250101000000.a.sql": ""}, "its name says schema other"),
         ("a rollback alone", {f"app/{A}.rollback.sql": ""}, "this rollback file has no migration file of the "
         "same name"),
-        ("Python", {f"app/{A}.py": ""}, "only files of SQL are"),
+        ("Python without a step", {f"app/{A}.py": ""}, "it calls step() nowhere"),
+        ("Python beside SQL", {f"app/{A}.py": "", f"app/{A}.sql": ""}, f"both have the id {A}"),
         ("not UTF-8", {f"app/{A}.sql": b"-- a\n\xff"}, f"{A}.sql:2: byte 5 is not UTF-8"),
         ("a NUL", {f"app/{A}.sql": "-- a\n\n\0"}, f"{A}.sql:3: it has a NUL"),
         ("irreversible, with a rollback", {f"app/{A}.sql": "-- irreversible: x\n", f"app/{A}.rollback.sql": "x"},
@@ -126,7 +128,9 @@ def test_a_sealed_build_is_known_without_its_migrations(tmp_path: Path) -> None:
 
 def remembered(tmp_path: Path) -> Path:
     """Make a working tree of two migrations that were read well after they were written."""
-    folder = write(tmp_path / "migrations", {f"app/{A}.sql": "SELECT 1;\n", f"app/{B}.sql": "SELECT 2;\n"})
+    python = "from yoyo import step\nstep('SELECT 3')\n"
+    tree = {f"app/{A}.sql": "SELECT 1;\n", f"app/{B}.sql": "SELECT 2;\n", f"app/{PYTHON}.py": python}
+    folder = write(tmp_path / "migrations", {**tree, "app/__init__.py": ""})
     (tmp_path / "pyproject.toml").write_text("")
     settings = {
         **SETTINGS,
@@ -151,6 +155,12 @@ def test_an_unchanged_working_tree_is_known_without_reading_it(tmp_path: Path) -
     [
         ("an edit", lambda folder: (folder / "app" / f"{A}.sql").write_text("SELECT 1; \n")),
         ("an edit of equal length with the old times", lambda folder: _edit_quietly(folder / "app" / f"{A}.sql")),
+        ("an edit in Python", lambda folder: (folder / "app" / f"{PYTHON}.py").write_text("step('SELECT 4')\n")),
+        ("a file of Python more", lambda folder: (folder / "app" / "app.20250103000000.c.py").write_text("")),
+        (
+            "Python that became SQL",
+            lambda folder: (folder / "app" / f"{PYTHON}.py").rename(folder / f"app/{PYTHON}.sql"),
+        ),
         ("a new file", lambda folder: (folder / "app" / "app.20250103000000.c.sql").write_text("")),
         ("a removed file", lambda folder: (folder / "app" / f"{B}.sql").unlink()),
         ("a renamed file", lambda folder: (folder / "app" / f"{B}.sql").rename(folder / "app" / "app.2.b.sql")),

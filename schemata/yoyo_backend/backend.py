@@ -1,0 +1,384 @@
+"""The backend: whatever yoyo's command line asks of one, done by the engine."""
+
+import contextlib
+import dataclasses
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from yoyo import migrations as yoyo_migrations
+from yoyo.backends.core import postgresql
+
+from schemata import config, errors, targets
+from schemata.deploy import apply, deployment, migrate, plans, results, rollback, transactional
+from schemata.deploy.python import connection as python_connection
+from schemata.history import recorded, status, tables
+from schemata.migrations import files, migration, precheck, rollback_files
+from schemata.postgres import catalog, libpq, queries, sessions
+from schemata.report import progress
+from schemata.yoyo_backend import sources
+
+#: Settings of the URL that are ours, and none of libpq's.
+_OWN = ("schema", "history_schema")
+_REFUSED = (*plans.OF_DATABASE, "changed", "squash-behind")
+
+_logger = logging.getLogger("schemata.yoyo_backend")
+
+
+class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc]
+    """A database of yoyo's whose lock, records and transactions are the engine's."""
+
+    def __init__(self, dburi: Any, migration_table: str) -> None:
+        if migration_table != yoyo_migrations.default_migration_table:
+            raise errors.ConfigError(
+                f"--migration-table {migration_table}: the history of the engine has tables of its own",
+                "Leave it out. Another schema for them: schemata+postgresql://…?history_schema=NAME",
+            )
+        _show_errors_plainly()
+        self.uri = dburi
+        self.DatabaseError = self.driver.DatabaseError
+        self.migration_table = migration_table
+        self.has_transactional_ddl = True
+        self.schema = dburi.args.get("schema")
+        self._settings = _settings(dburi)
+        self._choice = targets.Choice(libpq_url(dburi), "yoyo's -d")
+        self._given: dict[str, Any] = {}
+        self._is_locked: bool = False
+        self._deploy: deployment.Deploy | None = None
+        self._log_in()
+        self._reporter = progress.Reporter(_said, lambda *_: None)
+
+    def _log_in(self) -> None:
+        with targets.named(self._choice):
+            self._session = targets.login(self._choice, tries=targets.AGAIN, through_psycopg=True)
+        self._connection = python_connection.own(self._session)
+        self.init_connection(self._connection)
+
+    @property
+    def connection(self) -> Any:
+        """Return psycopg's connection, made again where a failed deploy has ended the one before."""
+        if self._session.closed:
+            self._log_in()
+        return self._connection
+
+    def _ask(self, sql: str, *values: str | None) -> list[tuple[str | None, ...]]:
+        if self._session.closed:
+            self._log_in()
+        return self._session.query(sql, *values)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the session, which frees every lock that it holds."""
+        self._session.close()
+
+    def init_database(self) -> None:
+        """Do nothing: what is missing is made by the first command that writes."""
+
+    def ensure_internal_schema_updated(self) -> None:
+        """Do nothing: the history is the engine's to make and to repair."""
+
+    def get_applied_migration_hashes(self) -> list[str]:
+        """Return yoyo's hashes of what is applied. Reads only, and needs no more than SELECT on the history."""
+        with targets.answered(self._choice):
+            found = tables.History(self._settings.history_schema).read(self._ask)
+        return [tables.yoyo_hash(record.id) for record in found.records]
+
+    def to_apply(self, migrations: Any) -> Any:
+        """Return what is not applied, and remember what was given: an edit of what is applied is told later."""
+        self._given |= {found.id: found for found in migrations}
+        return super().to_apply(migrations)
+
+    def to_rollback(self, migrations: Any) -> Any:
+        """Return what is applied, the last first."""
+        self._given |= {found.id: found for found in migrations}
+        return super().to_rollback(migrations)
+
+    @contextlib.contextmanager
+    def lock(self, timeout: float = 10) -> Iterator[None]:
+        """Let commands that write take the deploy lock when they do; it is freed at the end of the block.
+
+        So `list` needs none. What is pending is looked at again once the lock is there. The time to wait is the
+        engine's `locks.wait`.
+        """
+        if self._is_locked:
+            yield
+            return
+        self._is_locked = True
+        try:
+            yield
+        finally:
+            self._is_locked = False
+            if not self._session.closed:
+                self._session.query("SELECT pg_advisory_unlock_all()")
+
+    def break_lock(self) -> None:
+        """Take away the row of a plain yoyo's lock. The engine's own ends with its session: there is none to break."""
+        table = f"{queries.identifier(self._settings.history_schema)}.yoyo_lock"
+        try:
+            if self._ask("SELECT to_regclass($1)::text", table) != [(None,)]:
+                self._ask(f"DELETE FROM {table}")
+        except libpq.QueryFailed as failure:
+            raise errors.Error(
+                f"{table} could not be emptied: {failure.message}",
+                "It holds the lock of a plain yoyo; the role needs DELETE on it.",
+            ) from failure
+        holders = catalog.holders(self._ask)
+        for holder in holders:
+            _said(
+                f"the deploy lock is held by {holder.describe()}: it works, and its lock ends with it. To end it: "
+                f"SELECT pg_terminate_backend({holder.pid});"
+            )
+
+    def apply_migrations(self, migrations: Any, force: bool = False) -> None:
+        """Apply what is pending of these, each in one transaction with its record, and then what is to come after."""
+        done = self._apply(migrations, force=force)
+        if done:
+            self.run_post_apply(migrations, force=force)
+
+    def apply_migrations_only(self, migrations: Any, force: bool = False) -> None:
+        """Apply what is pending of these."""
+        self._apply(migrations, force=force)
+
+    def run_post_apply(self, migrations: Any, force: bool = False) -> None:
+        """Run what yoyo calls post-apply: in a transaction of its own, and not recorded."""
+        for found in migrations.post_apply:
+            self.apply_one(found, force=force, mark=False)
+
+    def apply_one(self, migration: Any, force: bool = False, mark: bool = True) -> None:
+        """Apply one migration, or run it without a record."""
+        if mark:
+            self._apply([migration], force=force)
+            return
+        _refuse_force(force)
+        item = self._read(migration)
+        precheck.check([item])
+        with self._deploying() as (deploy, found):
+            apply.run_unrecorded(deploy, item, found.head)
+
+    def rollback_migrations(self, migrations: Any, force: bool = False) -> None:
+        """Roll these back, each in one transaction with its record; refuse all where one has no rollback."""
+        _refuse_force(force)
+        wanted = [found.id for found in migrations]
+        if not wanted:
+            return
+        known = files.with_rollbacks(self._known(migrations))
+        with self._deploying() as (deploy, actual):
+            self._refuse(known, deploy, wanted)
+            applied = [record.id for record in actual.records]
+            by_id = {item.id: item for item in known}
+            chosen = [by_id[id_] for id_ in reversed(applied) if id_ in wanted]
+            for item in chosen:
+                if not item.rollback_path:
+                    raise rollback.Irreversible(item)
+                rollback_files.check(item)
+            rollback.check_needed(known, applied, {item.id for item in chosen})
+            done: list[results.Applied] = []
+            if chosen:
+                with self._settled(chosen, done, rollback=True):
+                    rollback.undo_all(deploy, actual, chosen, done)
+
+    def rollback_one(self, migration: Any, force: bool = False) -> None:
+        """Roll one migration back."""
+        self.rollback_migrations([migration], force=force)
+
+    def mark_migrations(self, migrations: Any) -> None:
+        """Record these as applied without running them, in one transaction."""
+        with self._deploying() as (deploy, actual):
+            head, parts = actual.head, []
+            for item in sources.in_order(map(self._read, migrations)):
+                if item.id in actual.ids():
+                    continue
+                after = tables.head_after_apply(head, item)
+                parts.append(
+                    deploy.history.record_apply(
+                        item,
+                        head,
+                        after,
+                        deploy.session.client,
+                        fingerprint=precheck.parsed(item).fingerprint,
+                        statement_count=0,
+                        state="baselined",
+                        comment="yoyo mark",
+                    )
+                )
+                head = after
+            self._write(deploy, parts)
+
+    def mark_one(self, migration: Any, log: bool = True) -> None:
+        """Record one migration as applied without running it."""
+        self.mark_migrations([migration])
+
+    def unmark_migrations(self, migrations: Any) -> None:
+        """Record these as not applied without undoing them, in one transaction."""
+        with self._deploying() as (deploy, actual):
+            head, parts, gone = actual.head, [], []
+            for item in files.with_rollbacks(map(self._read, migrations)):
+                if item.id not in actual.ids():
+                    continue
+                gone.append(item.id)
+                after = tables.head_after_rollback(actual, head, item, gone)
+                parts.append(
+                    deploy.history.record_rollback(item, head, after, deploy.session.client, operation="unmark")
+                )
+                head = after
+            self._write(deploy, parts)
+
+    def unmark_one(self, migration: Any, log: bool = True) -> None:
+        """Record one migration as not applied without undoing it."""
+        self.unmark_migrations([migration])
+
+    def _apply(self, migrations: Any, *, force: bool) -> list[results.Applied]:
+        _refuse_force(force)
+        known = self._known(migrations)
+        wanted = {found.id for found in migrations}
+        done: list[results.Applied] = []
+        with self._deploying() as (deploy, actual):
+            self._refuse(known, deploy, [item.id for item in known])
+            applied = actual.ids()
+            pending = [item for item in known if item.id in wanted and item.id not in applied]
+            there = applied | {item.id for item in pending}
+            for item in pending:
+                missing = [need for need in item.directives.depends if need not in there]
+                if missing:
+                    raise errors.MigrationError(
+                        f"{item.id} needs {missing[0]}, which is neither applied nor among those to be applied",
+                        "Give the folder that it lies in as well, or choose it too.",
+                    )
+            if pending:
+                with self._settled(pending, done):
+                    migrate.apply_all(deploy, known, pending, actual, done)
+        return done
+
+    def _read(self, found: Any) -> migration.Migration:
+        schemas = self._settings.schemas
+        return sources.read(found, self.schema or next(iter(schemas), "public"), schemas)
+
+    def _known(self, migrations: Any) -> tuple[migration.Migration, ...]:
+        """Return all that yoyo was given, in the engine's order."""
+        found = self._given | {one.id: one for one in migrations}
+        return sources.in_order(self._read(one) for one in found.values())
+
+    def _refuse(self, known: tuple[migration.Migration, ...], deploy: deployment.Deploy, ids: Iterable[str]) -> None:
+        """Refuse what contradicts the files. That others are recorded says nothing: yoyo is given a part of them."""
+        wanted = set(ids)
+        compared = status.compare(
+            deploy.settings, known, deploy.session.rows, full=False, allow_out_of_order=True, on_existing_objects=True
+        )
+        refused = [
+            finding
+            for finding in compared.of(*_REFUSED)
+            if finding.exit_code != errors.DONE and (finding.code != "changed" or finding.subject in wanted)
+        ]
+        if refused:
+            raise plans.DeployRefused(refused)
+
+    @contextlib.contextmanager
+    def _deploying(self) -> Iterator[tuple[deployment.Deploy, recorded.Recorded]]:
+        """Give a deploy that holds the lock, and the history as it is under it."""
+        settings = self._settings
+        if self._session.closed:
+            self._log_in()
+        if not settings.schemas:
+            named = {self._read(found).schema for found in self._given.values()}
+            settings = dataclasses.replace(settings, schemas=tuple(sorted(named)) or (self.schema or "public",))
+        with (
+            targets.named(self._choice),
+            self.lock(),
+            deployment.opened(settings, self._choice, self._reporter, self._session, keep=True) as deploy,
+        ):
+            deploy.lock(settings.locks.wait)
+            yield deploy, deploy.prepare(settings.locks.wait)
+
+    @contextlib.contextmanager
+    def _settled(
+        self, chosen: list[migration.Migration], done: list[results.Applied], *, rollback: bool = False
+    ) -> Iterator[None]:
+        try:
+            yield
+        except sessions.ConnectionLost as error:
+            text = migrate.settled(self._settings, self._choice, chosen, done, rollback=rollback)
+            raise migrate.ConnectionEnded(str(error), text) from error
+
+    def _write(self, deploy: deployment.Deploy, parts: list[str]) -> None:
+        if parts:
+            with transactional.rolled_back(deploy.session):
+                deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
+            deploy.note_structure()
+
+
+def libpq_url(uri: Any) -> str:
+    """Return yoyo's URI as libpq reads it."""
+    user = quote(uri.username, safe="") if uri.username else ""
+    if uri.password:
+        user += f":{quote(uri.password, safe='')}"
+    host = f"[{uri.hostname}]" if ":" in (uri.hostname or "") else uri.hostname or ""
+    port = f":{uri.port}" if uri.port else ""
+    arguments = urlencode({key: value for key, value in uri.args.items() if key not in _OWN}, quote_via=quote)
+    return f"postgresql://{user}{'@' if user else ''}{host}{port}/{quote(uri.database or '', safe='')}" + (
+        f"?{arguments}" if arguments else ""
+    )
+
+
+def _settings(uri: Any) -> config.Config:
+    """Return the settings of the project around, or the defaults where yoyo is used without one."""
+    settings = _of_the_project()
+    if schema := uri.args.get("schema"):
+        # Where unqualified names go, as with yoyo's own backend.
+        settings = dataclasses.replace(settings, search_path=(schema, "pg_catalog"))
+    if history := uri.args.get("history_schema"):
+        settings = dataclasses.replace(settings, history_schema=history)
+    return settings
+
+
+def _of_the_project() -> config.Config:
+    try:
+        root = config.find_root(Path.cwd())
+    except errors.ConfigError:
+        return config.Config(root=Path.cwd())  # yoyo is used without a project of ours
+    if "[tool.schemata" not in (root / config.FILE).read_text(encoding="utf-8"):
+        return config.Config(root=root)
+    return config.load()
+
+
+def _refuse_force(force: bool) -> None:
+    if force:
+        raise errors.ConfigError(
+            "--force: steps that failed would be recorded as applied",
+            "Leave it out, and fix what fails; a step that may fail says so itself: ignore_errors.",
+        )
+
+
+def _is_command_line() -> bool:
+    path = sys.argv[0] if sys.argv else ""
+    return os.path.basename(path).startswith("yoyo") or path.endswith(os.path.join("yoyo", "__main__.py"))
+
+
+def _said(text: str) -> None:
+    if _is_command_line():
+        print(text, file=sys.stderr)
+    else:
+        _logger.info("%s", text)
+
+
+def _show_errors_plainly() -> None:
+    """Have yoyo's command line end with the text of an expected error and its exit code, without a traceback."""
+    if not _is_command_line() or getattr(sys.excepthook, "shows_plainly", False):
+        return
+    before: Callable[..., Any] = sys.excepthook
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, errors.Error):
+            before(kind, error, trace)
+            return
+        print(str(error), file=sys.stderr)
+        sys.stdout.flush()
+        sys.exit(error.exit_code)
+
+    show.shows_plainly = True  # type: ignore[attr-defined]
+    sys.excepthook = show
