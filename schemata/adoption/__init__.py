@@ -1,0 +1,4 @@
+"""Another migration tool's history moves over: its folder becomes migrations, its ledger becomes records.
+
+Readers know each tool's folder, `formats` their notations, `ledgers` what they recorded; conversion makes our files.
+"""
