@@ -103,6 +103,7 @@ class Skipped:
 class History:
     """The migrations of a tool's folder in the order in which the tool would run them on an empty database.
 
+    :param project: the tool's name of it, where one ledger holds several.
     :param replaced: scripts that a baseline stands for: an empty database never sees them, an older one recorded them.
     """
 
@@ -113,6 +114,7 @@ class History:
     skipped: tuple[Skipped, ...] = ()
     replaced: tuple[Script, ...] = ()
     notes: tuple[str, ...] = ()
+    project: str = ""
 
     def all_notes(self) -> Iterator[str]:
         """Give what is to be said of the whole, then of each script, with its name in front."""

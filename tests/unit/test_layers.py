@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "history": {"errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets"},
     "remedies": {"lazy", "sql", "migrations"},
     # Another tool's folder and ledger, read into values.
-    "adoption": {"errors", "lazy", "sql", "migrations"},
+    "adoption": {"errors", "lazy", "sql", "postgres", "migrations", "history"},
     "deploy": {
         "errors", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
         "remedies", "server.programs",
@@ -147,6 +147,8 @@ PURE = {
     "schemata.adoption.readers.golang_migrate", "schemata.adoption.readers.goose",
     "schemata.adoption.readers.node_pg_migrate", "schemata.adoption.readers.prisma",
     "schemata.adoption.readers.sqitch", "schemata.adoption.readers.sqlx", "schemata.adoption.readers.supabase",
+    "schemata.adoption.ledgers.entries", "schemata.adoption.ledgers.rows", "schemata.adoption.ledgers.standings",
+    "schemata.adoption.ledgers.judgement",
 }  # fmt: skip
 
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.

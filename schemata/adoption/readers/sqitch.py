@@ -40,7 +40,7 @@ def read(tree: model.Tree) -> model.History:
     found = scripts.Collected()
     for change in plan.changes:
         found.add(_script(tree, plan, change, folders, ending))
-    return found.history("sqitch", tree)
+    return dataclasses.replace(found.history("sqitch", tree), project=plan.project)
 
 
 def _settings(text: str) -> dict[str, str]:
