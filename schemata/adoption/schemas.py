@@ -43,7 +43,7 @@ def changed(items: Iterable[statement.Statement], default: str) -> tuple[str, ..
     """Return the schemas that statements change, the first one first.
 
     What has no schema in front is in the first one of a `SET search_path` before it, or else in the default. A DO
-    block, a SELECT and what belongs to no schema say nothing.
+    block, a SELECT, what belongs to no schema and what is in the server's own (pg_temp) say nothing.
     """
     found: dict[str, None] = {}
     current = default
@@ -53,7 +53,8 @@ def changed(items: Iterable[statement.Statement], default: str) -> tuple[str, ..
             current = _first(node.variable_set_stmt) or default
             continue
         for schema in _schemas(node):
-            found.setdefault(schema or current, None)
+            if not schema.startswith("pg_") and schema != "information_schema":
+                found.setdefault(schema or current, None)
     return tuple(found)
 
 

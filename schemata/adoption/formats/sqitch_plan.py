@@ -16,7 +16,7 @@ _LINE = re.compile(
     r"(?:\s+\[(?P<needs>[^\]]*)\])?"
     r"\s+(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"
     r"\s+(?P<planner>.*?<[^>]*>)"
-    r"(?:\s+#\s?(?P<note>.*))?\s*"
+    r"(?:\s*#\s?(?P<note>.*))?\s*"
 )
 
 

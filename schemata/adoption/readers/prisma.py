@@ -23,6 +23,7 @@ def read(tree: model.Tree) -> model.History:
             "Name the folder of the migrations for PostgreSQL.",
         )
     found = scripts.Collected()
+    found.notes += _other_order(tree.folders())
     for name in tree.folders():
         path = f"{name}/migration.sql"
         if path not in tree.files:
@@ -40,3 +41,22 @@ def read(tree: model.Tree) -> model.History:
             )
         )
     return found.history("prisma", tree)
+
+
+def _other_order(names: list[str]) -> list[str]:
+    """Return a note where release 7, which compares as people sort words, has another order than those before.
+
+    Those compare bytes. There punctuation comes before digits and capital letters beside small ones, as in
+    `20240101_b` and `20240101120000_a`.
+    """
+    other = sorted(names, key=lambda name: ([_rank(character) for character in name], name))
+    differing = next(((a, b) for a, b in zip(names, other, strict=True) if a != b), None)
+    if differing is None:
+        return []
+    return [f"Prisma 7 orders {differing[1]} before {differing[0]}, earlier releases after it: their order is taken"]
+
+
+def _rank(character: str) -> tuple[int, str]:
+    if not character.isalnum():
+        return 0, ""
+    return (1, character) if character.isdigit() else (2, character.lower())

@@ -112,6 +112,7 @@ def test_a_long_name_is_cut_and_stays_its_own() -> None:
     ("a truncated table", "TRUNCATE b.t", ("b",)),
     ("what belongs to no schema", "CREATE EXTENSION x; CREATE PUBLICATION p; DO $$BEGIN END$$; SELECT 1", ()),
     ("a temporary table", "CREATE TEMP TABLE t (i int)", ()),
+    ("a temporary function", "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", ()),
 ])  # fmt: skip
 def test_the_schemas_of_a_file_are_in_its_parse_tree(sql: str, expected: tuple[str, ...]) -> None:
     """The first one that is changed is the migration's own; what is only read does not count."""

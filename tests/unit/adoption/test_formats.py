@@ -55,6 +55,23 @@ def test_sqitchs_change_id() -> None:
     assert (second.tags, third.tags, second.tagged) == (("@v1",), (), ("@v1",))
 
 
+def test_sqitchs_ids_are_those_that_it_prints() -> None:
+    """The ids of Sqitch's own tutorial, whose planner has a letter of three bytes; a note may follow at once."""
+    who = "Marge N. O\u2019Vera <marge@example.com>"
+    plan = sqitch_plan.parse(
+        "%syntax-version=1.0.0-b2\n%project=flipr\n%uri=https://github.com/theory/sqitch-intro/\n\n"
+        f"appschema 2013-12-30T23:19:45Z {who} # Add schema for all flipr objects.\n"
+        f"users [appschema] 2013-12-30T23:49:00Z {who}# Creates table to track our users.\n"
+        f"insert_user [users appschema] 2013-12-30T23:57:36Z {who} # Creates a function to insert a user.\n"
+        f"change_pass [users appschema] 2013-12-30T23:57:45Z {who} # Creates a function to change a user password.\n"
+    )
+    assert [change.id for change in plan.changes if change.name != "insert_user"] == [
+        "c7981df861183412b01be706889e508a63d445ca",
+        "77398e1dbc5fbce58b05eb67d201f15774718727",
+        "01a4f6964b89284525cb5877d222df8be70d1647",
+    ]
+
+
 @cases.named(("data", "text", "notes"), [
     ("plain", b"SELECT 1;", "SELECT 1;", 0),
     ("a byte order mark", b"\xef\xbb\xbfSELECT 1;", "SELECT 1;", 0),

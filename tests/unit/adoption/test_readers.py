@@ -159,6 +159,16 @@ def test_flyways_baseline_stands_for_older_files() -> None:
     assert any("an empty database gets it instead of 2 older files" in note for note in read.notes)
 
 
+def test_prismas_two_orders_are_noted() -> None:
+    """Bytes put `_` after digits, words before: where releases differ, it is said which order is taken."""
+    names = ["20240101_b", "20240101120000_a", "20240102000000_c"]
+    read = histories.history("prisma", {f"{name}/migration.sql": "SELECT 1;" for name in names})
+    assert [item.name for item in read.scripts] == ["20240101120000_a", "20240101_b", "20240102000000_c"]
+    assert read.notes == (
+        "Prisma 7 orders 20240101_b before 20240101120000_a, earlier releases after it: their order is taken",
+    )
+
+
 def test_alembics_own_statements_are_left_out() -> None:
     """The version table and the transaction around all are the tool's; what an autocommit block did stays."""
     first, second = histories.history("alembic-sql", histories.ALEMBIC).scripts
