@@ -16,6 +16,10 @@ class UnreadHistory(errors.MigrationError):
     """A folder that does not hold what the tool would write, or of which a part cannot be read."""
 
 
+class NothingThere(UnreadHistory):
+    """A folder without a migration of the tool."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Tree:
     """The files below a folder. `files` maps a path, with `/` between its parts, to the content."""

@@ -6,11 +6,19 @@ from pathlib import Path
 from schemata import errors
 from schemata.adoption import model
 
-#: What readers look at: SQL, what says how to run it, and programs, which are named as what cannot be read.
-_ENDINGS = (
-    ".sql", ".SQL", ".conf", ".toml", ".plan", ".json", ".go", ".py", ".js", ".ts", ".cjs", ".mjs", ".mts", ".cts",
-    ".java", ".kt", ".class", ".sh", ".ps1",
-)  # fmt: skip
+#: What readers look into: SQL, and what says how to run it.
+_READ = (".sql", ".SQL", ".sql.conf", "sqitch.conf", ".plan", "_journal.json", "metadata.toml", "migration_lock.toml")
+#: Programs, of which the name is enough: they are what cannot be read.
+_NAMED = (".go", ".py", ".js", ".ts", ".cjs", ".mjs", ".mts", ".cts", ".java", ".kt", ".class", ".sh", ".ps1")
+#: Where each tool has its migrations in a repository, for the hint about a folder that has none.
+_USUAL = {
+    "prisma": ("prisma/migrations", "migrations"),
+    "flyway": ("src/main/resources/db/migration", "db/migration", "sql"),
+    "dbmate": ("db/migrations",),
+    "diesel": ("migrations",),
+    "drizzle": ("drizzle", "src/db/migrations"),
+    "supabase": ("supabase/migrations", "migrations"),
+}
 _PASSED = ("node_modules", "__pycache__")
 
 
@@ -32,9 +40,18 @@ def load(path: Path) -> model.Tree:
         for name in inner:
             files[f"{prefix}{name}/"] = b""  # one without files may be a migration that lost its file
         for name in names:
-            if name.endswith(_ENDINGS) and not name.startswith("."):
+            if name.startswith("."):
+                continue
+            if name.endswith(_READ):
                 files[f"{prefix}{name}"] = _content(Path(folder, name))
+            elif name.endswith(_NAMED):
+                files[f"{prefix}{name}"] = b""
     return model.Tree(str(path), files)
+
+
+def usual(tool: str, path: Path) -> Path | None:
+    """Return the folder below a repository's where a tool usually has its migrations, if there is one."""
+    return next((path / below for below in _USUAL.get(tool, ("migrations",)) if (path / below).is_dir()), None)
 
 
 def _content(path: Path) -> bytes:

@@ -31,9 +31,9 @@ class Collected:
         )
 
 
-def nothing(tool: str, tree: model.Tree, wanted: str = "") -> model.UnreadHistory:
+def nothing(tool: str, tree: model.Tree, wanted: str = "") -> model.NothingThere:
     """Return the refusal of a folder in which there is nothing of the tool."""
-    return model.UnreadHistory(
+    return model.NothingThere(
         f"{tree.root} holds no migration of {tool}{f': {wanted}' if wanted else ''}",
         "Name the folder that the tool itself reads, or another tool.",
     )

@@ -9,7 +9,7 @@ _DBMATE_UP = re.compile(r"^--\s*migrate:up(\s*$|\s+\S+)", re.MULTILINE)
 _DBMATE_DOWN = re.compile(r"^--\s*migrate:down(\s*$|\s+\S+)", re.MULTILINE)
 _DBMATE_OPTION = re.compile(r"\btransaction:false\b")
 _GOOSE = re.compile(r"^--\s*\+goose\s+(?P<word>[^\n]*?)\s*$", re.MULTILINE)
-_GOOSE_NO_TRANSACTION = re.compile(r"^--\s*\+goose\s+NO TRANSACTION\s*$", re.MULTILINE)
+_GOOSE_NO_TRANSACTION = re.compile(r"^--\s*\+goose\s+NO TRANSACTION\s*$", re.MULTILINE | re.IGNORECASE)
 _NODE = {way: re.compile(rf"^\s*--[\s-]*{way}\s+migration", re.MULTILINE | re.IGNORECASE) for way in ("up", "down")}
 
 

@@ -47,7 +47,7 @@ def _flyway(raw: Raw) -> entries.Row | None:
     if kind == "SCHEMA":
         return None
     state: entries.State = "applied" if success else "failed"
-    if success and kind in ("UNDO_SQL", "UNDO_SCRIPT"):
+    if success and kind.startswith("UNDO_"):
         state = "rolled back"
     elif kind == "DELETE":
         state = "deleted"

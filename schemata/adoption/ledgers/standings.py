@@ -77,7 +77,9 @@ def _shared(history: model.History) -> dict[str, int]:
 
 def _last(rows: Sequence[entries.Row]) -> entries.Standing:
     """Return what the rows of one migration say together."""
-    rows = [row for row in rows if row.state != "deleted"]
+    # Flyway's `repair` notes that a file is gone: what its rows said before is over.
+    gone = max((at for at, row in enumerate(rows) if row.state == "deleted"), default=-1)
+    rows = rows[gone + 1 :]
     if not rows:
         return _ABSENT
     *before, row = rows
@@ -117,7 +119,7 @@ def _flyway(history: model.History, ledger: entries.Ledger) -> dict[str, entries
                 why = "it was changed since Flyway last ran it: it is to run again"
                 found[script.name] = entries.Standing("rolled back", standing.row, why)
             continue
-        if script.baseline and standing.row and standing.row.kind != "SQL_BASELINE":
+        if script.baseline and standing.row and not standing.row.kind.endswith("_BASELINE"):
             standing = found[script.name] = _ABSENT  # the row is of the versioned file with that version
         own = versions.dotted(script.version)
         base = next((row for row in bases if versions.dotted(row.version) >= own), None)

@@ -1,7 +1,7 @@
 """goose: files `<version>_<name>.sql` with both directions in them, and migrations in Go.
 
 The digits before the first `_` are the version, above zero, and the order is numeric: 10 comes after 9 (migrate.go,
-`NumericComponent`). A version comes once. `-- +goose NO TRANSACTION` counts for the whole file; ENVSUBST replaces
+`NumericComponent`). A version comes once. `-- +goose NO TRANSACTION` counts for the whole file; ENVSUB replaces
 `${…}` by the environment, which is a template here. goose keeps no checksum.
 """
 
@@ -12,7 +12,7 @@ from schemata.adoption import model
 from schemata.adoption.formats import scripts, sections, versions
 
 _NAME = re.compile(r"(?P<version>\d+)_.*\.(?P<kind>sql|go)")
-_ENVSUBST = re.compile(r"^--\s*\+goose\s+ENVSUBST ON\s*$", re.MULTILINE)
+_ENVSUBST = re.compile(r"^--\s*\+goose\s+ENVSUB(ST)? ON\s*$", re.MULTILINE | re.IGNORECASE)
 
 
 def read(tree: model.Tree) -> model.History:
@@ -38,7 +38,7 @@ def read(tree: model.Tree) -> model.History:
         )
         made = scripts.with_sections(whole, sections.goose)
         if isinstance(made, model.Script) and _ENVSUBST.search(text):
-            note = "goose replaces ${…} in it by the environment (ENVSUBST): give the values"
+            note = "goose replaces ${…} in it by the environment (ENVSUB): give the values"
             made = dataclasses.replace(made, notes=(*made.notes, note))
         found.add(made)
     return found.history("goose", tree)

@@ -46,7 +46,13 @@ def read(tool: str, path: Path, skip: Mapping[str, str] | None = None) -> model.
     Raises ConfigError for an unknown tool or folder, UnreadHistory for a folder that the tool itself would refuse or of
     which a part is not SQL and was not left out.
     """
-    return model.without(of_tree(tool, sources.load(path)), skip or {})
+    try:
+        found = of_tree(tool, sources.load(path))
+    except model.NothingThere as nothing:
+        if other := sources.usual(tool, path):
+            raise model.NothingThere(nothing.message, f"There is {other}: name that folder.") from nothing
+        raise
+    return model.without(found, skip or {})
 
 
 def of_tree(tool: str, tree: model.Tree) -> model.History:

@@ -3,7 +3,7 @@
 import pytest
 
 from schemata import errors
-from schemata.adoption import model
+from schemata.adoption import conversion, model, records
 from schemata.adoption.ledgers import entries, judgement, rows, standings
 from tests.unit import cases
 from tests.unit.adoption import histories
@@ -158,6 +158,8 @@ VIEW = (None, "a view", "SQL", "R__a_view.sql", SUMS["R__a_view"], AT, True)
     ("written in another way", [("1.9.0", *NINE[1:])], ["applied", "pending", "pending", "pending", "pending"]),
     ("repaired: its file was gone for a while", [NINE, ("1.9", "nine", "DELETE", "", None, LATER, True), NINE],
      ["applied", "pending", "pending", "pending", "pending"]),
+    ("repaired: its file is back", [NINE, ("1.9", "nine", "DELETE", "", None, LATER, True)],
+     ["pending", "pending", "pending", "pending", "pending"]),
     ("no checksum", [(*NINE[:4], None, AT, True)], ["applied", "pending", "pending", "pending", "pending"]),
 ])  # fmt: skip
 def test_flyways_situations(raw: list[rows.Raw], expected: list[str]) -> None:
@@ -257,3 +259,19 @@ def test_what_was_left_out_is_not_gone() -> None:
     )
     assert standings.unknown(history, ledger("goose", (9, AT, True), (12, AT, True))) == []
     assert judged(history, (9, AT, True), (12, AT, True)).ok
+
+
+def test_a_plan_names_ids() -> None:
+    """What is to be recorded has our id and the ledger's time and checksum; what is pending has only the id."""
+    made = conversion.convert(PRISMA)
+    marked = (INIT.name, AT, AT, None, SUM, "", 0)
+    plan = records.plan(PRISMA, made, judged(PRISMA, marked, MORE_DONE))
+    assert plan.records == (
+        records.Record("public.20240101000000.init", "public", INIT.name, AT, SUM, False, "it was not run"),
+        records.Record("public.20240102000000.more", "public", MORE.name, LATEST, MORE_SUM, True),
+    )
+    assert plan.pending == ()
+    plan = records.plan(PRISMA, made, judged(PRISMA, MORE_DONE))
+    assert (plan.pending, plan.out_of_order) == (("public.20240101000000.init",), ("public.20240101000000.init",))
+    with pytest.raises(errors.MigrationError, match="the ledger leaves 1 question"):
+        records.plan(PRISMA, made, judged(PRISMA, DONE, FAILED))

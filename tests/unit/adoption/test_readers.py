@@ -206,6 +206,10 @@ def test_files_are_read_from_disk(tmp_path: Path) -> None:
     read = reading.of_tree("prisma", sources.load(tmp_path))
     assert [item.name for item in read.scripts] == ["20240101000000_init", "20240102000000_more"]
     assert [item.name for item in read.unreadable] == ["20240103000000_empty"]
+    (tmp_path / "prisma").mkdir()
+    (tmp_path / "prisma" / "migrations").mkdir()
+    with pytest.raises(model.NothingThere, match=r"There is .*prisma/migrations: name that folder"):
+        reading.read("goose", tmp_path / "prisma")
     single = sources.load(tmp_path / "20240101000000_init" / "migration.sql")
     assert list(single.files) == ["migration.sql"]
     with pytest.raises(errors.ConfigError, match="there is no folder"):
