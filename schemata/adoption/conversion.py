@@ -83,6 +83,7 @@ def convert(
     default_schema: str = "public",
     now: str = "",
     modes: Mapping[str, str] | None = None,
+    outside: Mapping[str, str] | None = None,
     failed_downs: Mapping[str, str] | None = None,
 ) -> Conversion:
     """Return a history as migrations of ours.
@@ -91,18 +92,22 @@ def convert(
     :param now: a time YYYYMMDDHHMMSS; original times after it are not kept.
     :param modes: by a script's name, how its file is executed, where somebody classified it; a script that its tool
         runs outside of a transaction is `statements` otherwise.
+    :param outside: by a script's name, where what it does is done instead: it is recorded and not run.
     :param failed_downs: by a script's name, why its down file fails, where somebody ran it.
     """
     named = naming.times(history.scripts, now)
-    modes, failed = modes or {}, failed_downs or {}
+    modes, outside, failed = modes or {}, outside or {}, failed_downs or {}
     found = [
-        _converted(script, time, default_schema, modes.get(script.name, ""), failed.get(script.name))
+        _converted(script, time, default_schema, (modes.get(script.name, ""), outside.get(script.name, "")), failed)
         for script, time in zip(history.scripts, named.times, strict=True)
     ]
     return Conversion(history.tool, tuple(found), named.kept, (*history.notes, *named.notes))
 
 
-def _converted(script: model.Script, time: str, default: str, mode: str, failed: str | None) -> Converted:
+def _converted(
+    script: model.Script, time: str, default: str, execution: tuple[str, str], failed: Mapping[str, str]
+) -> Converted:
+    mode, outside = execution
     notes = list(script.notes)
     items, problem = _parsed(script.up)
     changed = schemas.changed(items, default)
@@ -118,13 +123,17 @@ def _converted(script: model.Script, time: str, default: str, mode: str, failed:
         notes.append("it has no statement, comments only")
     if not mode and not script.transactional and not any(map(statement.opens_or_ends_transaction, items)):
         mode = "statements"
+    if outside:
+        mode = ""
     id_ = naming.migration_id(schema, time, script)
-    rollback, irreversible = _rollback(script, id_, failed)
+    rollback, irreversible = _rollback(script, id_, failed.get(script.name))
     if irreversible and script.down is not None:
         notes.append(f"it has no rollback: {irreversible}")
     header = [f"-- {_title(script)}", origin.line(origin.Origin(script.tool, script.name, script.checksum))]
-    if mode and mode != "transaction":
+    if mode in ("own-transaction", "statements"):  # the others are what a file is without saying so
         header.append(f"-- mode: {mode}")
+    if outside:
+        header.append(f"-- outside: {_on_one_line(outside)}")
     if irreversible:
         header.append(f"-- irreversible: {irreversible}")
     body, marked = comments.kept(script.up)

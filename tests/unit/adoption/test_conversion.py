@@ -162,6 +162,9 @@ def test_the_tools_marker_becomes_a_mode() -> None:
     assert [item.mode for item in made.migrations] == ["own-transaction", "", "transaction"]
     assert "-- mode: own-transaction" in made.migrations[0].text
     assert "-- mode:" not in made.migrations[2].text
+    made = conversion.convert(history, modes={"schema": "nothing"}, outside={"api/users": "by hand,\non the server"})
+    assert "-- mode:" not in made.migrations[0].text
+    assert "\n-- outside: by hand, on the server\n" in made.migrations[2].text
 
 
 def test_what_the_parser_rejects_is_kept_and_said() -> None:
@@ -186,7 +189,8 @@ def test_comments_are_not_taken_for_directives(line: str) -> None:
     for up in (f"{line}\nSELECT 1;\n", f"SELECT 1;\n{line}\nSELECT 2;\n", f"/* x */\n{line}\nSELECT 1;\n"):
         made = _one(up, down="SELECT 1;")
         directives = migration.parse_directives(made.text, "")
-        assert (directives.depends, directives.transactional, directives.phase) == ((), True, "")
+        read = migration.Migration(made.id, "", "", "", "", made.text, "", directives)
+        assert (directives.depends, read.transactional, directives.phase) == ((), True, "")
         assert origin.of(made.text) == origin.Origin("sqlx", "20240101000000_a", "sha256:c0ffee")
         assert line.split("--")[1].strip() in made.text
     inside = "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$\n-- depends: a\nBEGIN RETURN 1; END $$;\n"
