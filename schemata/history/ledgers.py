@@ -54,6 +54,7 @@ KNOWN = (
     Ledger("tern", "schema_version", "version", "version", "version DESC"),
     Ledger("Alembic", "alembic_version", "version_num", "version_num", "version_num DESC"),
     Ledger("Sqitch", "changes", "change_id", "change", "committed_at DESC", schema="sqitch"),
+    Ledger("Supabase", "schema_migrations", "version", "version", "version DESC", schema="supabase_migrations"),
     Ledger("golang-migrate", "schema_migrations", "dirty", "version", "version DESC"),
     Ledger("Ecto", "schema_migrations", "inserted_at", "version", "version DESC"),
     Ledger("dbmate or Rails", "schema_migrations", "version", "version", "version DESC"),

@@ -5,6 +5,7 @@ import re
 import subprocess
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 from yoyo import connections, migrations

@@ -43,6 +43,8 @@ MAY_IMPORT = {
     "snapshot": {"errors", "config", "report", "postgres", "migrations", "targets"},
     "history": {"errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets"},
     "remedies": {"lazy", "sql", "migrations"},
+    # Another tool's folder and ledger, read into values.
+    "adoption": {"errors", "lazy", "sql", "postgres", "migrations", "history"},
     "deploy": {
         "errors", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
         "remedies", "server.programs",
@@ -153,6 +155,19 @@ PURE = {
     "schemata.services.outcome",
     "schemata.scaffold.contents",
     "schemata.adoption.classification", "schemata.adoption.expectations", "schemata.adoption.templates",
+    "schemata.adoption.model", "schemata.adoption.origin", "schemata.adoption.naming", "schemata.adoption.comments",
+    "schemata.adoption.schemas", "schemata.adoption.conversion", "schemata.adoption.records",
+    "schemata.adoption.formats.texts",
+    "schemata.adoption.formats.digests", "schemata.adoption.formats.scripts", "schemata.adoption.formats.sections",
+    "schemata.adoption.formats.versions", "schemata.adoption.formats.sqitch_plan",
+    "schemata.adoption.formats.alembic_script", "schemata.adoption.readers.alembic_sql",
+    "schemata.adoption.readers.dbmate", "schemata.adoption.readers.diesel", "schemata.adoption.readers.drizzle",
+    "schemata.adoption.readers.flyway", "schemata.adoption.readers.folder",
+    "schemata.adoption.readers.golang_migrate", "schemata.adoption.readers.goose",
+    "schemata.adoption.readers.node_pg_migrate", "schemata.adoption.readers.prisma",
+    "schemata.adoption.readers.sqitch", "schemata.adoption.readers.sqlx", "schemata.adoption.readers.supabase",
+    "schemata.adoption.ledgers.entries", "schemata.adoption.ledgers.rows", "schemata.adoption.ledgers.standings",
+    "schemata.adoption.ledgers.judgement",
 }  # fmt: skip
 
 #: A driver and the modules that may import it. A new home is a decision: write it here with a reason.
@@ -170,6 +185,7 @@ HOMES = {
         "schemata.sql.transactions",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.expectations",
+        "schemata.adoption.schemas",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast
     "subprocess": {"schemata.system.processes"},

@@ -1,0 +1,193 @@
+"""Scripts of another tool become migrations of ours. Values in, values out; what the SQL does is never changed.
+
+A header of comments is put in front; comments that would be directives are kept as prose; line ends become `\\n` and
+the encoding UTF-8. Nothing else of the text is touched: its tokens are the same before and after.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from schemata.adoption import comments, model, naming, origin, schemas
+from schemata.sql import statement
+
+_NO_DOWN = {
+    "prisma": "Prisma has no down files",
+    "supabase": "Supabase has no down files",
+    "drizzle": "Drizzle has no down files",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Converted:
+    """One migration of ours: its files' texts. `rollback` is None where `irreversible` says why.
+
+    :param schemas: those that the file changes, the first one is its own.
+    :param statements: how many it has; None where the parser rejects it, and `problem` says where.
+    """
+
+    id: str
+    schema: str
+    script: model.Script
+    text: str = dataclasses.field(repr=False)
+    rollback: str | None = dataclasses.field(repr=False)
+    irreversible: str = ""
+    mode: str = ""
+    schemas: tuple[str, ...] = ()
+    statements: int | None = None
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Return the file's path below the folder of migrations."""
+        return f"{self.schema}/{self.id}.sql"
+
+    @property
+    def rollback_path(self) -> str:
+        """Return the path of its rollback below the folder of migrations."""
+        return f"{self.schema}/{self.id}.rollback.sql"
+
+
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """A whole history as migrations of ours, in order. `kept` says whether the original times are in the ids."""
+
+    tool: str
+    migrations: tuple[Converted, ...]
+    kept: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """Return the schemas that have a migration, in the order in which they come up."""
+        return tuple(dict.fromkeys(item.schema for item in self.migrations))
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Return the texts by path below the folder of migrations."""
+        found = {}
+        for item in self.migrations:
+            found[item.path] = item.text
+            if item.rollback is not None:
+                found[item.rollback_path] = item.rollback
+        return found
+
+    def id_of(self, name: str) -> str:
+        """Return the id of the script with a name. Raises KeyError where there is none."""
+        return {item.script.name: item.id for item in self.migrations}[name]
+
+
+def convert(
+    history: model.History,
+    *,
+    default_schema: str = "public",
+    now: str = "",
+    modes: Mapping[str, str] | None = None,
+    outside: Mapping[str, str] | None = None,
+    failed_downs: Mapping[str, str] | None = None,
+) -> Conversion:
+    """Return a history as migrations of ours.
+
+    :param default_schema: of names that have none in front.
+    :param now: a time YYYYMMDDHHMMSS; original times after it are not kept.
+    :param modes: by a script's name, how its file is executed, where somebody classified it; a script that its tool
+        runs outside of a transaction is `statements` otherwise.
+    :param outside: by a script's name, where what it does is done instead: it is recorded and not run.
+    :param failed_downs: by a script's name, why its down file fails, where somebody ran it.
+    """
+    named = naming.times(history.scripts, now)
+    modes, outside, failed = modes or {}, outside or {}, failed_downs or {}
+    found = [
+        _converted(script, time, default_schema, (modes.get(script.name, ""), outside.get(script.name, "")), failed)
+        for script, time in zip(history.scripts, named.times, strict=True)
+    ]
+    return Conversion(history.tool, tuple(found), named.kept, (*history.notes, *named.notes))
+
+
+def _converted(
+    script: model.Script, time: str, default: str, execution: tuple[str, str], failed: Mapping[str, str]
+) -> Converted:
+    mode, outside = execution
+    notes = list(script.notes)
+    items, problem = _parsed(script.up)
+    changed = schemas.changed(items, default)
+    if len(changed) > 1:
+        notes.append(f"it changes the schemas {', '.join(changed)}, and is a migration of the first one")
+    schema = changed[0] if changed else default
+    if not naming.is_folder(schema):
+        notes.append(f"the schema {schema!r} cannot be a folder's name: it is a migration of {default}")
+        schema = default
+    if problem:
+        notes.append(f"the parser rejects it: {problem}")
+    elif not items:
+        notes.append("it has no statement, comments only")
+    if not mode and not script.transactional and not any(map(statement.opens_or_ends_transaction, items)):
+        mode = "statements"
+    if outside:
+        mode = ""
+    id_ = naming.migration_id(schema, time, script)
+    rollback, irreversible = _rollback(script, id_, failed.get(script.name))
+    if irreversible and script.down is not None:
+        notes.append(f"it has no rollback: {irreversible}")
+    header = [f"-- {_title(script)}", origin.line(origin.Origin(script.tool, script.name, script.checksum))]
+    if mode in ("own-transaction", "statements"):  # the others are what a file is without saying so
+        header.append(f"-- mode: {mode}")
+    if outside:
+        header.append(f"-- outside: {_on_one_line(outside)}")
+    if irreversible:
+        header.append(f"-- irreversible: {irreversible}")
+    body, marked = comments.kept(script.up)
+    if marked:
+        notes.append(f"{marked} of its comments read like directives of ours, and are kept behind `>`")
+    return Converted(
+        id=id_,
+        schema=schema,
+        script=script,
+        text=_joined(header, body),
+        rollback=rollback,
+        irreversible=irreversible,
+        mode=mode,
+        schemas=changed,
+        statements=None if problem else len(items),
+        problem=problem,
+        notes=tuple(notes),
+    )
+
+
+def _title(script: model.Script) -> str:
+    # The title must not read as a directive itself: it has a comma before any colon.
+    title = " ".join(script.title.split())[:100].rstrip(" .")
+    return f"From {script.tool}, {title or script.name}."
+
+
+def _rollback(script: model.Script, id_: str, failed: str | None) -> tuple[str | None, str]:
+    """Return the text of the rollback, or None and why there is none."""
+    if script.down is None:
+        return None, _NO_DOWN.get(script.tool, "it came without a down file")
+    if failed is not None:
+        return None, f"its down file fails: {_on_one_line(failed)}"
+    items, problem = _parsed(script.down)
+    if problem:
+        return None, f"its down file fails: {_on_one_line(problem)}"
+    if not items:
+        return None, "its down file has no statement"
+    header = [f"-- Undoes {id_}."]
+    if not script.down_transactional and not any(map(statement.opens_or_ends_transaction, items)):
+        header.append("-- mode: statements")
+    return _joined(header, comments.kept(script.down)[0]), ""
+
+
+def _joined(header: Sequence[str], body: str) -> str:
+    end = "" if body.endswith("\n") else "\n"
+    return "\n".join([*header, "", body]) + end
+
+
+def _parsed(sql: str) -> tuple[tuple[statement.Statement, ...], str]:
+    try:
+        return statement.split(sql), ""
+    except statement.SyntaxProblem as problem:
+        return (), str(problem)
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())

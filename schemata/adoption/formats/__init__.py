@@ -1,0 +1,1 @@
+"""Notations that several readers know: checksums, sections of a file, versions, plans. Texts in, values out."""

@@ -1,0 +1,99 @@
+"""The ids of imported migrations: the original time where all of them have one, else numbers in the tool's order.
+
+Our order is that of the times, so they have to rise along the tool's order; and an id holds the whole original name,
+which is the identity of a migration for most tools: times repeat in real histories.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from schemata.adoption import model
+
+#: Where numbered files begin: before every file that a person writes from now on.
+_FIRST = datetime.datetime(2000, 1, 1)
+_FORMAT = "%Y%m%d%H%M%S"
+_OTHER = re.compile(r"[^A-Za-z0-9_-]+")
+_LONGEST = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """The time of each script by its place in the history, whether the original times are kept, and what to note."""
+
+    times: tuple[str, ...]
+    kept: bool
+    notes: tuple[str, ...] = ()
+
+
+def times(scripts: Sequence[model.Script], now: str = "") -> Named:
+    """Return the time of each script: rising, and the same each time it is asked.
+
+    The original times are kept only if every script has a valid one and they rise along the tool's order; those that
+    are equal are moved by a second. One after `now` is no reason to lose the others, but to number them all: a
+    migration that is written tomorrow would come before it.
+    """
+    given = [script.time for script in scripts]
+    why = ""
+    if not all(given):
+        without = next(script.name for script in scripts if not script.time)
+        why = f"{without} has no time YYYYMMDDHHMMSS in its name"
+    elif given != sorted(given):
+        at = next(at for at in range(1, len(given)) if given[at] < given[at - 1])
+        why = f"{scripts[at].name} comes after {scripts[at - 1].name}, whose time is later"
+    elif now and given and given[-1] > now:
+        why = f"{scripts[-1].name} is in the future"
+    if why:
+        numbered = tuple((_FIRST + datetime.timedelta(seconds=at)).strftime(_FORMAT) for at in range(len(scripts)))
+        return Named(numbered, False, (f"the files are numbered in the tool's order, because {why}",))
+    kept, moved = _rising(scripts)
+    return Named(kept, True, tuple(f"{name} has the time of another file: it is moved by a second" for name in moved))
+
+
+def _rising(scripts: Sequence[model.Script]) -> tuple[tuple[str, ...], list[str]]:
+    found: list[str] = []
+    moved = []
+    for script in scripts:
+        time = script.time
+        if found and time <= found[-1]:
+            time = (datetime.datetime.strptime(found[-1], _FORMAT) + datetime.timedelta(seconds=1)).strftime(_FORMAT)
+            moved.append(script.name)
+        found.append(time)
+    return tuple(found), moved
+
+
+def migration_id(schema: str, time: str, script: model.Script) -> str:
+    """Return the id of a script: its time says all of the original's, or its slug has the whole name.
+
+    >>> script = model.Script("prisma", "20240101120000_init", "", "", "", "", "", time="20240101120000", rest="init")
+    >>> migration_id("app", "20240101120000", script), migration_id("app", "20000101000000", script)
+    ('app.20240101120000.init', 'app.20000101000000.20240101120000_init')
+    """
+    whole = script.rest if script.time == time and script.rest else script.name
+    made = slug(whole)
+    room = _LONGEST - len(schema) - len(time) - 2
+    if len(made) > room:
+        made = f"{made[: room - 9].rstrip('_-')}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return f"{schema}.{time}.{made}"
+
+
+def slug(name: str) -> str:
+    """Return a name with letters, digits, `_` and `-` only.
+
+    >>> slug("sub/01 Ünï.v2"), slug("…")
+    ('sub_01_Uni_v2', 'migration')
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return _OTHER.sub("_", plain).strip("_-") or "migration"
+
+
+def is_folder(schema: str) -> bool:
+    """Tell whether a schema's name can be the name of a folder and the beginning of an id.
+
+    >>> is_folder("app"), is_folder("a.b")
+    (True, False)
+    """
+    return bool(schema) and not re.search(r"[./\\\x00\s]", schema) and len(schema) <= 63
