@@ -1,5 +1,3 @@
-"""Another migration tool's history moves over: its folder becomes migrations, its ledger becomes records.
+"""Another migration tool's history moves over: its folder becomes migrations, its ledger records; baselines are proved.
 
-Readers know each tool's folder, `formats` their notations, `ledgers` what they recorded; conversion makes our files.
-And what a database has is proved before it is recorded as a baseline.
-"""
+Readers know each tool's folder, `formats` their notations, `ledgers` what they recorded; `execution` how a file runs."""

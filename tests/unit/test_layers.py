@@ -43,8 +43,6 @@ MAY_IMPORT = {
     "snapshot": {"errors", "config", "report", "postgres", "migrations", "targets"},
     "history": {"errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets"},
     "remedies": {"lazy", "sql", "migrations"},
-    # Another tool's folder and ledger, read into values.
-    "adoption": {"errors", "lazy", "sql", "postgres", "migrations", "history"},
     "deploy": {
         "errors", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
         "remedies", "server.programs",
@@ -154,7 +152,8 @@ PURE = {
     "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope",
     "schemata.services.outcome",
     "schemata.scaffold.contents",
-    "schemata.adoption.classification", "schemata.adoption.expectations", "schemata.adoption.templates",
+    "schemata.adoption.execution.classification", "schemata.adoption.execution.expectations",
+    "schemata.adoption.execution.templates",
     "schemata.adoption.model", "schemata.adoption.origin", "schemata.adoption.naming", "schemata.adoption.comments",
     "schemata.adoption.schemas", "schemata.adoption.conversion", "schemata.adoption.records",
     "schemata.adoption.formats.texts",
@@ -184,7 +183,7 @@ HOMES = {
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
         "schemata.sql.transactions",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
-        "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.expectations",
+        "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",
         "schemata.adoption.schemas",
     },
     "google": {"schemata.sql.parser", "schemata.sql.destructive"},  # protobuf, beneath postgast

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from schemata import config
-from schemata.adoption import classification, trial
+from schemata.adoption.execution import classification, trial
 from schemata.deploy import migrate
 from schemata.migrations import checksums, files, migration, precheck
 from tests.conftest import Project

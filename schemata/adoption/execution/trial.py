@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from schemata import config, errors
-from schemata.adoption import classification
+from schemata.adoption.execution import classification
 from schemata.deploy import migrate, transactional
 from schemata.migrations import migration, precheck
 from schemata.parity import expected, scratch

@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from schemata.adoption import expectations, templates
+from schemata.adoption.execution import expectations, templates
 from schemata.migrations import migration, precheck, psql
 from schemata.sql import lexer, parser, statement, transactions
 
