@@ -144,7 +144,12 @@ def test_a_signal_cancels_rolls_back_and_says_so(
 
 @pytest.mark.parametrize(
     "command",
-    [["migrate"], ["rollback", "--yes"], ["migrate-baseline", "--through", TWO], ["migrate-resolve", TWO, "--applied"]],
+    [
+        ["migrate"],
+        ["rollback", "--yes"],
+        ["migrate-baseline", "--through", TWO, "--unverified", "--reason", "a test"],
+        ["migrate-resolve", TWO, "--applied"],
+    ],
     ids=lambda command: command[0],
 )
 def test_a_connection_that_is_cut_is_told(one: Project, command: list[str]) -> None:

@@ -128,7 +128,7 @@ def test_commands_get_along_with_one_connection(limited: Project) -> None:
         ("generate",),
         ("generate", "--check"),
         ("rollback", "--yes"),
-        ("migrate-baseline", "--through", "app.20250101000003.three"),
+        ("migrate-baseline", "--through", "app.20250101000003.three", "--unverified", "--reason", "a test"),
         # What was rolled back is not there, whatever the baseline says: with drift it is red.
         ("migrate-status", "--check", "--no-drift"),
         ("parity", "--ignore", "*:app.*"),
