@@ -13,10 +13,11 @@ from schemata.deploy import migrate, results, rollback
 from schemata.deploy.python import failures
 from schemata.history import restamp, status
 from schemata.migrations import authoring, files
+from schemata.parity import expected
 from schemata.report import progress
 from schemata.server.embedded import extensions
 from schemata.squash import plan
-from tests.conftest import Project
+from tests.conftest import Project, _programs
 
 TABLE = "app.20250101000000.table"
 FILL = "app.20250102000000.fill"
@@ -490,3 +491,18 @@ def test_the_embedded_server_offers_what_a_step_asks_for(table: Project) -> None
     write(table, "step('CREATE EXTENSION IF NOT EXISTS hstore', '')\n")
     asked = extensions.asked_for(table.root / "migrations", ["app"])
     assert [(one.name, one.is_certain) for one in asked] == [("hstore", True)]
+
+
+def test_a_replay_runs_it_too(table: Project) -> None:
+    """What the migrations make is known from a database in which a step in Python ran, or the reason why not."""
+    path = write(table, "step(lambda c: c.execute('CREATE TABLE made ()'), 'DROP TABLE app.made')\n")
+    settings = config.load(table.root, {})
+    sources = files.read(settings.migrations, ["app"])
+    made = expected.replay(settings, sources, _programs("").major)
+    assert any("made" in key for key in map(str, made.items))
+    path.write_text(path.read_text().replace("made ()", "nowhere.made ()"))
+    with pytest.raises(expected.ReplayFailed, match='schema "nowhere" does not exist'):
+        expected.replay(settings, files.read(settings.migrations, ["app"]), _programs("").major)
+    path.write_text("from yoyo import step\nstep(lambda c: 1 / 0, '')\n")
+    with pytest.raises(expected.ReplayFailed, match="ZeroDivisionError"):
+        expected.replay(settings, files.read(settings.migrations, ["app"]), _programs("").major)
