@@ -8,12 +8,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from schemata import config, errors
-from schemata.deploy import migrate, results, rollback
+from schemata import config, errors, targets
+from schemata.deploy import deployment, migrate, results, rollback
 from schemata.deploy.python import failures
+from schemata.entrypoint import boot_queue
 from schemata.history import restamp, status
 from schemata.migrations import authoring, files
 from schemata.parity import expected
+from schemata.postgres import waiting
 from schemata.report import progress
 from schemata.server.embedded import extensions
 from schemata.squash import plan
@@ -506,3 +508,21 @@ def test_a_replay_runs_it_too(table: Project) -> None:
     path.write_text("from yoyo import step\nstep(lambda c: 1 / 0, '')\n")
     with pytest.raises(expected.ReplayFailed, match="ZeroDivisionError"):
         expected.replay(settings, files.read(settings.migrations, ["app"]), _programs("").major)
+
+
+def test_a_connection_that_is_made_again_keeps_its_locks(table: Project) -> None:
+    """A start that has its turn in the queue of boots does not lose it to those that wait."""
+    write(table, "step('SELECT 1', '')\n")
+    settings = config.load(table.root, {})
+    sources = files.read(settings.migrations, ["app"])
+    keys = (boot_queue.QUEUE_KEY, -5)
+    with waiting.connect(table.url, application_name="test") as connection:
+        for key in keys:
+            connection.query(f"SELECT pg_try_advisory_lock({key})")
+        before = connection.backend_pid
+        deployment.make_ready(connection, targets.choose(settings, table.url), sources[:1])
+        assert connection.backend_pid == before
+        deployment.make_ready(connection, targets.choose(settings, table.url), sources)
+        assert connection.backend_pid != before
+        for key in keys:
+            assert ask(table, f"SELECT pg_try_advisory_lock({key})") == [(False,)]
