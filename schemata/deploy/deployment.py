@@ -17,6 +17,11 @@ from schemata.system import signals
 
 _INSUFFICIENT_PRIVILEGE = "42501"
 _MONITOR_PATIENCE = 0.5
+# Through a pooler there is another backend than the one of the login, and its locks are nobody's.
+_HELD = (
+    "SELECT ((classid::bigint << 32) | objid::bigint)::text FROM pg_locks WHERE locktype = 'advisory' "
+    "AND objsubid = 1 AND pid = pg_backend_pid() AND pid = {}"
+)
 
 
 @dataclasses.dataclass
@@ -250,13 +255,17 @@ def make_ready(connection: libpq.Connection, choice: targets.Choice, chosen: Seq
     """Make a connection fit for these migrations: where one of them is in Python it is made again through psycopg.
 
     Then the connection that its steps are given is psycopg's own over this session. The old one is closed first: one
-    may be all that a role has. What it held, such as a place in the queue of boots, goes with it.
+    may be all that a role has. Locks that it held, such as the one of the queue of boots, are taken again if they are
+    free.
     """
     if not any(item.is_python for item in chosen) or query_client.is_through_psycopg(connection):
         return
+    held = connection.query(_HELD.format(connection.backend_pid))
     connection.close()
     again = targets.login(choice, tries=targets.AGAIN, through_psycopg=True)
     vars(connection).update(vars(again))
+    for (key,) in held:
+        connection.query(f"SELECT pg_try_advisory_lock({key})")
 
 
 @contextlib.contextmanager

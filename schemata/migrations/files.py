@@ -71,9 +71,9 @@ def _read_schema(folder: str, schema: str) -> list[migration.Migration]:
     found = []
     for name in names:
         path = f"{folder}{os.sep}{name}"
-        stem, suffix = os.path.splitext(name)
-        is_python = suffix == python_files.SUFFIX and name != "__init__.py"
-        if not (is_python or suffix == ".sql") or name.startswith(".") or name in rollbacks:
+        stem, _, kind = name.rpartition(".")
+        is_python = kind == "py" and name != "__init__.py"
+        if not (is_python or kind == "sql") or name.startswith(".") or name in rollbacks:
             continue
         if is_python:
             if f"{stem}.sql" in names:

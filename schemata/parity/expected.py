@@ -9,6 +9,7 @@ from pathlib import Path
 
 from schemata import config, errors
 from schemata.deploy import migrate, transactional
+from schemata.deploy.python import failures
 from schemata.history.drift import deployers, expectation
 from schemata.migrations import checksums, files, migration
 from schemata.parity import scratch
@@ -154,11 +155,17 @@ def replayed(
                     create_role(url, role)
                     made.add(role)
                     continue
-                raise ReplayFailed(
-                    f"the migrations do not run on an empty database: {error.message}",
-                    f"{error.hint}\nWhat is expected cannot be known until they do.",
-                ) from error
+                raise _replay_failed(error) from error
+            except (failures.CallFailed, failures.NotLoaded) as error:
+                raise _replay_failed(error) from error
         yield url, frozenset(made)
+
+
+def _replay_failed(error: errors.Error) -> ReplayFailed:
+    return ReplayFailed(
+        f"the migrations do not run on an empty database: {error.message}",
+        f"{error.hint}\nWhat is expected cannot be known until they do.",
+    )
 
 
 def missing_role(error: transactional.ScriptFailed) -> str:

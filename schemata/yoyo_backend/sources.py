@@ -12,16 +12,16 @@ from schemata.migrations import checksums, files, migration, python_files
 POST_APPLY = "post-apply"
 
 
-def read(found: Any, schema: str, schemas: Sequence[str]) -> migration.Migration:
+def read(theirs: Any, schema: str, schemas: Sequence[str]) -> migration.Migration:
     """Return one of yoyo's migrations as ours.
 
     An id of three parts says its schema. Any other name, which yoyo takes too, belongs to `schema`.
     """
-    path = os.path.abspath(found.path)
+    path = os.path.abspath(theirs.path)
     text = files.text_of(path)
-    timestamp, slug = "", found.id
+    timestamp, slug = "", theirs.id
     with contextlib.suppress(migration.InvalidMigration):
-        named, timestamp, slug = migration.parse_id(found.id, path)
+        named, timestamp, slug = migration.parse_id(theirs.id, path)
         if not schemas or named in schemas:
             schema = named
     if python_files.is_python(path):
@@ -32,7 +32,7 @@ def read(found: Any, schema: str, schemas: Sequence[str]) -> migration.Migration
         rollback_path = f"{path.removesuffix('.sql')}{files.ROLLBACK}"
         rollback_path = rollback_path if os.path.exists(rollback_path) else ""
     return migration.Migration(
-        id=found.id,
+        id=theirs.id,
         schema=schema,
         timestamp=timestamp,
         slug=slug,

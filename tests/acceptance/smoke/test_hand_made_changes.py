@@ -35,7 +35,7 @@ CHANGES = {
         "column public.jobs.attempts: its type is numeric",
     ),
     "another length": (
-        "ALTER TABLE tagging.tags ALTER COLUMN name TYPE varchar(7)",
+        "ALTER TABLE tagging.tags ALTER COLUMN name TYPE varchar(70)",
         "column tagging.tags.name: its type is",
     ),
     "a dropped default": (

@@ -8,15 +8,18 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from schemata import config, errors
-from schemata.deploy import migrate, results, rollback
+from schemata import config, errors, targets
+from schemata.deploy import deployment, migrate, results, rollback
 from schemata.deploy.python import failures
+from schemata.entrypoint import boot_queue
 from schemata.history import restamp, status
 from schemata.migrations import authoring, files
+from schemata.parity import expected
+from schemata.postgres import waiting
 from schemata.report import progress
 from schemata.server.embedded import extensions
 from schemata.squash import plan
-from tests.conftest import Project
+from tests.conftest import Project, _programs
 
 TABLE = "app.20250101000000.table"
 FILL = "app.20250102000000.fill"
@@ -133,8 +136,6 @@ def test_a_failure_names_the_file_and_the_line_and_leaves_nothing(
     assert capfd.readouterr() == ("", "")
     found = ask(table, f"SELECT state, error_line FROM schemata.attempts WHERE migration_id = '{FILL}'")
     assert found in ([], [("failed", line or None)])
-    write(table, "step('INSERT INTO app.t VALUES (1)', 'DELETE FROM app.t')")
-    assert [one.id for one in apply(table).done] == [FILL]
 
 
 @pytest.mark.parametrize(
@@ -492,3 +493,36 @@ def test_the_embedded_server_offers_what_a_step_asks_for(table: Project) -> None
     write(table, "step('CREATE EXTENSION IF NOT EXISTS hstore', '')\n")
     asked = extensions.asked_for(table.root / "migrations", ["app"])
     assert [(one.name, one.is_certain) for one in asked] == [("hstore", True)]
+
+
+def test_a_replay_runs_it_too(table: Project) -> None:
+    """What the migrations make is known from a database in which a step in Python ran, or the reason why not."""
+    path = write(table, "step(lambda c: c.execute('CREATE TABLE made ()'), 'DROP TABLE app.made')\n")
+    settings = config.load(table.root, {})
+    sources = files.read(settings.migrations, ["app"])
+    made = expected.replay(settings, sources, _programs("").major)
+    assert any("made" in key for key in map(str, made.items))
+    path.write_text(path.read_text().replace("made ()", "nowhere.made ()"))
+    with pytest.raises(expected.ReplayFailed, match='schema "nowhere" does not exist'):
+        expected.replay(settings, files.read(settings.migrations, ["app"]), _programs("").major)
+    path.write_text("from yoyo import step\nstep(lambda c: 1 / 0, '')\n")
+    with pytest.raises(expected.ReplayFailed, match="ZeroDivisionError"):
+        expected.replay(settings, files.read(settings.migrations, ["app"]), _programs("").major)
+
+
+def test_a_connection_that_is_made_again_keeps_its_locks(table: Project) -> None:
+    """A start that has its turn in the queue of boots does not lose it to those that wait."""
+    write(table, "step('SELECT 1', '')\n")
+    settings = config.load(table.root, {})
+    sources = files.read(settings.migrations, ["app"])
+    keys = (boot_queue.QUEUE_KEY, -5)
+    with waiting.connect(table.url, application_name="test") as connection:
+        for key in keys:
+            connection.query(f"SELECT pg_try_advisory_lock({key})")
+        before = connection.backend_pid
+        deployment.make_ready(connection, targets.choose(settings, table.url), sources[:1])
+        assert connection.backend_pid == before
+        deployment.make_ready(connection, targets.choose(settings, table.url), sources)
+        assert connection.backend_pid != before
+        for key in keys:
+            assert ask(table, f"SELECT pg_try_advisory_lock({key})") == [(False,)]
