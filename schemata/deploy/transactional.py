@@ -30,7 +30,7 @@ _COPIED_ROW = re.compile(r"^COPY .*?, [^\d\n,:]+ (\d+)(?=[,:]|$)", re.MULTILINE)
 _BACKSLASHES = re.compile(r"standard_conforming_strings\s*(?:=|to)\s*'?(?:off|false|no|0)", re.IGNORECASE)
 
 # Settings of a file that would be in the way of the record. SET LOCAL: what the file wants to keep, it keeps.
-_IN_THE_WAY = re.compile(r"search_path|client_encoding|statement_timeout|set_config", re.IGNORECASE)
+_IN_THE_WAY = ("search_path", "client_encoding", "statement_timeout", "set_config")
 _NEUTRAL = "SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = 0; SET LOCAL client_encoding = 'UTF8'"
 
 Info = Callable[[str], None]
@@ -264,7 +264,8 @@ def write_record(session: sessions.Session, script: Script, before: str, record:
 
 def hinders_record(sql: str) -> bool:
     """Tell whether a file may change a setting that the record depends on, such as where its operators are found."""
-    return _IN_THE_WAY.search(sql) is not None
+    folded = sql.lower()
+    return any(name in folded for name in _IN_THE_WAY)
 
 
 def taken(failure: sessions.StatementFailed) -> lock.Taken | None:

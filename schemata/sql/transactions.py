@@ -165,8 +165,8 @@ def setting(item: statement.Statement) -> Setting | None:
     if item.kind == "set":
         change = item.node.variable_set_stmt
         return Setting(str(change.name).lower(), _text(change.args[0]) if change.args else "", bool(change.is_local))
-    if item.node.WhichOneof("node") != "select_stmt":
-        return None
+    if lexer.first_word(item.sql, item.offset) != "select" or item.node.WhichOneof("node") != "select_stmt":
+        return None  # of a large text each tree is made when asked for
     select = item.node.select_stmt
     if len(select.target_list) != 1 or select.from_clause:
         return None

@@ -13,6 +13,7 @@ import pytest
 from schemata import config, errors
 from schemata.deploy import migrate, nontransactional, rollback
 from schemata.postgres import scripts
+from schemata.report import progress
 from tests.conftest import Project
 from tests.faults import oracle
 
@@ -215,6 +216,42 @@ def test_a_failure_says_what_stays(made: Project) -> None:
     migrate.migrate(settings, url=made.url, to="app.20250101000001.two")
     with psycopg.connect(made.url) as connection:
         assert connection.execute("SELECT v FROM app.t ORDER BY v").fetchall() == [(1,), (2,), (3,)]
+
+
+def test_a_lock_that_is_not_free_is_tried_again(made: Project) -> None:
+    """A transaction of the file's own is tried again whole, and the ones before it are not run twice."""
+    made.configure("[tool.schemata.locks]\nlock_timeout = '100ms'\nbackoff = '10ms'\n")
+    made.write(
+        "app.20250101000001.two",
+        "-- Two.\n-- mode: own-transaction\nBEGIN;\nINSERT INTO t VALUES (1);\nCOMMIT;\nBEGIN;\n"
+        "INSERT INTO t VALUES (2);\nALTER TABLE u ADD COLUMN w int;\nCOMMIT;\n",
+    )
+    settings = config.load(made.root, {})
+    migrate.migrate(settings, url=made.url, to="app.20250101000000.one")
+    with psycopg.connect(made.url) as other:
+        other.execute("LOCK TABLE app.u")
+        heard: list[str] = []
+
+        def info(text: str) -> None:
+            heard.append(text)
+            if "(try 1)" in text:
+                other.rollback()
+
+        listener = progress.Reporter(info, lambda *_: None)
+        migrate.migrate(settings, url=made.url, to="app.20250101000001.two", reporter=listener)
+    assert any("canceling statement due to lock timeout (try 1)" in text for text in heard)
+    with psycopg.connect(made.url) as connection:
+        assert connection.execute("SELECT v FROM app.t ORDER BY v").fetchall() == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("many", [1, 3000], ids=["small", "large"])
+def test_a_row_that_is_refused_is_named_with_its_line(made: Project, many: int) -> None:
+    """Rows of COPY that the server refuses are named in a transaction of the file's own too, also in a large file."""
+    before = "INSERT INTO t VALUES (1); -- and some words that make the line long enough\n" * many
+    sql = f"-- Two.\n-- mode: own-transaction\nBEGIN;\n{before}COPY t FROM stdin;\n1\nx\n\\.\nCOMMIT;\n"
+    made.write("app.20250101000001.two", sql)
+    with pytest.raises(errors.MigrationError, match=rf"two\.sql:{many + 6}:1"):
+        migrate.migrate(config.load(made.root, {}), url=made.url)
 
 
 def test_a_single_transaction_leaves_nothing_when_it_fails(made: Project) -> None:
