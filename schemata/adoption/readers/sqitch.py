@@ -41,10 +41,8 @@ def read(tree: model.Tree) -> model.History:
     for change in plan.changes:
         found.add(_script(tree, plan, change, folders, ending))
     named = {script.path for script in found.scripts}
-    others = [
-        path for path in tree.below(f".{ending}") if path.startswith(f"{folders['deploy']}/") and path not in named
-    ]
-    found.notes += [f"{path} is left out: the plan does not name it" for path in others]
+    deploy = [path for path in tree.below(f".{ending}") if path.startswith(f"{folders['deploy']}/")]
+    found.notes += [f"{path} is left out: the plan does not name it" for path in deploy if path not in named]
     return dataclasses.replace(found.history("sqitch", tree), project=plan.project)
 
 

@@ -192,13 +192,12 @@ def test_flyways_versions_may_have_no_prefix() -> None:
 def test_what_no_tool_runs_is_noted() -> None:
     """Files beside the migrations that are named otherwise, and scripts that the plan or journal does not name."""
     left_out = {
-        "dbmate": "README.sql", "golang-migrate": "readme.sql", "supabase": "notes.sql", "drizzle": "0002_not_listed.sql",
-        "flyway": "afterMigrate.sql",
+        "dbmate": "README.sql", "golang-migrate": "readme.sql", "supabase": "notes.sql",
+        "drizzle": "0002_not_listed.sql", "flyway": "afterMigrate.sql",
     }  # fmt: skip
     for tool, path in left_out.items():
-        assert any(
-            note.startswith(f"{path} is left out: ") for note in histories.history(tool, histories.ALL[tool]).notes
-        )
+        notes = histories.history(tool, histories.ALL[tool]).notes
+        assert any(note.startswith(f"{path} is left out: ") for note in notes)
     sqitch = histories.history("sqitch", {**histories.SQITCH, "db/deploy/later.sql": "SELECT 1;"})
     assert sqitch.notes == ("db/deploy/later.sql is left out: the plan does not name it",)
 
