@@ -12,6 +12,9 @@ TOOLS = (
 )  # fmt: skip
 
 
+_LISTED = 20  # of what cannot be read
+
+
 class UnreadHistory(errors.MigrationError):
     """A folder that does not hold what the tool would write, or of which a part cannot be read."""
 
@@ -160,13 +163,16 @@ def without(history: History, skip: Mapping[str, str]) -> History:
 
 
 def _unread(items: Sequence[Unreadable]) -> str:
-    lines = [f"  {item.path}: {item.why}" for item in items]
+    lines = [f"  {item.path}: {item.why}" for item in items[:_LISTED]]
+    if len(items) > _LISTED:
+        lines.append(f"  … and {len(items) - _LISTED} more")
     what = "migration cannot be read" if len(items) == 1 else "migrations cannot be read"
     return "\n".join([f"{len(items)} {what}, so the history would have a hole:", *lines])
 
 
 def _how_to_skip(items: Sequence[Unreadable]) -> str:
+    other = " It may be the folder of another tool." if any(item.path.endswith(".sql") for item in items) else ""
     return (
         "Write what each does as SQL in a file that the tool would run in its place, or leave it out: "
-        f"--skip {items[0].name} --reason TEXT"
+        f"--skip {items[0].name} --reason TEXT.{other}"
     )

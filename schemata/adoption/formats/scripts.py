@@ -1,10 +1,13 @@
 """Make the value of a script from its files, or of a file that cannot be read."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 
 from schemata.adoption import model
 from schemata.adoption.formats import digests, texts
+
+_LIKE_A_MIGRATION = re.compile(r"[VUBRvubr]?\d")
 
 
 @dataclasses.dataclass
@@ -22,6 +25,18 @@ class Collected:
         else:
             self.unreadable.append(item)
 
+    def pass_over(self, tool: str, path: str, names: str) -> None:
+        """Note a file that the tool passes over; one that is named like a migration is as good as unreadable.
+
+        A history with many of those is another tool's, and without them it would have holes.
+        """
+        base = path.rpartition("/")[2]
+        if _LIKE_A_MIGRATION.match(base):
+            name = path.rpartition(".")[0]
+            self.add(model.Unreadable(name, name, path, f"{tool} passes over it, as it takes {names}"))
+        else:
+            self.notes.append(f"{path} is left out: {tool} takes {names}")
+
     def history(self, tool: str, tree: model.Tree) -> model.History:
         """Return all of it. Raises UnreadHistory where there is nothing."""
         if not self.scripts and not self.unreadable:
@@ -35,7 +50,7 @@ def nothing(tool: str, tree: model.Tree, wanted: str = "") -> model.NothingThere
     """Return the refusal of a folder in which there is nothing of the tool."""
     return model.NothingThere(
         f"{tree.root} holds no migration of {tool}{f': {wanted}' if wanted else ''}",
-        "Name the folder that the tool itself reads, or another tool.",
+        "Name the folder that the tool itself reads, or another tool (folder takes any files of SQL).",
     )
 
 

@@ -19,7 +19,7 @@ def read(tree: model.Tree) -> model.History:
     for path in tree.top(".sql"):
         match = _NAME.fullmatch(path)
         if match is None:
-            found.notes.append(f"{path} is left out: dbmate takes files whose names begin with digits")
+            found.pass_over("dbmate", path, "files whose names begin with digits")
             continue
         whole = scripts.make(tree, "dbmate", path.removesuffix(".sql"), path, version=match["version"])
         found.add(scripts.with_sections(whole, sections.dbmate, sections.dbmate_transaction))

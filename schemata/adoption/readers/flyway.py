@@ -34,17 +34,21 @@ def read(tree: model.Tree) -> model.History:
     """Return what a location of Flyway holds."""
     found = scripts.Collected()
     files = []
-    for path in tree.below(".sql", ".java", ".kt", ".class", ".py", ".sh", ".ps1"):
-        base = path.rpartition("/")[2]
+    paths = tree.below(".sql", ".java", ".kt", ".class", ".py", ".sh", ".ps1")
+    prefix = _prefix([path.rpartition("/")[2] for path in paths])
+    if prefix:
+        found.notes.append("no name has the prefix V, so the version is what the names begin with (sqlMigrationPrefix)")
+    for path in paths:
+        base = prefix + path.rpartition("/")[2]
         if match := _NAME.fullmatch(base):
             version = match["version"].replace("_", ".").rstrip(".")
             files.append(_File(match["kind"], version, versions.dotted(version), match["title"], path))
-        elif match := _REPEATABLE.fullmatch(base):
+        elif match := _REPEATABLE.fullmatch(base.removeprefix(prefix)):
             files.append(_File("R", "", (), match["title"], path))
-        elif _CALLBACK.fullmatch(base):
+        elif _CALLBACK.fullmatch(base.removeprefix(prefix)):
             found.notes.append(f"{path} is left out: Flyway runs it around the migrations, and it is none")
         elif path.endswith(".sql"):
-            found.notes.append(f"{path} is left out: its name is none of a migration of Flyway")
+            found.pass_over("Flyway", path, "V<version>__<name>.sql and the like")
     for kind in "VUB":
         versions.refuse_twice("Flyway", tree, [(item.version, item.path) for item in files if item.kind == kind])
     undo = {item.key: item.path for item in files if item.kind == "U"}
@@ -65,6 +69,13 @@ def read(tree: model.Tree) -> model.History:
         )
     found.notes += [f"{path} is left out: it undoes a version that has no file" for path in undo.values()]
     return dataclasses.replace(found.history("flyway", tree), replaced=tuple(replaced))
+
+
+def _prefix(names: list[str]) -> str:
+    """Return what is to be put in front of names that were configured to have no prefix."""
+    if any(_NAME.fullmatch(name) for name in names) or not any(_NAME.fullmatch(f"V{name}") for name in names):
+        return ""
+    return "V"
 
 
 def _order(item: _File) -> tuple[object, ...]:

@@ -19,7 +19,7 @@ def read(tree: model.Tree) -> model.History:
     for path in tree.top(".sql"):
         match = _NAME.fullmatch(path)
         if match is None:
-            found.notes.append(f"{path} is left out: golang-migrate takes <number>_<name>.up.sql and .down.sql")
+            found.pass_over("golang-migrate", path, "<number>_<name>.up.sql and .down.sql")
             continue
         ways[match["way"]].append((int(match["version"]), path))
     for files in ways.values():

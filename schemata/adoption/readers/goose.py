@@ -24,7 +24,7 @@ def read(tree: model.Tree) -> model.History:
         if match and not path.endswith("_test.go") and int(match["version"]) > 0:
             files.append((int(match["version"]), path))
         elif path.endswith(".sql"):
-            found.notes.append(f"{path} is left out: goose takes files named <number>_<name>.sql")
+            found.pass_over("goose", path, "<number>_<name>.sql")
     versions.refuse_twice("goose", tree, files)
     for version, path in sorted(files):
         name = path.rpartition(".")[0]

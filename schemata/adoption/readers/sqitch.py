@@ -40,6 +40,9 @@ def read(tree: model.Tree) -> model.History:
     found = scripts.Collected()
     for change in plan.changes:
         found.add(_script(tree, plan, change, folders, ending))
+    named = {script.path for script in found.scripts}
+    deploy = [path for path in tree.below(f".{ending}") if path.startswith(f"{folders['deploy']}/")]
+    found.notes += [f"{path} is left out: the plan does not name it" for path in deploy if path not in named]
     return dataclasses.replace(found.history("sqitch", tree), project=plan.project)
 
 

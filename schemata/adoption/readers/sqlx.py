@@ -21,7 +21,7 @@ def read(tree: model.Tree) -> model.History:
     for path in tree.top(".sql"):
         match = _NAME.fullmatch(path)
         if match is None:
-            found.notes.append(f"{path} is left out: SQLx takes files named <number>_<description>.sql")
+            found.pass_over("SQLx", path, "<number>_<description>.sql")
         elif match["way"] == ".down":
             downs[int(match["version"])] = path
         else:

@@ -21,7 +21,7 @@ def read(tree: model.Tree) -> model.History:
         match = _NAME.fullmatch(path)
         old = _OLD_INIT.fullmatch(path)
         if match is None:
-            found.notes.append(f"{path} is left out: Supabase takes files named <digits>_<name>.sql")
+            found.pass_over("Supabase", path, "<digits>_<name>.sql")
         elif number == 0 and old and int(old[1]) < 20211209000000:
             found.notes.append(f"{path} is left out: Supabase passes over a first file of this name")
         else:

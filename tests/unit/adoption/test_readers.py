@@ -100,6 +100,14 @@ def test_every_tool_has_a_reader_and_a_row() -> None:
      "it is Python: write its SQL with `alembic upgrade head --sql`"),
     ("alembic-sql of something else", "alembic-sql", {"a.sql": "SELECT 1;"},
      "it has no line `-- Running upgrade … -> …`: write it with `alembic upgrade head --sql`"),
+    ("golang-migrate: a name of another tool", "golang-migrate", {"1_a.up.sql": "", "2_b.sql": ""},
+     "golang-migrate passes over it, as it takes <number>_<name>.up.sql and .down.sql"),
+    ("goose: a name without its _", "goose", {"1_a.sql": "-- +goose Up\n", "2b.sql": ""},
+     "goose passes over it, as it takes <number>_<name>.sql"),
+    ("supabase: a name without its _", "supabase", {"20240101.sql": ""},
+     "Supabase passes over it, as it takes <digits>_<name>.sql"),
+    ("flyway: one _ too few", "flyway", {"V1__a.sql": "", "V2_b.sql": ""},
+     "Flyway passes over it, as it takes V<version>__<name>.sql and the like"),
     ("a NUL character", "folder", {"a.sql": b"SELECT 1;\0"}, "it has a NUL character, which PostgreSQL cannot take"),
 ])  # fmt: skip
 def test_what_cannot_be_read_is_named(tool: str, files: dict[str, str | bytes], why: str) -> None:
@@ -167,6 +175,31 @@ def test_prismas_two_orders_are_noted() -> None:
     assert read.notes == (
         "Prisma 7 orders 20240101_b before 20240101120000_a, earlier releases after it: their order is taken",
     )
+
+
+def test_flyways_versions_may_have_no_prefix() -> None:
+    """Where no name begins with V, the configuration says so, and the names are versions as they stand."""
+    files = {"20240102000000__b.sql": "SELECT 2;", "20240101000000__a.sql": "SELECT 1;", "R__v.sql": "SELECT 3;"}
+    read = histories.history("flyway", {**files, "afterMigrate.sql": "SELECT 4;"})
+    assert [(item.name, item.version, item.time, item.rest) for item in read.scripts] == [
+        ("20240101000000__a", "20240101000000", "20240101000000", "a"),
+        ("20240102000000__b", "20240102000000", "20240102000000", "b"),
+        ("R__v", "v", "", "R__v"),
+    ]
+    assert len(read.notes) == 2
+
+
+def test_what_no_tool_runs_is_noted() -> None:
+    """Files beside the migrations that are named otherwise, and scripts that the plan or journal does not name."""
+    left_out = {
+        "dbmate": "README.sql", "golang-migrate": "readme.sql", "supabase": "notes.sql",
+        "drizzle": "0002_not_listed.sql", "flyway": "afterMigrate.sql",
+    }  # fmt: skip
+    for tool, path in left_out.items():
+        notes = histories.history(tool, histories.ALL[tool]).notes
+        assert any(note.startswith(f"{path} is left out: ") for note in notes)
+    sqitch = histories.history("sqitch", {**histories.SQITCH, "db/deploy/later.sql": "SELECT 1;"})
+    assert sqitch.notes == ("db/deploy/later.sql is left out: the plan does not name it",)
 
 
 def test_alembics_own_statements_are_left_out() -> None:
