@@ -313,10 +313,10 @@ def _refuse_late(sql: str, start: int, path: str) -> None:
     """Refuse a directive after the leading comment: yoyo, and so everybody, would ignore it silently."""
     if sql.find("--", start) < 0:  # many times as fast as the pattern, which a large text notices
         return
-    # The rows of COPY are no SQL: a quote among them opens no string, and `--` no comment.
-    ends = [span.data for span in lexer.spans(sql) if span.data] if _LATE_DIRECTIVE.search(sql, start) else None
-    if ends is None:
+    if not _LATE_DIRECTIVE.search(sql, start):
         return
+    # The rows of COPY are no SQL: a quote among them opens no string, and `--` no comment.
+    ends = [span.data for span in lexer.spans(sql) if span.data]
     position = start
     while match := _TOKEN.search(sql, position):
         if ends and match.start() >= ends[0][0]:
@@ -371,11 +371,11 @@ def order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
                 )
             followers.setdefault(need, []).append(item.id)
         waiting[item.id] = len(needs)
-    ready = [(by_id[id_].timestamp, id_) for id_, count in waiting.items() if count == 0]
+    ready = [(by_id[id_].timestamp, id_) for id_, count in waiting.items() if not count]
     heapq.heapify(ready)
     result: list[Migration] = []
     while ready:
-        _, id_ = heapq.heappop(ready)
+        id_ = heapq.heappop(ready)[1]
         result.append(by_id[id_])
         for follower in followers.get(id_, ()):
             waiting[follower] -= 1
@@ -387,11 +387,8 @@ def order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
 
 
 def _like(name: str, names: Iterable[str]) -> str:
-    tail = name.rpartition(".")[2]
-    for candidate in sorted(names):
-        if candidate.rpartition(".")[2] == tail:
-            return f"Did you mean {candidate}?"
-    return "Write the whole id (the file name without .sql), or remove it from `-- depends:`."
+    found = min((other for other in names if other.rpartition(".")[2] == name.rpartition(".")[2]), default="")
+    return f"Did you mean {found}?" if found else "Write the whole id (the file name without .sql), or remove it."
 
 
 def _cycle(stuck: Mapping[str, Migration]) -> list[str]:
