@@ -176,6 +176,8 @@ NOT_COMPARED = (
     ("the server's configuration, and settings of roles for every database", "they belong to the server"),
     ("what an extension made, beyond its name, schema, version and grants", "its version stands for it"),
     ("objects in pg_catalog (except their grants), information_schema and temporary schemas", "the system's own"),
+    ("grants on the languages sql, c and internal", "they are the system's own, and pg_dump leaves them out"),
+    ("the type of an identity column's sequence", "it is the column's as soon as the column is made again"),
     ("the history's schema", "it is compared with the files by inv migrate-status"),
     ("connection strings of subscriptions", "they hold secrets, and differ between environments on purpose"),
     ("the versions of collations as the operating system reports them", "they belong to the machine"),

@@ -313,8 +313,9 @@ class _Reading:
 
     def _annotations(self, answers: Mapping[str, Any]) -> dict[str, str]:
         """Note comments, grants and the like; ask for nothing more."""
-        for oid, text in answers["owned"]:
-            self._tell((_CLASS, oid, 0), "owned by", text)
+        for oid, text, instead in answers["owned"]:
+            told = {fact: value for fact, value in (instead or {}).items() if value is not None}
+            self._told[_CLASS, oid, 0].update({"owned by": text, **told})
         for catalog, oid, subid, fact, text in answers["comments"]:
             self._tell((catalog, oid, subid), fact, text)
         for query, fact in (("labels", "security labels"), ("extensions_needed", "depends on extension")):

@@ -67,7 +67,7 @@ WITH held AS (
     FROM pg_namespace n WHERE n.nspacl IS NOT NULL OR n.nspname = 'public'
     UNION ALL
     SELECT 'pg_language'::regclass, l.oid, 0, '', l.lanname, l.lanacl, acldefault('l', l.lanowner), l.lanowner
-    FROM pg_language l WHERE l.lanacl IS NOT NULL
+    FROM pg_language l WHERE l.lanacl IS NOT NULL AND l.lanispl
     UNION ALL
     SELECT 'pg_foreign_data_wrapper'::regclass, w.oid, 0, '', w.fdwname, w.fdwacl, acldefault('F', w.fdwowner), w.fdwowner
     FROM pg_foreign_data_wrapper w WHERE w.fdwacl IS NOT NULL

@@ -51,9 +51,19 @@ WHERE c.relnamespace IN ({namespaces}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f'
 GROUP BY q.kind, q.schema, q.facts
 
 -- name: owned
--- The columns that sequences belong to.
+-- The columns that sequences belong to. The sequence of an identity column is made again with the type of its column,
+-- whatever type it was given since; so that, and the limits that go with a type, are told as those of the column.
 SELECT json_build_array(d.objid, concat(quote_ident(n.nspname), '.', quote_ident(t.relname), '.', quote_ident(a.attname),
-    CASE d.deptype WHEN 'i' THEN ' (identity)' END))
+    CASE d.deptype WHEN 'i' THEN ' (identity)' END),
+    CASE d.deptype WHEN 'i' THEN (
+        SELECT json_build_object('type', format_type(a.atttypid, NULL),
+            'maximum', CASE WHEN q.seqmax = (ARRAY[32767, 2147483647, 9223372036854775807])[h.has]
+                AND q.seqincrement > 0 THEN (ARRAY[32767, 2147483647, 9223372036854775807])[h.wants]::text END,
+            'minimum', CASE WHEN q.seqmin = (ARRAY[-32768, -2147483648, -9223372036854775808])[h.has]
+                AND q.seqincrement < 0 THEN (ARRAY[-32768, -2147483648, -9223372036854775808])[h.wants]::text END)
+        FROM pg_sequence q, LATERAL (SELECT array_position('{{21,23,20}}'::oid[], q.seqtypid) AS has,
+            array_position('{{21,23,20}}'::oid[], a.atttypid) AS wants) h
+        WHERE q.seqrelid = d.objid AND q.seqtypid <> a.atttypid) END)
 FROM pg_depend d
 JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
 JOIN pg_class t ON t.oid = d.refobjid
