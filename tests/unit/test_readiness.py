@@ -8,8 +8,8 @@ from schemata.migrations import builds
 OLD = "app.20250101000001.old"
 BUILT = "app.20250102000002.built"
 NEW = "app.20250103000003.new"
-# What of the question's row is no matter here: settled, standby, structure.
-REST = ("true", "false", '{"app" : "a1"}')
+# What of the question's row is no matter here: settled, standby, structure, deployer.
+REST = ("true", "false", '{"app" : "a1"}', "schemata")
 
 
 def build(accepts: str = "") -> builds.Build:
