@@ -21,7 +21,7 @@ def build(accepts: str = "") -> builds.Build:
     ("row", "accepts", "reason"),
     [
         (("d1", "true", BUILT, *REST), "", ""),
-        (("d1", "true", BUILT, "false", "true", None), "", ""),
+        (("d1", "true", BUILT, "false", "true", None, None), "", ""),
         (None, "", "no migration is recorded in the database; this build needs " + BUILT),
         (("d0", "true", None, *REST), "", "no migration is recorded"),
         (("d0", "true", OLD, *REST), "", f"the database is at {OLD}; this build needs {BUILT}"),
