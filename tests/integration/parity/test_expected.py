@@ -1,5 +1,6 @@
 """What is expected of a database: who deploys it, which schemas there are, with and without the lock file."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from schemata.parity.reports import report
 from schemata.postgres import waiting
 from schemata.server.embedded import binaries, server_state
 from schemata.smoke import smoke
+from schemata.squash import squash
 from tests.conftest import Project
 
 START = "app.20250101000000.start"
@@ -222,3 +224,20 @@ def test_smoke_says_that_the_migrations_do_not_run(project: Project) -> None:
     (note,) = [note for note in found.notes if note.startswith("structure ")]
     assert "the migrations do not run on an empty database" in note
     assert "inv lock" not in note
+
+
+def test_a_squash_proves_it_for_each_role(project: Project, programs: binaries.Binaries) -> None:
+    """What the baselines make is the same whoever deploys, or nothing is written."""
+    path = project.write(START, NAMES_ROLES)
+    settings = config.load(project.root, {})
+    major = str(programs.major)
+    locking.lock(settings, postgres=major)
+    with pytest.raises(squash.NotEqual, match=f"(?s)where a role deploys that these name.*{major} where operator"):
+        squash.squash(settings, through=START, postgres=major)
+    assert path.exists()
+    path.write_text(re.sub(r"(?s)IF EXISTS.*?END IF;", "", path.read_text()), encoding="utf-8")
+    locking.lock(settings, postgres=major)
+    squash.squash(settings, through=START, postgres=major)
+    assert not path.exists()
+    assert " as boss" in (settings.migrations / files.MANIFEST).read_text()
+    assert locking.lock(settings, check=True, postgres=major).ok
