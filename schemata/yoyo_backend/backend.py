@@ -2,32 +2,31 @@
 
 import contextlib
 import dataclasses
-import logging
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlencode
 
+from yoyo import exceptions
 from yoyo import migrations as yoyo_migrations
 from yoyo.backends.core import postgresql
 
-from schemata import config, errors, targets
-from schemata.deploy import apply, deployment, migrate, plans, results, rollback, transactional
+from schemata import errors, targets
+from schemata.deploy import apply, deployment, lock, migrate, plans, results, rollback, transactional
 from schemata.deploy.python import connection as python_connection
 from schemata.history import recorded, status, tables
 from schemata.migrations import files, migration, precheck, rollback_files
-from schemata.postgres import catalog, libpq, queries, sessions
+from schemata.postgres import catalog, libpq, lock_holder, queries, sessions
 from schemata.report import progress
-from schemata.yoyo_backend import sources
+from schemata.yoyo_backend import command_line, connecting, sources
 
-#: Settings of the URL that are ours, and none of libpq's.
-_OWN = ("schema", "history_schema")
 _REFUSED = (*plans.OF_DATABASE, "changed", "squash-behind")
 
-_logger = logging.getLogger("schemata.yoyo_backend")
+_PAUSE = 0.1  # seconds between two tries at the lock
+
+
+class LockTimeout(lock.LockNotAvailable, exceptions.LockTimeout):  # type: ignore[misc]
+    """The deploy lock stayed with somebody else; for yoyo it is its own error of that name."""
 
 
 class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc]
@@ -39,19 +38,19 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
                 f"--migration-table {migration_table}: the history of the engine has tables of its own",
                 "Leave it out. Another schema for them: schemata+postgresql://…?history_schema=NAME",
             )
-        _show_errors_plainly()
+        command_line.show_errors_plainly()
         self.uri = dburi
         self.DatabaseError = self.driver.DatabaseError
         self.migration_table = migration_table
         self.has_transactional_ddl = True
         self.schema = dburi.args.get("schema")
-        self._settings = _settings(dburi)
-        self._choice = targets.Choice(libpq_url(dburi), "yoyo's -d")
+        self._settings = connecting.settings_of(dburi)
+        self._choice = targets.Choice(connecting.libpq_url(dburi), "yoyo's -d")
         self._given: dict[str, Any] = {}
         self._is_locked: bool = False
         self._deploy: deployment.Deploy | None = None
         self._log_in()
-        self._reporter = progress.Reporter(_said, lambda *_: None)
+        self._reporter = progress.Reporter(command_line.report, lambda *_: None)
 
     def _log_in(self) -> None:
         with targets.named(self._choice):
@@ -100,22 +99,31 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
         return super().to_rollback(migrations)
 
     @contextlib.contextmanager
-    def lock(self, timeout: float = 10) -> Iterator[None]:
-        """Let commands that write take the deploy lock when they do; it is freed at the end of the block.
+    def lock(self, timeout: float | None = None) -> Iterator[None]:
+        """Hold the deploy lock for the block; without a timeout the engine's `locks.wait` is how long it is waited for.
 
-        So `list` needs none. What is pending is looked at again once the lock is there. The time to wait is the
-        engine's `locks.wait`.
+        `list`, which reads only, gets none and waits for nobody; nor does a pooler, where each transaction takes it.
         """
         if self._is_locked:
             yield
             return
+        pooled = self._ask("SELECT pg_backend_pid()::text") != [(str(self._session.backend_pid),)]
+        if not pooled and not command_line.only_lists():
+            self._take_lock(self._settings.locks.wait if timeout is None else timeout)
         self._is_locked = True
         try:
             yield
         finally:
             self._is_locked = False
-            if not self._session.closed:
+            if not self._session.closed and not pooled:
                 self._session.query("SELECT pg_advisory_unlock_all()")
+
+    def _take_lock(self, wait: float) -> None:
+        deadline = time.monotonic() + wait
+        while self._ask(f"SELECT pg_try_advisory_lock({lock_holder.KEY})") != [("t",)]:
+            if time.monotonic() > deadline:
+                raise LockTimeout("the deploy lock", catalog.holders(self._ask), wait)
+            time.sleep(_PAUSE)
 
     def break_lock(self) -> None:
         """Take away the row of a plain yoyo's lock. The engine's own ends with its session: there is none to break."""
@@ -130,7 +138,7 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
             ) from failure
         holders = catalog.holders(self._ask)
         for holder in holders:
-            _said(
+            command_line.report(
                 f"the deploy lock is held by {holder.describe()}: it works, and its lock ends with it. To end it: "
                 f"SELECT pg_terminate_backend({holder.pid});"
             )
@@ -312,73 +320,9 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
             deploy.note_structure()
 
 
-def libpq_url(uri: Any) -> str:
-    """Return yoyo's URI as libpq reads it."""
-    user = quote(uri.username, safe="") if uri.username else ""
-    if uri.password:
-        user += f":{quote(uri.password, safe='')}"
-    host = f"[{uri.hostname}]" if ":" in (uri.hostname or "") else uri.hostname or ""
-    port = f":{uri.port}" if uri.port else ""
-    arguments = urlencode({key: value for key, value in uri.args.items() if key not in _OWN}, quote_via=quote)
-    return f"postgresql://{user}{'@' if user else ''}{host}{port}/{quote(uri.database or '', safe='')}" + (
-        f"?{arguments}" if arguments else ""
-    )
-
-
-def _settings(uri: Any) -> config.Config:
-    """Return the settings of the project around, or the defaults where yoyo is used without one."""
-    settings = _of_the_project()
-    if schema := uri.args.get("schema"):
-        # Where unqualified names go, as with yoyo's own backend.
-        settings = dataclasses.replace(settings, search_path=(schema, "pg_catalog"))
-    if history := uri.args.get("history_schema"):
-        settings = dataclasses.replace(settings, history_schema=history)
-    return settings
-
-
-def _of_the_project() -> config.Config:
-    try:
-        root = config.find_root(Path.cwd())
-    except errors.ConfigError:
-        return config.Config(root=Path.cwd())  # yoyo is used without a project of ours
-    if "[tool.schemata" not in (root / config.FILE).read_text(encoding="utf-8"):
-        return config.Config(root=root)
-    return config.load()
-
-
 def _refuse_force(force: bool) -> None:
     if force:
         raise errors.ConfigError(
             "--force: steps that failed would be recorded as applied",
             "Leave it out, and fix what fails; a step that may fail says so itself: ignore_errors.",
         )
-
-
-def _is_command_line() -> bool:
-    path = sys.argv[0] if sys.argv else ""
-    return os.path.basename(path).startswith("yoyo") or path.endswith(os.path.join("yoyo", "__main__.py"))
-
-
-def _said(text: str) -> None:
-    if _is_command_line():
-        print(text, file=sys.stderr)
-    else:
-        _logger.info("%s", text)
-
-
-def _show_errors_plainly() -> None:
-    """Have yoyo's command line end with the text of an expected error and its exit code, without a traceback."""
-    if not _is_command_line() or getattr(sys.excepthook, "shows_plainly", False):
-        return
-    before: Callable[..., Any] = sys.excepthook
-
-    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not isinstance(error, errors.Error):
-            before(kind, error, trace)
-            return
-        print(str(error), file=sys.stderr)
-        sys.stdout.flush()
-        sys.exit(error.exit_code)
-
-    show.shows_plainly = True  # type: ignore[attr-defined]
-    sys.excepthook = show

@@ -18,6 +18,7 @@ from yoyo.backends.base import DatabaseBackend
 from yoyo.scripts import main as yoyo_main
 
 from schemata import errors
+from schemata.postgres import lock_holder
 from schemata.server.embedded import server_state
 from tests.conftest import Project
 from tests.patience import until
@@ -282,6 +283,21 @@ def test_two_at_once_apply_once(project: Project, yoyo: Yoyo) -> None:
     assert len(applied(yoyo, OURS)) == 6
     log = "SELECT count(*) FROM schemata._yoyo_log WHERE operation = 'apply'"
     assert ask(yoyo, OURS, log) == [(6,)]
+
+
+def test_a_list_waits_for_nobody_and_an_apply_names_who_holds_the_lock(project: Project, yoyo: Yoyo) -> None:
+    """The lock is that of `inv migrate`; what only reads goes past it."""
+    project.write(ONE, "CREATE TABLE app.one (a int);\n")
+    url = yoyo.databases[OURS].replace("postgresql", OURS, 1)  # type: ignore[attr-defined]
+    words = ["--no-config-file", "--batch", "-d", url, str(project.root / "migrations" / "app")]
+    with psycopg.connect(yoyo.databases[OURS], application_name="somebody") as holder:  # type: ignore[attr-defined]
+        holder.execute(f"SELECT pg_advisory_lock({lock_holder.KEY})")
+        listed = project.run([sys.executable, "-m", "yoyo", "list", *words])
+        assert re.search(rf"(?m)^U\s+{re.escape(ONE)}\s", listed.stdout), listed.stderr
+        busy = project.run([sys.executable, "-m", "yoyo", "apply", *words], SCHEMATA_LOCKS_WAIT="0s")
+        assert busy.returncode == errors.BUSY
+        assert str(holder.info.backend_pid) in busy.stderr
+        assert "Traceback" not in busy.stderr
 
 
 def test_every_command_of_yoyos_writes_the_one_history(

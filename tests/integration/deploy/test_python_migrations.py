@@ -274,10 +274,24 @@ def test_a_lock_that_is_not_free_is_tried_again_with_the_whole_file(table: Proje
 def test_what_is_printed_is_reported_and_standard_output_stays_the_commands(
     table: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A SELECT's rows, which yoyo prints, and print() come as lines of progress."""
-    write(table, "step('SELECT 41 + 1 AS answer', '')\nstep(lambda c: print('so', end=''), '')\n")
+    """A SELECT's rows, which yoyo prints, print() and the server's notices come as lines of progress."""
+    write(
+        table,
+        """
+        def raised(connection):
+            heard = []
+            connection.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+            connection.execute("DO $$BEGIN RAISE NOTICE 'told'; END$$")
+            assert heard == ["told"]
+
+        step('SELECT 41 + 1 AS answer', '')
+        step(lambda c: print('so', end=''), '')
+        step(raised, '')
+        """,
+    )
     said: list[str] = []
     apply(table, said)
+    assert any("told" in line for line in said)
     assert any("42" in line for line in said)
     assert "so" in said
     assert capsys.readouterr().out == ""
