@@ -42,7 +42,7 @@ def apply(
     after = tables.head_after_apply(head, item)
     fingerprint = _fingerprint(deploy, item)
     script = deploy.script(item, head)
-    prepared = item.transactional and deploy.session.keeps_prepared(item.sql)
+    prepared = not item.not_run and deploy.session.keeps_prepared(item.sql)
 
     def record(count: int, number: int | None) -> str:
         return deploy.history.record_apply(
@@ -53,7 +53,7 @@ def apply(
             fingerprint=fingerprint,
             statement_count=count,
             attempt_number=number,
-            prepared=prepared and not item.not_run,
+            prepared=prepared and number is None,
             comment=item.not_run[:255] or None,
         )
 
@@ -276,7 +276,7 @@ def _nontransactional(
     if not resume.done and transactions.is_one(statements, units):
         try:
             _steps(deploy, script, item.schema).run(statements, units, resume, record(len(statements), None))
-            deploy.session.reset()
+            deploy.session.script(deploy.session.epilogue(script.sql))
         except (errors.Error, KeyboardInterrupt) as error:
             with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
                 deploy.session.rollback()

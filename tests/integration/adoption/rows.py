@@ -61,7 +61,7 @@ ROWS = [
     Row("copy-rows", f"{T}COPY app.t FROM stdin;\n1\n2\n\\.\nINSERT INTO app.t VALUES (3);\n", "transaction",
         rows("app.t", "1 2 3")),
     Row("enum-new-type", "CREATE TYPE e AS ENUM ('x');\nALTER TYPE e ADD VALUE 'y';\n"
-        "CREATE TABLE t (v e DEFAULT 'y');\n", "transaction", (_ENUM, "a x y")),
+        "CREATE TABLE t (v e DEFAULT 'y');\n", "statements", (_ENUM, "a x y"), words="uses the value y"),
     Row("enum-added-only", "ALTER TYPE public.kind ADD VALUE 'b';\nCREATE TABLE t (v text);\n", "transaction",
         (_ENUM, "a b")),
     Row("do-block", "DO $$ BEGIN CREATE TABLE app.t (v int); EXCEPTION WHEN duplicate_table THEN NULL; END $$;\n",
@@ -148,6 +148,10 @@ ROWS = [
     Row("own-read-only", f"BEGIN READ ONLY;\nSELECT 1;\nCOMMIT;\n{T}", "", words="read-only transaction"),
     Row("prepare-transaction", f"BEGIN;\n{T}PREPARE TRANSACTION 'one';\n", "", words="prepared transaction"),
     Row("commit-prepared", "COMMIT PREPARED 'one';\n", "", words="prepared transaction"),
+    Row("own-restrict", f"\\restrict x\nBEGIN;\n{T}COPY app.t (v) FROM stdin;\n7\n\\.\nINSERT INTO app.t VALUES (8);\n"
+        "\\unrestrict x\nCOMMIT;\n", "own-transaction", rows("app.t", "7 8")),
+    Row("restrict-and-vacuum", f"\\restrict x\n{T}COPY app.t (v) FROM stdin;\n7\n\\.\n\\unrestrict x\nVACUUM app.t;\n",
+        "statements", rows("app.t", "7")),
     # Nothing to run here, or nothing that the server reads.
     Row("comments-only", "-- nothing to do any more\n/* really */\n", "nothing"),
     Row("copy-of-psql", "-- load\n\\copy app.t FROM 'rows.csv' CSV\n", "outside", words="run by psql"),
