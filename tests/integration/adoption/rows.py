@@ -42,6 +42,12 @@ def rows(table: str, expected: str) -> tuple[str, str]:
 
 
 T = "CREATE TABLE app.t (v int);\n"
+_DEFERRED = (
+    f"{T}CREATE TABLE app.u (v text);\nCREATE FUNCTION app.f() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n"
+    "  INSERT INTO u VALUES (current_user); RETURN NULL;\nEND $$;\nSET search_path = app;\n"
+    "CREATE CONSTRAINT TRIGGER c AFTER INSERT ON app.t DEFERRABLE INITIALLY DEFERRED\n"
+    "FOR EACH ROW EXECUTE FUNCTION app.f();\n"
+)
 _SHADOW = "CREATE FUNCTION app.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz';\n"
 
 ROWS = [
@@ -143,6 +149,10 @@ ROWS = [
     Row("own-shadowing-path", f"{_SHADOW}BEGIN;\nSET search_path = app, pg_catalog;\n{T}COMMIT;\n", "own-transaction",
         tables("app.t")),
     Row("shadowing-path", f"{_SHADOW}SET search_path = app, pg_catalog;\n{T}", "transaction", tables("app.t")),
+    Row("deferred-trigger", f"{_DEFERRED}INSERT INTO t VALUES (5);\n", "transaction", rows("app.u", "schemata")),
+    Row("own-deferred-trigger", f"BEGIN;\n{_DEFERRED}GRANT INSERT ON t, u TO pg_monitor;\n"
+        "GRANT USAGE ON SCHEMA app TO pg_monitor;\nSET LOCAL ROLE pg_monitor;\nINSERT INTO t VALUES (5);\nCOMMIT;\n",
+        "own-transaction", rows("app.u", "pg_monitor")),
     Row("own-rolled-back", f"BEGIN;\n{T}ROLLBACK;\n", "", words="line 1 is rolled back"),
     Row("own-not-committed", f"BEGIN;\n{T}", "", words="ends before the transaction is committed"),
     Row("own-read-only", f"BEGIN READ ONLY;\nSELECT 1;\nCOMMIT;\n{T}", "", words="read-only transaction"),
