@@ -44,7 +44,7 @@ def apply(
     after = tables.head_after_apply(head, item)
     fingerprint = _fingerprint(deploy, item)
     script = deploy.script(item, head)
-    prepared = item.transactional and not item.is_python and deploy.session.keeps_prepared(item.sql)
+    prepared = not item.not_run and not item.is_python and deploy.session.keeps_prepared(item.sql)
 
     def record(count: int, number: int | None) -> str:
         return deploy.history.record_apply(
@@ -55,7 +55,7 @@ def apply(
             fingerprint=fingerprint,
             statement_count=count,
             attempt_number=number,
-            prepared=prepared and not item.not_run,
+            prepared=prepared and number is None,
             comment=item.not_run[:255] or None,
         )
 
@@ -291,7 +291,7 @@ def _nontransactional(
     if not resume.done and work.is_one_transaction:
         try:
             work.run(lambda done: "", resume, record(work.count, None))
-            deploy.session.reset()
+            deploy.session.script(deploy.session.epilogue(script.sql))
         except (errors.Error, KeyboardInterrupt) as error:
             with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
                 deploy.session.rollback()

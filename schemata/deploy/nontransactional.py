@@ -18,7 +18,8 @@ from schemata.sql import position, statement, transactions
 _DUPLICATE_OBJECT = "42710"
 _ACTIVE_TRANSACTION = "25001"
 _ROLES = {"role", "session_authorization"}
-_OWN_ROLE = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE"
+# What is deferred to the COMMIT is done before it, by the role and with the settings that the file has chosen.
+_OWN_ROLE = "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE"
 
 Info = Callable[[str], None]
 

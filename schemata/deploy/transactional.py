@@ -20,7 +20,6 @@ _DIVISION_BY_ZERO = "22012"
 _INSUFFICIENT_PRIVILEGE = "42501"
 _VERY_LARGE = 1024 * 1024  # characters of one statement
 _END = 1024  # characters of space after the last statement
-_RECORD = 2  # which statement of its message the record is
 
 # Sent as the second statement of a transaction through a pooler: fails where somebody else has the lock.
 POOLED_LOCK = f"SELECT 1 / pg_try_advisory_xact_lock({lock_holder.KEY})::int"
@@ -29,9 +28,13 @@ POOLED_LOCK = f"SELECT 1 / pg_try_advisory_xact_lock({lock_holder.KEY})::int"
 _COPIED_ROW = re.compile(r"^COPY .*?, [^\d\n,:]+ (\d+)(?=[,:]|$)", re.MULTILINE)
 _BACKSLASHES = re.compile(r"standard_conforming_strings\s*(?:=|to)\s*'?(?:off|false|no|0)", re.IGNORECASE)
 
-# Settings of a file that would be in the way of the record. SET LOCAL: what the file wants to keep, it keeps.
+# Settings of a file that would be in the way of the record. SET LOCAL: what the file wants to keep, it keeps. What is
+# deferred to the COMMIT is done before, with the settings of the file.
 _IN_THE_WAY = ("search_path", "client_encoding", "statement_timeout", "set_config")
-_NEUTRAL = "SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = 0; SET LOCAL client_encoding = 'UTF8'"
+_NEUTRAL = (
+    "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = 0; "
+    "SET LOCAL client_encoding = 'UTF8'"
+)
 
 Info = Callable[[str], None]
 
@@ -246,18 +249,19 @@ def _record(session: sessions.Session, script: Script, text: str) -> None:
 
 
 def write_record(session: sessions.Session, script: Script, before: str, record: str) -> None:
-    """Send a record and what ends its transaction, after `before`, two statements.
+    """Send a record and what ends its transaction, after the statements of `before`.
 
     Raises HistoryMoved, NotRecorded, or ScriptFailed where the COMMIT is what fails.
     """
     try:
         if hinders_record(script.sql):
             session.script(_NEUTRAL)
-        session.script(f"{before}; {record}")  # the record is number _RECORD
+        session.script(f"{before}; {record}")
     except sessions.StatementFailed as failure:
-        if failure.sqlstate == _DIVISION_BY_ZERO:
+        is_record = failure.index == before.count(";") + 1  # else it is something that was deferred to the COMMIT
+        if is_record and failure.sqlstate == _DIVISION_BY_ZERO:
             raise HistoryMoved(script.migration_id) from failure
-        if failure.sqlstate == _INSUFFICIENT_PRIVILEGE and failure.index == _RECORD:
+        if is_record and failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
             raise NotRecorded(script.migration_id, failure) from failure
         raise ScriptFailed(script, failure, None) from failure
 

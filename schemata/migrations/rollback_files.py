@@ -28,6 +28,13 @@ def check(item: migration.Migration) -> tuple[statement.Statement, ...]:
             psql.advice(item.rollback_sql, problem)
             or "Correct the rollback file: as it is, the migration could not be rolled back.",
         ) from problem
+    if migration.parse_directives(item.rollback_sql, item.rollback_path).outside:
+        raise migration.InvalidMigration(
+            item.rollback_path,
+            0,
+            "`-- outside:` is about the migration, and has no effect in its rollback",
+            "Remove the line, or write `-- irreversible: reason` in the migration instead of the rollback.",
+        )
     if not found:
         raise migration.InvalidMigration(
             item.rollback_path,

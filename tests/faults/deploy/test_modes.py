@@ -254,6 +254,26 @@ def test_a_row_that_is_refused_is_named_with_its_line(made: Project, many: int) 
         migrate.migrate(config.load(made.root, {}), url=made.url)
 
 
+@pytest.mark.parametrize("setting", ["SET search_path = other", "SELECT set_config('search_path', 'other', false)"])
+def test_a_run_that_goes_on_has_the_settings_of_the_file(made: Project, setting: str) -> None:
+    """What statements that are done have set is set again where a run goes on, in another session; nothing else is."""
+    sql = (
+        f"-- Two.\n-- mode: own-transaction\nCREATE SCHEMA other;\n{setting};\nBEGIN;\nCREATE TABLE one (v int);\n"
+        "SET LOCAL search_path = app;\nCOMMIT;\nBEGIN;\nCREATE TABLE two (v int);\nSELECT 1 / {};\nCOMMIT;\n"
+    )
+    settings = config.load(made.root, {})
+    made.write("app.20250101000001.two", sql.format(0))
+    with pytest.raises(errors.MigrationError, match="division by zero"):
+        migrate.migrate(settings, url=made.url)
+    made.write("app.20250101000001.two", sql.format(1))
+    migrate.migrate(settings, url=made.url, to="app.20250101000001.two")
+    with psycopg.connect(made.url) as connection:
+        tables = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'other'::regnamespace AND relkind = 'r'"
+        )
+        assert sorted(row[0] for row in tables) == ["one", "two"]
+
+
 def test_a_single_transaction_leaves_nothing_when_it_fails(made: Project) -> None:
     """A file that is one transaction of its own is done with its record or not at all; a failure leaves nothing."""
     sql = (

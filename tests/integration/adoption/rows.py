@@ -42,6 +42,12 @@ def rows(table: str, expected: str) -> tuple[str, str]:
 
 
 T = "CREATE TABLE app.t (v int);\n"
+_DEFERRED = (
+    f"{T}CREATE TABLE app.u (v text);\nCREATE FUNCTION app.f() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n"
+    "  INSERT INTO u VALUES (current_user); RETURN NULL;\nEND $$;\nSET search_path = app;\n"
+    "CREATE CONSTRAINT TRIGGER c AFTER INSERT ON app.t DEFERRABLE INITIALLY DEFERRED\n"
+    "FOR EACH ROW EXECUTE FUNCTION app.f();\n"
+)
 _SHADOW = "CREATE FUNCTION app.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz';\n"
 
 ROWS = [
@@ -61,7 +67,7 @@ ROWS = [
     Row("copy-rows", f"{T}COPY app.t FROM stdin;\n1\n2\n\\.\nINSERT INTO app.t VALUES (3);\n", "transaction",
         rows("app.t", "1 2 3")),
     Row("enum-new-type", "CREATE TYPE e AS ENUM ('x');\nALTER TYPE e ADD VALUE 'y';\n"
-        "CREATE TABLE t (v e DEFAULT 'y');\n", "transaction", (_ENUM, "a x y")),
+        "CREATE TABLE t (v e DEFAULT 'y');\n", "statements", (_ENUM, "a x y"), words="uses the value y"),
     Row("enum-added-only", "ALTER TYPE public.kind ADD VALUE 'b';\nCREATE TABLE t (v text);\n", "transaction",
         (_ENUM, "a b")),
     Row("do-block", "DO $$ BEGIN CREATE TABLE app.t (v int); EXCEPTION WHEN duplicate_table THEN NULL; END $$;\n",
@@ -143,11 +149,19 @@ ROWS = [
     Row("own-shadowing-path", f"{_SHADOW}BEGIN;\nSET search_path = app, pg_catalog;\n{T}COMMIT;\n", "own-transaction",
         tables("app.t")),
     Row("shadowing-path", f"{_SHADOW}SET search_path = app, pg_catalog;\n{T}", "transaction", tables("app.t")),
+    Row("deferred-trigger", f"{_DEFERRED}INSERT INTO t VALUES (5);\n", "transaction", rows("app.u", "schemata")),
+    Row("own-deferred-trigger", f"BEGIN;\n{_DEFERRED}GRANT INSERT ON t, u TO pg_monitor;\n"
+        "GRANT USAGE ON SCHEMA app TO pg_monitor;\nSET LOCAL ROLE pg_monitor;\nINSERT INTO t VALUES (5);\nCOMMIT;\n",
+        "own-transaction", rows("app.u", "pg_monitor")),
     Row("own-rolled-back", f"BEGIN;\n{T}ROLLBACK;\n", "", words="line 1 is rolled back"),
     Row("own-not-committed", f"BEGIN;\n{T}", "", words="ends before the transaction is committed"),
     Row("own-read-only", f"BEGIN READ ONLY;\nSELECT 1;\nCOMMIT;\n{T}", "", words="read-only transaction"),
     Row("prepare-transaction", f"BEGIN;\n{T}PREPARE TRANSACTION 'one';\n", "", words="prepared transaction"),
     Row("commit-prepared", "COMMIT PREPARED 'one';\n", "", words="prepared transaction"),
+    Row("own-restrict", f"\\restrict x\nBEGIN;\n{T}COPY app.t (v) FROM stdin;\n7\n\\.\nINSERT INTO app.t VALUES (8);\n"
+        "\\unrestrict x\nCOMMIT;\n", "own-transaction", rows("app.t", "7 8")),
+    Row("restrict-and-vacuum", f"\\restrict x\n{T}COPY app.t (v) FROM stdin;\n7\n\\.\n\\unrestrict x\nVACUUM app.t;\n",
+        "statements", rows("app.t", "7")),
     # Nothing to run here, or nothing that the server reads.
     Row("comments-only", "-- nothing to do any more\n/* really */\n", "nothing"),
     Row("copy-of-psql", "-- load\n\\copy app.t FROM 'rows.csv' CSV\n", "outside", words="run by psql"),

@@ -145,19 +145,17 @@ def test_the_trial_finds_the_mode_that_the_server_asks_for(tmp_path: Path, datab
     assert all(one.because for one in found.tried if one.mode != "transaction")
 
 
-def test_the_trial_names_what_runs_in_no_mode(tmp_path: Path, database: str) -> None:
-    """The first file that fails ends the trial; what ran before it is told, and roles that it lacked are made."""
-    project = Project(tmp_path, database)
+def test_the_trial_names_what_runs_in_no_mode(tmp_path: Path) -> None:
+    """The first file that fails ends a trial on a server of its own; what ran before is told, and roles are made."""
+    project = Project(tmp_path)
     project.configure()
     project.write("app.20250101000000.one", "CREATE TABLE t (v int); GRANT SELECT ON t TO modes_trial;\n", None)
     project.write("app.20250101000001.two", "CREATE TABLE t (v int);\n", None)
     settings = config.load(tmp_path, {})
-    found = trial.run(settings, files.read(settings.migrations, settings.schemas), url=database)
+    found = trial.in_scratch(settings, files.read(settings.migrations, settings.schemas))
     assert (found.tried[0].mode, found.roles) == ("transaction", ("modes_trial",))
     assert found.failed == "app.20250101000001.two"
     assert 'relation "t" already exists' in found.error
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("DROP OWNED BY modes_trial; DROP ROLE modes_trial")
 
 
 def test_the_rows_are_many() -> None:

@@ -49,6 +49,13 @@ def test_what_is_only_recorded_is_accepted_everywhere(settings: config.Config, d
     assert [item.id for item in undone.done] == [_THREE, _TWO, _ONE]
 
 
+def test_a_rollback_is_never_outside(settings: config.Config) -> None:
+    """A line that would have no effect in a rollback file is refused there."""
+    (settings.migrations / "app" / f"{_TWO}.rollback.sql").write_text("-- outside: by hand\nSELECT 1;\n")
+    with pytest.raises(MigrationError, match="has no effect in its rollback"):
+        authoring.seal(settings)
+
+
 def test_without_a_directive_a_file_of_comments_is_refused(settings: config.Config, database: str) -> None:
     """A file of ours that does nothing is a mistake until it says where it comes from, or where it is done."""
     (settings.migrations / "app" / f"{_THREE}.sql").write_text("-- Empty.\n")
