@@ -179,12 +179,12 @@ def test_prismas_two_orders_are_noted() -> None:
 
 def test_flyways_versions_may_have_no_prefix() -> None:
     """Where no name begins with V, the configuration says so, and the names are versions as they stand."""
-    files = {"20240102000000__b.sql": "SELECT 2;", "20240101000000__a.sql": "SELECT 1;", "R__v.sql": "SELECT 3;"}
+    files = {"20240102000000__b.sql": "SELECT 2;", "20240101000000__a.sql": "SELECT 1;", "R__v-1_x.sql": "SELECT 3;"}
     read = histories.history("flyway", {**files, "afterMigrate.sql": "SELECT 4;"})
     assert [(item.name, item.version, item.time, item.rest) for item in read.scripts] == [
         ("20240101000000__a", "20240101000000", "20240101000000", "a"),
         ("20240102000000__b", "20240102000000", "20240102000000", "b"),
-        ("R__v", "v", "", "R__v"),
+        ("R__v-1_x", "v-1 x", "", "R__v-1_x"),
     ]
     assert len(read.notes) == 2
 
