@@ -11,6 +11,8 @@ from schemata.adoption import comments, model, naming, origin, schemas
 from schemata.migrations import migration
 from schemata.sql import statement
 
+#: Statements of which the schemas are looked up: a file of rows has hundreds of thousands, each parsed when asked.
+_LOOKED_AT = 5000
 _NO_DOWN = {
     "prisma": "Prisma has no down files",
     "supabase": "Supabase has no down files",
@@ -130,7 +132,7 @@ def _converted(
     mode, outside = execution
     notes = list(script.notes)
     items, problem = _parsed(script.up)
-    changed = schemas.changed(items, default)
+    changed = schemas.changed(items[:_LOOKED_AT], default)
     if len(changed) > 1:
         notes.append(f"it changes the schemas {', '.join(changed)}, and is a migration of the first one")
     schema = changed[0] if changed else default

@@ -202,6 +202,14 @@ def test_what_no_tool_runs_is_noted() -> None:
     assert sqitch.notes == ("db/deploy/later.sql is left out: the plan does not name it",)
 
 
+def test_sqitchs_scripts_say_their_note_and_tags() -> None:
+    """The title is the note of the plan, with the tags that follow the change; the verify script is known."""
+    schema, users, again = histories.history("sqitch", histories.SQITCH).scripts
+    assert [item.title for item in (schema, users, again)] == ["The schema", "Users @v1", "Users again"]
+    assert (schema.verify_path, users.verify_path) == ("db/verify/schema.sql", "")
+    assert histories.history("sqitch", histories.SQITCH).project == "shop"
+
+
 def test_alembics_own_statements_are_left_out() -> None:
     """The version table and the transaction around all are the tool's; what an autocommit block did stays."""
     first, second = histories.history("alembic-sql", histories.ALEMBIC).scripts
