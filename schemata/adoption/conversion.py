@@ -5,11 +5,14 @@ the encoding UTF-8. Nothing else of the text is touched: its tokens are the same
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from schemata.adoption import comments, model, naming, origin, schemas
+from schemata.migrations import migration
 from schemata.sql import statement
 
+#: Statements of which the schemas are looked up: a file of rows has hundreds of thousands, each parsed when asked.
+_LOOKED_AT = 5000
 _NO_DOWN = {
     "prisma": "Prisma has no down files",
     "supabase": "Supabase has no down files",
@@ -82,6 +85,7 @@ def convert(
     *,
     default_schema: str = "public",
     now: str = "",
+    known: Mapping[str, str] | None = None,
     modes: Mapping[str, str] | None = None,
     outside: Mapping[str, str] | None = None,
     failed_downs: Mapping[str, str] | None = None,
@@ -90,27 +94,45 @@ def convert(
 
     :param default_schema: of names that have none in front.
     :param now: a time YYYYMMDDHHMMSS; original times after it are not kept.
+    :param known: ids by name, of those that were converted before (`imported`): they keep them, and others fit in.
     :param modes: by a script's name, how its file is executed, where somebody classified it; a script that its tool
-        runs outside of a transaction is `statements` otherwise.
+        runs outside of a transaction is `statements` otherwise, and one with its own BEGIN is `own-transaction`.
     :param outside: by a script's name, where what it does is done instead: it is recorded and not run.
     :param failed_downs: by a script's name, why its down file fails, where somebody ran it.
     """
-    named = naming.times(history.scripts, now)
+    known = known or {}
+    named = naming.times(history.scripts, now, {name: id_.split(".")[1] for name, id_ in known.items()})
     modes, outside, failed = modes or {}, outside or {}, failed_downs or {}
     found = [
-        _converted(script, time, default_schema, (modes.get(script.name, ""), outside.get(script.name, "")), failed)
+        _converted(
+            script,
+            known.get(script.name) or time,
+            default_schema,
+            (modes.get(script.name, ""), outside.get(script.name, "")),
+            failed.get(script.name),
+        )
         for script, time in zip(history.scripts, named.times, strict=True)
     ]
     return Conversion(history.tool, tuple(found), named.kept, (*history.notes, *named.notes))
 
 
+def imported(migrations: Iterable[migration.Migration], tool: str) -> dict[str, str]:
+    """Return the ids, by the name there, of the migrations that came from a tool."""
+    found = {}
+    for item in migrations:
+        source = origin.of(item.sql)
+        if source is not None and source.tool == tool:
+            found[source.name] = item.id
+    return found
+
+
 def _converted(
-    script: model.Script, time: str, default: str, execution: tuple[str, str], failed: Mapping[str, str]
+    script: model.Script, id_or_time: str, default: str, execution: tuple[str, str], failed: str | None
 ) -> Converted:
     mode, outside = execution
     notes = list(script.notes)
     items, problem = _parsed(script.up)
-    changed = schemas.changed(items, default)
+    changed = schemas.changed(items[:_LOOKED_AT], default)
     if len(changed) > 1:
         notes.append(f"it changes the schemas {', '.join(changed)}, and is a migration of the first one")
     schema = changed[0] if changed else default
@@ -121,12 +143,11 @@ def _converted(
         notes.append(f"the parser rejects it: {problem}")
     elif not items:
         notes.append("it has no statement, comments only")
-    if not mode and not script.transactional and not any(map(statement.opens_or_ends_transaction, items)):
-        mode = "statements"
-    if outside:
-        mode = ""
-    id_ = naming.migration_id(schema, time, script)
-    rollback, irreversible = _rollback(script, id_, failed.get(script.name))
+    mode = "" if outside else mode or _mode(items, script.transactional)
+    id_ = naming.migration_id(schema, id_or_time, script)
+    if "." in id_or_time:
+        id_, schema = id_or_time, id_or_time.partition(".")[0]
+    rollback, irreversible = _rollback(script, id_, failed)
     if irreversible and script.down is not None:
         notes.append(f"it has no rollback: {irreversible}")
     header = [f"-- {_title(script)}", origin.line(origin.Origin(script.tool, script.name, script.checksum))]
@@ -172,9 +193,16 @@ def _rollback(script: model.Script, id_: str, failed: str | None) -> tuple[str |
     if not items:
         return None, "its down file has no statement"
     header = [f"-- Undoes {id_}."]
-    if not script.down_transactional and not any(map(statement.opens_or_ends_transaction, items)):
-        header.append("-- mode: statements")
+    if mode := _mode(items, script.down_transactional):
+        header.append(f"-- mode: {mode}")
     return _joined(header, comments.kept(script.down)[0]), ""
+
+
+def _mode(items: Sequence[statement.Statement], transactional: bool) -> str:
+    """Return how statements are executed, as far as the tool's marker and their text tell; empty for a transaction."""
+    if any(map(statement.opens_or_ends_transaction, items)):
+        return "own-transaction"
+    return "" if transactional and not any(map(statement.needs_no_transaction, items)) else "statements"
 
 
 def _joined(header: Sequence[str], body: str) -> str:

@@ -9,7 +9,7 @@ import datetime
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from schemata.adoption import model
 
@@ -18,6 +18,7 @@ _FIRST = datetime.datetime(2000, 1, 1)
 _FORMAT = "%Y%m%d%H%M%S"
 _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST = 200
+_NONE: Mapping[str, str] = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +30,17 @@ class Named:
     notes: tuple[str, ...] = ()
 
 
-def times(scripts: Sequence[model.Script], now: str = "") -> Named:
+def times(scripts: Sequence[model.Script], now: str = "", known: Mapping[str, str] = _NONE) -> Named:
     """Return the time of each script: rising, and the same each time it is asked.
 
     The original times are kept only if every script has a valid one and they rise along the tool's order; those that
-    are equal are moved by a second. One after `now` is no reason to lose the others, but to number them all: a
-    migration that is written tomorrow would come before it.
+    are equal are moved by a second. One after `now` is a reason to number them all: a migration that is written
+    tomorrow would come before it.
+
+    :param known: times by name of scripts that have theirs from before; the others are fitted in between.
     """
+    if any(script.name in known for script in scripts):
+        return _fitted(scripts, known)
     given = [script.time for script in scripts]
     why = ""
     if not all(given):
@@ -59,10 +64,38 @@ def _rising(scripts: Sequence[model.Script]) -> tuple[tuple[str, ...], list[str]
     for script in scripts:
         time = script.time
         if found and time <= found[-1]:
-            time = (datetime.datetime.strptime(found[-1], _FORMAT) + datetime.timedelta(seconds=1)).strftime(_FORMAT)
+            time = _next(found[-1])
             moved.append(script.name)
         found.append(time)
     return tuple(found), moved
+
+
+def _fitted(scripts: Sequence[model.Script], known: Mapping[str, str]) -> Named:
+    """Return times of which some are known: another one has its own where that is between, else the next second."""
+    kept = all(known[script.name] == script.time for script in scripts if script.name in known)
+    taken = set(known.values())
+    found: list[str] = []
+    notes = []
+    for at, script in enumerate(scripts):
+        if script.name in known:
+            found.append(known[script.name])
+            continue
+        before = found[-1] if found else ""
+        after = next((known[other.name] for other in scripts[at:] if other.name in known), "")
+        time = script.time if kept and script.time > before else ""
+        time = time or (_next(before) if before else _FIRST.strftime(_FORMAT))
+        if after and not time < after:
+            time = max(*taken, before)
+            while time in taken:
+                time = _next(time)
+            notes.append(f"there is no time left for {script.name} in its place: it comes after the others")
+        taken.add(time)
+        found.append(time)
+    return Named(tuple(found), kept, tuple(notes))
+
+
+def _next(time: str) -> str:
+    return (datetime.datetime.strptime(time, _FORMAT) + datetime.timedelta(seconds=1)).strftime(_FORMAT)
 
 
 def migration_id(schema: str, time: str, script: model.Script) -> str:

@@ -236,13 +236,13 @@ def _stopped(script: model.Script, standing: entries.Standing) -> Verdict:
     if standing.state == "failed":
         log = f": {' '.join(row.log.split())[:200]}" if row and row.log else ""
         why = f"{standing.why or 'it stopped with an error'}{began}{log}"
-        hint = f"Look what of it is in the database, finish or undo it, and say which: {answers}"
+        hint = f"See what of it the database has, finish it or undo it, and say which: {answers}"
     elif standing.state == "unfinished":
         why = f"{standing.why or 'it began, and nobody knows how it ended'}{began}"
-        hint = f"Make sure that it does not run now. Look what of it is in the database, and say: {answers}"
+        hint = f"Make sure that it does not run now. See what of it the database has, and say: {answers}"
     else:
         why = standing.why or "the rows contradict each other"
-        hint = f"Look what of it is in the database, and say: {answers}"
+        hint = f"See what of it the database has, and say: {answers}"
     at, checksum = (row.at, row.checksum) if row else ("", "")
     return Verdict(script, "stops", str(standing.state), at, checksum, why, hint)
 

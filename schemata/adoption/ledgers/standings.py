@@ -39,10 +39,7 @@ def unknown(history: model.History, ledger: entries.Ledger) -> list[entries.Row]
 def _key(tool: str, version: str) -> str:
     """Return a version as it is compared: Flyway's and numbers do without zeros in front."""
     if tool == "flyway":
-        try:
-            return ".".join(map(str, versions.dotted(version)))
-        except ValueError:
-            return version  # a repeatable one's description
+        return ".".join(map(str, _dotted(version))) or version
     if tool in ("goose", "golang-migrate", "sqlx") and version.isdigit():
         return str(int(version))
     return version
@@ -106,12 +103,9 @@ def _prisma(history: model.History, ledger: entries.Ledger) -> dict[str, entries
 def _flyway(history: model.History, ledger: entries.Ledger) -> dict[str, entries.Standing]:
     """As by rows; a BASELINE row stands for all versions up to its own, and so does the state before a `B` file."""
     found = _by_rows(history, ledger)
-    applied = [
-        versions.dotted(row.version)
-        for row in _latest(history, ledger)
-        if row.state in _DONE and row.version[:1].isdigit()
-    ]
-    bases = [row for row in ledger.rows if row.kind == "BASELINE" and row.version[:1].isdigit()]
+    done = (_dotted(row.version) for row in _latest(history, ledger) if row.state in _DONE)
+    applied = [version for version in done if version]
+    bases = [row for row in ledger.rows if row.kind == "BASELINE"]
     for script in history.scripts:
         standing = found[script.name]
         if script.repeatable:
@@ -122,7 +116,7 @@ def _flyway(history: model.History, ledger: entries.Ledger) -> dict[str, entries
         if script.baseline and standing.row and not standing.row.kind.endswith("_BASELINE"):
             standing = found[script.name] = _ABSENT  # the row is of the versioned file with that version
         own = versions.dotted(script.version)
-        base = next((row for row in bases if versions.dotted(row.version) >= own), None)
+        base = next((row for row in bases if _dotted(row.version) >= own), None)
         if base and standing.state in ("absent", "marked"):
             found[script.name] = entries.Standing("marked", base, f"Flyway's baseline {base.version} stands for it")
         elif script.baseline and standing.state == "absent" and applied:
@@ -132,6 +126,14 @@ def _flyway(history: model.History, ledger: entries.Ledger) -> dict[str, entries
                 why = f"the database is at a version before {script.version}: let Flyway bring it there first"
                 found[script.name] = entries.Standing("unclear", None, why)
     return found
+
+
+def _dotted(version: str) -> tuple[int, ...]:
+    """Return a version of Flyway as its numbers; none for the description of a repeatable one."""
+    try:
+        return versions.dotted(version)
+    except ValueError:
+        return ()
 
 
 def _latest(history: model.History, ledger: entries.Ledger) -> Iterator[entries.Row]:
@@ -157,7 +159,7 @@ def _sqitch(history: model.History, ledger: entries.Ledger) -> dict[str, entries
 
 def _golang_migrate(history: model.History, ledger: entries.Ledger) -> dict[str, entries.Standing]:
     """Up to the one version of the ledger everything is applied; a dirty one is not finished."""
-    if not ledger.rows:
+    if not ledger.rows or not ledger.rows[-1].version.isdigit():
         return {script.name: _ABSENT for script in history.scripts}
     row = ledger.rows[-1]
     found = {}

@@ -84,7 +84,7 @@ def _order(item: _File) -> tuple[object, ...]:
 
 def _script(tree: model.Tree, item: _File, undo: str) -> model.Script | model.Unreadable:
     name = item.path.rpartition(".")[0]
-    title = scripts.readable(item.title)
+    title = item.title.replace("_", " ")  # the description in the ledger
     if not item.path.endswith(".sql"):
         what = item.path.rpartition(".")[2]
         return model.Unreadable(name, item.version or title, item.path, f"it is a program ({what}), not SQL")

@@ -75,7 +75,7 @@ def _script(
         name,
         paths["deploy"],
         version=change.id,
-        title=change.note.split("\n")[0] or scripts.readable(change.name),
+        title=" ".join([change.note.split("\n")[0] or scripts.readable(change.name), *change.tagged]),
         down_path=paths["revert"] if paths["revert"] in tree.files else "",
         checksums=(digests.sha1(tree.files[paths["deploy"]]),),
     )

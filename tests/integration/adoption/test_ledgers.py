@@ -1,5 +1,6 @@
 """Every tool's ledger is read on a real server, from tables as the tools make them, and nothing is written."""
 
+import uuid
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -160,13 +161,17 @@ def test_two_ledgers_are_told_apart_by_a_person(database: str, ask: Callable[...
 
 def test_a_ledger_that_may_not_be_read_is_said(database: str) -> None:
     """Without the right to read it, it is not taken for absent."""
+    role = f"adoption_{uuid.uuid4().hex[:8]}"  # roles are the server's
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute(GOOSE)
-        owner.execute("DO $$ BEGIN CREATE ROLE adoption_reader; EXCEPTION WHEN duplicate_object THEN END $$")
-    with query_client.connect(database, timeout=10, application_name="test") as connection:
-        connection.query("SET ROLE adoption_reader")
-        with pytest.raises(errors.NotAvailable, match=r"public\.goose_db_version is the ledger of goose"):
-            reading.read(connection.query, "goose")
+        owner.execute(f"CREATE ROLE {role}")
+        try:
+            with query_client.connect(database, timeout=10, application_name="test") as connection:
+                connection.query(f"SET ROLE {role}")
+                with pytest.raises(errors.NotAvailable, match=r"public\.goose_db_version is the ledger of goose"):
+                    reading.read(connection.query, "goose")
+        finally:
+            owner.execute(f"DROP ROLE {role}")
 
 
 def test_reading_writes_nothing_and_needs_no_more_than_select(database: str, ask: Callable[..., object]) -> None:

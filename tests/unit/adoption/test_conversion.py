@@ -87,6 +87,34 @@ def test_a_long_name_is_cut_and_stays_its_own() -> None:
         migration.parse_id(id_)
 
 
+@cases.named(("before", "after", "times"), [
+    ("one more at the end", ["20240101000000_a", "20240102000000_b"], ["20240103000000_c"],
+     ["20240101000000", "20240102000000", "20240103000000"]),
+    ("one more that is no time", ["20240101000000_a"], ["x"], ["20240101000000", "20240101000001"]),
+    ("between", ["20240101000000_a", "20240103000000_c"], ["20240102000000_b"],
+     ["20240101000000", "20240102000000", "20240103000000"]),
+    ("numbered, and one more", ["1_a", "2_b"], ["3_c"], ["20000101000000", "20000101000001", "20000101000002"]),
+    ("numbered, and no room between", ["1_a", "3_c"], ["2_b"], ["20000101000000", "20000101000002", "20000101000001"]),
+    ("numbered, and one that has a time", ["1_a", "20240101000000_b"], ["20240102000000_c"],
+     ["20000101000000", "20000101000001", "20000101000002"]),
+])  # fmt: skip
+def test_ids_stay_when_the_other_tool_goes_on(before: list[str], after: list[str], times: list[str]) -> None:
+    """Converted again with files that came since: those from before keep their ids, even in another schema by now."""
+    first = conversion.convert(model.History("sqlx", "there", tuple(map(_script, before)))).migrations
+    read = [
+        migration.Migration(item.id, *migration.parse_id(item.id), "", item.text, "", migration.Directives())
+        for item in first
+    ]
+    known = conversion.imported(read, "sqlx")
+    assert known == {item.script.name: item.id for item in first}
+    assert conversion.imported(read, "goose") == {}
+    scripts = [_script(name, "CREATE TABLE other.t (i int);") for name in sorted([*before, *after])]
+    again = conversion.convert(model.History("sqlx", "there", tuple(scripts)), known=known).migrations
+    assert [item.id for item in again if item.script.name in before] == [item.id for item in first]
+    assert [item.id.split(".")[1] for item in again] == times
+    assert {item.schema for item in again if item.script.name in after} == {"other"}
+
+
 @cases.named(("sql", "expected"), [
     ("unqualified", "CREATE TABLE t (i int)", ("public",)),
     ("two, the first one first", "CREATE TABLE b.t (i int); CREATE TABLE a.t (i int)", ("b", "a")),
@@ -156,7 +184,12 @@ def test_the_tools_marker_becomes_a_mode() -> None:
     """Outside of a transaction is `statements`; what has its own BEGIN is left to who classifies; that wins anyway."""
     assert _one("VACUUM;", transactional=False).mode == "statements"
     assert "\n-- mode: statements\n" in _one("VACUUM;", transactional=False).text
-    assert _one("BEGIN; SELECT 1; COMMIT;", transactional=False).mode == ""
+    assert _one("BEGIN; SELECT 1; COMMIT;", transactional=False).mode == "own-transaction"
+    assert _one("CREATE INDEX CONCURRENTLY i ON t (c);").mode == "statements"
+    assert _one("SELECT 1;").mode == ""
+    assert "\n-- mode: own-transaction\n" in str(_one("SELECT 1;", down="BEGIN; SELECT 1; COMMIT;").rollback)
+    assert "\n-- mode: statements\n" in str(_one("SELECT 1;", down="DROP INDEX CONCURRENTLY i;").rollback)
+    assert "-- mode:" not in str(_one("SELECT 1;", down="SELECT 1;").rollback)
     history = histories.history("sqitch", histories.SQITCH)
     made = conversion.convert(history, modes={"schema": "own-transaction", "api/users": "transaction"})
     assert [item.mode for item in made.migrations] == ["own-transaction", "", "transaction"]

@@ -1,6 +1,8 @@
 """What follows from a ledger: each situation has its answer, and what a person has to decide is never guessed."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemata import errors
 from schemata.adoption import conversion, model, records
@@ -275,3 +277,36 @@ def test_a_plan_names_ids() -> None:
     assert (plan.pending, plan.out_of_order) == (("public.20240101000000.init",), ("public.20240101000000.init",))
     with pytest.raises(errors.MigrationError, match="the ledger leaves 1 question"):
         records.plan(PRISMA, made, judged(PRISMA, DONE, FAILED))
+
+
+EVENTS = st.lists(st.sampled_from(["runs", "fails", "dies", "marked", "set aside"]), max_size=8)
+
+
+@given(EVENTS)
+def test_prismas_rows_are_judged_as_they_came_about(events: list[str]) -> None:
+    """Whatever Prisma's commands did to one migration, in the order that it allows: the answer is what is so.
+
+    A run needs that nothing is applied and nothing failed; `resolve --rolled-back` sets the failed one aside, and
+    `resolve --applied` does so too and adds a row without steps.
+    """
+    table: list[list[str | int | None]] = []
+    state = "pending"
+    for minute, event in enumerate(events):
+        at = f"2024-01-01T00:{minute:02}:00.000000Z"
+        if event in ("runs", "fails", "dies") and state in ("pending", "rolled back"):
+            done, log = (at, None) if event == "runs" else (None, "ERROR" if event == "fails" else None)
+            table.append([MORE.name, at, done, None, MORE_SUM, log, 1 if done else 0])
+            state = {"runs": "applied", "fails": "stops", "dies": "stops"}[event]
+        elif event in ("set aside", "marked") and state != "applied" and state != "not run":
+            if event == "set aside" and state != "stops":
+                continue
+            for row in table:
+                if row[2] is None and row[3] is None:
+                    row[3] = at
+            if event == "marked":
+                table.append([MORE.name, at, at, None, MORE_SUM, "", 0])
+            state = "not run" if event == "marked" else "rolled back"
+    verdict = judged(PRISMA, DONE, *table).verdicts[1]
+    assert verdict.answer == state
+    if state in ("applied", "not run"):
+        assert verdict.at == next(row[2] for row in reversed(table) if row[2])

@@ -179,12 +179,12 @@ def test_prismas_two_orders_are_noted() -> None:
 
 def test_flyways_versions_may_have_no_prefix() -> None:
     """Where no name begins with V, the configuration says so, and the names are versions as they stand."""
-    files = {"20240102000000__b.sql": "SELECT 2;", "20240101000000__a.sql": "SELECT 1;", "R__v.sql": "SELECT 3;"}
+    files = {"20240102000000__b.sql": "SELECT 2;", "20240101000000__a.sql": "SELECT 1;", "R__v-1_x.sql": "SELECT 3;"}
     read = histories.history("flyway", {**files, "afterMigrate.sql": "SELECT 4;"})
     assert [(item.name, item.version, item.time, item.rest) for item in read.scripts] == [
         ("20240101000000__a", "20240101000000", "20240101000000", "a"),
         ("20240102000000__b", "20240102000000", "20240102000000", "b"),
-        ("R__v", "v", "", "R__v"),
+        ("R__v-1_x", "v-1 x", "", "R__v-1_x"),
     ]
     assert len(read.notes) == 2
 
@@ -200,6 +200,14 @@ def test_what_no_tool_runs_is_noted() -> None:
         assert any(note.startswith(f"{path} is left out: ") for note in notes)
     sqitch = histories.history("sqitch", {**histories.SQITCH, "db/deploy/later.sql": "SELECT 1;"})
     assert sqitch.notes == ("db/deploy/later.sql is left out: the plan does not name it",)
+
+
+def test_sqitchs_scripts_say_their_note_and_tags() -> None:
+    """The title is the note of the plan, with the tags that follow the change; the verify script is known."""
+    schema, users, again = histories.history("sqitch", histories.SQITCH).scripts
+    assert [item.title for item in (schema, users, again)] == ["The schema", "Users @v1", "Users again"]
+    assert (schema.verify_path, users.verify_path) == ("db/verify/schema.sql", "")
+    assert histories.history("sqitch", histories.SQITCH).project == "shop"
 
 
 def test_alembics_own_statements_are_left_out() -> None:
