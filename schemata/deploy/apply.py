@@ -1,7 +1,6 @@
 """One migration at a time, or a batch of small ones: run it, record it, remember how it failed."""
 
 import contextlib
-import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -60,6 +59,8 @@ def apply(
     try:
         if item.transactional:
             ran = _whole(deploy, item, script, record, durable=durable, direction="apply")
+        elif item.is_python:
+            ran = _python_steps(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
         else:
             ran = _nontransactional(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
     finally:
@@ -157,6 +158,8 @@ def undo(
     try:
         if item.rollback_transactional:
             ran = _whole(deploy, item, script, record, durable=True, direction="rollback")
+        elif item.is_python:
+            ran = _python_steps(deploy, item, script, record, resume, direction="rollback", fingerprint="")
         else:
             ran = _nontransactional(deploy, item, script, record, resume, direction="rollback", fingerprint=None)
     finally:
@@ -271,7 +274,7 @@ def _nontransactional(
 ) -> transactional.Ran:
     if deploy.session.pooled:
         raise PoolerRefused(item.id)
-    steps = _steps(deploy, item, script, direction)
+    statements = precheck.check_script(script.path, script.sql, transactional=False)
     began = time.monotonic()
     structure = deploy.structure([item.schema])
     name = deploy.session.client.application_name(item.id).replace("'", "''")
@@ -284,21 +287,30 @@ def _nontransactional(
                     deploy.session.client,
                     direction=direction,
                     fingerprint=fingerprint or "",
-                    statement_count=steps.count,
+                    statement_count=len(statements),
                     statements_done=resume.done,
                     structure=structure,
                 )
             )[0][0]
         )
     )
+    steps = nontransactional.Steps(
+        deploy.session,
+        script,
+        item.schema,
+        lambda done: deploy.history.progress(number, done),
+        deploy.budget,
+        deploy.monitor,
+        deploy.reporter.info,
+    )
     try:
-        steps.run(lambda done: deploy.history.progress(number, done), resume)
+        steps.run(statements, resume)
         deploy.session.script("RESET SESSION AUTHORIZATION; RESET ROLE")
         with transactional.rolled_back(deploy.session):
-            deploy.session.script(f"BEGIN; {record(steps.count, number)}; COMMIT")
+            deploy.session.script(f"BEGIN; {record(len(statements), number)}; COMMIT")
         deploy.session.reset()
     except errors.Error as error:
-        failed = error if isinstance(error, transactional.ScriptFailed | failures.CallFailed) else None
+        failed = error if isinstance(error, transactional.ScriptFailed) else None
         # What the server refused did not happen, so the file goes on there once it is fixed; only a block that
         # commits by itself may have done a part.
         state = "interrupted" if failed and failed.partly else "failed"
@@ -307,36 +319,26 @@ def _nontransactional(
     except KeyboardInterrupt:
         _end(deploy, number, "interrupted", "57014", None, "a signal stopped it")
         raise
-    return transactional.Ran(steps.count, 1, time.monotonic() - began)
+    return transactional.Ran(len(statements), 1, time.monotonic() - began)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Steps:
-    """What a non-transactional file does, in so many steps; `run` takes the SQL of progress and where to go on."""
+def _python_steps(
+    deploy: deployment.Deploy,
+    item: migration.Migration,
+    script: transactional.Script,
+    record: Record,
+    resume: nontransactional.Resume,
+    *,
+    direction: str,
+    fingerprint: str,
+) -> transactional.Ran:
+    if deploy.session.pooled:
+        raise PoolerRefused(item.id)
+    _python(deploy, item)
+    # As `_python` does.
+    from schemata.deploy.python import steps
 
-    count: int
-    run: Callable[[Callable[[int], str], nontransactional.Resume], None]
-
-
-def _steps(
-    deploy: deployment.Deploy, item: migration.Migration, script: transactional.Script, direction: str
-) -> _Steps:
-    session, budget, monitor, info = deploy.session, deploy.budget, deploy.monitor, deploy.reporter.info
-    if item.is_python:
-        _python(deploy, item)
-        # As `_python` does.
-        from schemata.deploy.python import steps
-
-        loaded = steps.load(item, info, rollback=direction == "rollback")
-        return _Steps(
-            loaded.count, lambda progress, resume: loaded.run(session, script, progress, budget, monitor, resume)
-        )
-    statements = precheck.check_script(script.path, script.sql, transactional=False)
-
-    def run(progress: Callable[[int], str], resume: nontransactional.Resume) -> None:
-        nontransactional.Steps(session, script, item.schema, progress, budget, monitor, info).run(statements, resume)
-
-    return _Steps(len(statements), run)
+    return steps.apply(deploy, item, script, record, resume, direction=direction, fingerprint=fingerprint)
 
 
 def _python(deploy: deployment.Deploy, item: migration.Migration) -> ModuleType:
