@@ -65,6 +65,8 @@ def apply(
     try:
         if item.transactional or item.not_run:
             ran = _whole(deploy, item, script, record, durable=durable, direction="apply")
+        elif item.is_python:
+            ran = _python_steps(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
         else:
             ran = _nontransactional(deploy, item, script, record, resume, direction="apply", fingerprint=fingerprint)
     finally:
@@ -163,6 +165,8 @@ def undo(
     try:
         if item.rollback_transactional:
             ran = _whole(deploy, item, script, record, durable=True, direction="rollback")
+        elif item.is_python:
+            ran = _python_steps(deploy, item, script, record, resume, direction="rollback", fingerprint="")
         else:
             ran = _nontransactional(deploy, item, script, record, resume, direction="rollback", fingerprint=None)
     finally:
@@ -284,13 +288,15 @@ def _nontransactional(
 ) -> transactional.Ran:
     if deploy.session.pooled:
         raise PoolerRefused(item.id)
-    work = _work(deploy, item, script, direction)
+    mode = item.directives.mode if direction == "apply" else item.rollback_mode
+    statements = precheck.check_script(script.path, script.sql, mode=mode)
+    units = transactions.units(statements) if mode == "own-transaction" else transactions.alone(statements)
     began = time.monotonic()
     name = deploy.session.client.application_name(item.id).replace("'", "''")
     deploy.session.script(f"SET application_name = '{name}'")
-    if not resume.done and work.is_one_transaction:
+    if not resume.done and transactions.is_one(statements, units):
         try:
-            work.run(lambda done: "", resume, record(work.count, None))
+            _steps(deploy, script, item.schema).run(statements, units, resume, record(len(statements), None))
             deploy.session.script(deploy.session.epilogue(script.sql))
         except (errors.Error, KeyboardInterrupt) as error:
             with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
@@ -298,7 +304,7 @@ def _nontransactional(
                 deploy.session.reset()
             _remember_failure(deploy, item, direction, began, error)
             raise
-        return transactional.Ran(work.count, 1, time.monotonic() - began)
+        return transactional.Ran(len(statements), 1, time.monotonic() - began)
     structure = deploy.structure([item.schema])
     number = int(
         str(
@@ -308,23 +314,24 @@ def _nontransactional(
                     deploy.session.client,
                     direction=direction,
                     fingerprint=fingerprint or "",
-                    statement_count=work.count,
+                    statement_count=len(statements),
                     statements_done=resume.done,
                     structure=structure,
                 )
             )[0][0]
         )
     )
-    finish = record(work.count, number)
+    finish = record(len(statements), number)
+    own = transactions.last(statements, units) >= 0
     try:
-        work.run(lambda done: deploy.history.progress(number, done), resume, finish if work.takes_record else "")
+        _steps(deploy, script, item.schema, number).run(statements, units, resume, finish if own else "")
         # What the file has set is not to be in the way of the record.
         deploy.session.reset()
-        if not work.takes_record:
+        if not own:
             with transactional.rolled_back(deploy.session):
                 deploy.session.script(f"BEGIN; {finish}; COMMIT")
     except errors.Error as error:
-        failed = error if isinstance(error, transactional.ScriptFailed | failures.CallFailed) else None
+        failed = error if isinstance(error, transactional.ScriptFailed) else None
         # What the server refused did not happen, so the file goes on there once it is fixed; only a block that
         # commits by itself may have done a part.
         state = "interrupted" if failed and failed.partly else "failed"
@@ -333,46 +340,39 @@ def _nontransactional(
     except KeyboardInterrupt:
         _end(deploy, number, "interrupted", "57014", None, "a signal stopped it")
         raise
-    return transactional.Ran(work.count, 1, time.monotonic() - began)
+    return transactional.Ran(len(statements), 1, time.monotonic() - began)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Work:
-    """What a file does that is not one transaction of ours, in so many steps.
+def _steps(
+    deploy: deployment.Deploy, script: transactional.Script, schema: str, number: int | None = None
+) -> nontransactional.Steps:
+    """Return the run of a file, which notes in the attempt of that number how far it came; without one nowhere."""
 
-    :param run: takes the SQL of progress, where to go on, and the SQL of the record or nothing.
-    :param takes_record: the record can be written in a transaction of the file's own.
-    :param is_one_transaction: that is all that it is.
-    """
+    def progress(done: int) -> str:
+        return "" if number is None else deploy.history.progress(number, done)
 
-    count: int
-    run: Callable[[Callable[[int], str], nontransactional.Resume, str], None]
-    takes_record: bool = False
-    is_one_transaction: bool = False
-
-
-def _work(deploy: deployment.Deploy, item: migration.Migration, script: transactional.Script, direction: str) -> _Work:
-    session, budget, monitor, info = deploy.session, deploy.budget, deploy.monitor, deploy.reporter.info
-    if item.is_python:
-        _python(deploy, item)
-        # As `_python` does.
-        from schemata.deploy.python import steps
-
-        loaded = steps.load(item, info, rollback=direction == "rollback")
-        return _Work(
-            loaded.count, lambda progress, resume, _: loaded.run(session, script, progress, budget, monitor, resume)
-        )
-    mode = item.directives.mode if direction == "apply" else item.rollback_mode
-    statements = precheck.check_script(script.path, script.sql, mode=mode)
-    units = transactions.units(statements) if mode == "own-transaction" else transactions.alone(statements)
-
-    def run(progress: Callable[[int], str], resume: nontransactional.Resume, record: str) -> None:
-        of_file = nontransactional.Steps(session, script, item.schema, progress, budget, monitor, info)
-        of_file.run(statements, units, resume, record)
-
-    return _Work(
-        len(statements), run, transactions.last(statements, units) >= 0, transactions.is_one(statements, units)
+    return nontransactional.Steps(
+        deploy.session, script, schema, progress, deploy.budget, deploy.monitor, deploy.reporter.info
     )
+
+
+def _python_steps(
+    deploy: deployment.Deploy,
+    item: migration.Migration,
+    script: transactional.Script,
+    record: Record,
+    resume: nontransactional.Resume,
+    *,
+    direction: str,
+    fingerprint: str,
+) -> transactional.Ran:
+    if deploy.session.pooled:
+        raise PoolerRefused(item.id)
+    _python(deploy, item)
+    # As `_python` does.
+    from schemata.deploy.python import steps
+
+    return steps.apply(deploy, item, script, record, resume, direction=direction, fingerprint=fingerprint)
 
 
 def _python(deploy: deployment.Deploy, item: migration.Migration) -> ModuleType:
