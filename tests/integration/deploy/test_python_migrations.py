@@ -515,7 +515,7 @@ def test_a_replay_runs_it_too(table: Project) -> None:
     settings = config.load(table.root, {})
     sources = files.read(settings.migrations, ["app"])
     made = expected.replay(settings, sources, _programs("").major)
-    assert any("made" in key for key in map(str, made.snapshot.items))
+    assert any("made" in key for key in map(str, made.structure.items))
     path.write_text(path.read_text().replace("made ()", "nowhere.made ()"))
     with pytest.raises(expected.ReplayFailed, match='schema "nowhere" does not exist'):
         expected.replay(settings, files.read(settings.migrations, ["app"]), _programs("").major)
