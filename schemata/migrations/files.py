@@ -118,9 +118,9 @@ def _read_one(path: str, stem: str, schema: str, rollback_path: str) -> migratio
     else:
         directives = migration.parse_directives(text, path)
     if rollback_path and directives.irreversible:
-        other = "a rollback of each step" if rollback_path == path else "a rollback file"
+        comment, other = ("#", "a rollback of each step") if rollback_path == path else ("--", "a rollback file")
         raise migration.InvalidMigration(
-            path, 0, f"it has the line `irreversible:` and also {other}", "Remove one of the two."
+            path, 0, f"it has the line `{comment} irreversible:` and also {other}", "Remove one of the two."
         )
     return migration.Migration(
         id=stem,

@@ -21,7 +21,7 @@ def staged(folder: Path, gone: Sequence[migration.Migration], texts: Mapping[str
     copy = folder.with_name(f".{folder.name}.squash")
     _remove(copy)
     try:
-        shutil.copytree(folder, copy, symlinks=True)
+        shutil.copytree(folder, copy, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         for item in gone:
             for path in {item.path, item.rollback_path} - {""}:
                 (copy / Path(path).relative_to(folder)).unlink()

@@ -180,7 +180,7 @@ CASES = {
     "Python": Case(
         f"{ONE}.py",
         "steps = []\n",
-        (f"{ONE}.py: a migration in Python is not run: only files of SQL are", "Write it as SQL"),
+        (f"{ONE}.py: it calls step() nowhere", "Begin with `from yoyo import step`"),
     ),
     "outside the folders": Case(
         f"../{ONE}.sql", "SELECT 1;\n", (f"{ONE}.sql: it lies outside the schemas' folders", "Move it to")

@@ -67,7 +67,8 @@ def copied(project: Project) -> Project:
     """Give a copy of the platform's migrations, under git."""
     project.schemas = ("public", "financial", "tagging", "trading")
     shutil.rmtree(project.root / "migrations")
-    shutil.copytree(REPOSITORY / "migrations", project.root / "migrations")
+    without = shutil.ignore_patterns("__pycache__")  # of yoyo's own runs in this checkout
+    shutil.copytree(REPOSITORY / "migrations", project.root / "migrations", ignore=without)
     (project.root / "migrations" / "manifest").unlink()
     (project.root / "migrations" / "seal").unlink(missing_ok=True)
     project.configure(name="platform")

@@ -167,7 +167,7 @@ def test_what_can_be_known_without_running_it_is_refused_before_anything_runs(
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        ("# irreversible: rows are gone\n", "it has the line `irreversible:` and also a rollback of each step"),
+        ("# irreversible: rows are gone\n", "it has the line `# irreversible:` and also a rollback of each step"),
         ("# depends: app.20250101000000.table\n", "which yoyo does not read in a migration in Python"),
         ("# transactional: false\n", "Write __transactional__ = False instead"),
         ("# irreversable: rows are gone\n", "Did you mean `-- irreversible:`?"),
