@@ -5,11 +5,14 @@ the encoding UTF-8. Nothing else of the text is touched: its tokens are the same
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from schemata.adoption import comments, model, naming, origin, schemas
 from schemata.sql import statement
 
+#: Modes that a file says; it is in one transaction without a word.
+_DECLARED = ("own-transaction", "statements")
 _NO_DOWN = {
     "prisma": "Prisma has no down files",
     "supabase": "Supabase has no down files",
@@ -85,6 +88,8 @@ def convert(
     modes: Mapping[str, str] | None = None,
     outside: Mapping[str, str] | None = None,
     failed_downs: Mapping[str, str] | None = None,
+    down_modes: Mapping[str, str] | None = None,
+    folders: Collection[str] | None = None,
 ) -> Conversion:
     """Return a history as migrations of ours.
 
@@ -94,26 +99,69 @@ def convert(
         runs outside of a transaction is `statements` otherwise.
     :param outside: by a script's name, where what it does is done instead: it is recorded and not run.
     :param failed_downs: by a script's name, why its down file fails, where somebody ran it.
+    :param down_modes: by a script's name, how its down file is executed.
+    :param folders: the schemas that may have migrations; others' are of the default one. None stands for all.
     """
     named = naming.times(history.scripts, now)
-    modes, outside, failed = modes or {}, outside or {}, failed_downs or {}
+    modes, outside, failed, down_modes = modes or {}, outside or {}, failed_downs or {}, down_modes or {}
     found = [
-        _converted(script, time, default_schema, (modes.get(script.name, ""), outside.get(script.name, "")), failed)
+        _converted(
+            script,
+            time,
+            default_schema,
+            _Execution(
+                modes.get(script.name, ""),
+                outside.get(script.name, ""),
+                failed.get(script.name),
+                down_modes.get(script.name, ""),
+                folders,
+            ),
+        )
         for script, time in zip(history.scripts, named.times, strict=True)
     ]
     return Conversion(history.tool, tuple(found), named.kept, (*history.notes, *named.notes))
 
 
-def _converted(
-    script: model.Script, time: str, default: str, execution: tuple[str, str], failed: Mapping[str, str]
-) -> Converted:
-    mode, outside = execution
+def in_mode(item: Converted, mode: str) -> Converted:
+    """Return a migration whose file declares another mode."""
+    head, _, body = item.text.partition("\n\n")
+    lines = [line for line in head.split("\n") if not line.startswith("-- mode: ")]
+    if mode in _DECLARED:
+        lines.insert(2, f"-- mode: {mode}")
+    return dataclasses.replace(item, mode=mode, text="\n".join([*lines, "", body]))
+
+
+def made_schemas(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the schemas that files make, in the order in which they do."""
+    found: dict[str, None] = {}
+    for sql in texts:
+        for item in _parsed(sql)[0]:
+            if item.node.WhichOneof("node") == "create_schema_stmt":
+                body = item.node.create_schema_stmt
+                found[str(body.schemaname or body.authrole.rolename)] = None
+    return tuple(found)
+
+
+class _Execution(NamedTuple):
+    """How one script is run, and where its migration may be."""
+
+    mode: str
+    outside: str
+    failed_down: str | None
+    down_mode: str
+    folders: Collection[str] | None
+
+
+def _converted(script: model.Script, time: str, default: str, execution: _Execution) -> Converted:
+    mode, outside = execution.mode, execution.outside
     notes = list(script.notes)
     items, problem = _parsed(script.up)
     changed = schemas.changed(items, default)
-    if len(changed) > 1:
-        notes.append(f"it changes the schemas {', '.join(changed)}, and is a migration of the first one")
     schema = changed[0] if changed else default
+    if execution.folders is not None and schema not in execution.folders:
+        schema = default
+    elif len(changed) > 1:
+        notes.append(f"it changes the schemas {', '.join(changed)}, and is a migration of the first one")
     if not naming.is_folder(schema):
         notes.append(f"the schema {schema!r} cannot be a folder's name: it is a migration of {default}")
         schema = default
@@ -126,11 +174,11 @@ def _converted(
     if outside:
         mode = ""
     id_ = naming.migration_id(schema, time, script)
-    rollback, irreversible = _rollback(script, id_, failed.get(script.name))
+    rollback, irreversible = _rollback(script, id_, execution.failed_down, execution.down_mode)
     if irreversible and script.down is not None:
         notes.append(f"it has no rollback: {irreversible}")
     header = [f"-- {_title(script)}", origin.line(origin.Origin(script.tool, script.name, script.checksum))]
-    if mode in ("own-transaction", "statements"):  # the others are what a file is without saying so
+    if mode in _DECLARED:  # the others are what a file is without saying so
         header.append(f"-- mode: {mode}")
     if outside:
         header.append(f"-- outside: {_on_one_line(outside)}")
@@ -160,7 +208,7 @@ def _title(script: model.Script) -> str:
     return f"From {script.tool}, {title or script.name}."
 
 
-def _rollback(script: model.Script, id_: str, failed: str | None) -> tuple[str | None, str]:
+def _rollback(script: model.Script, id_: str, failed: str | None, mode: str) -> tuple[str | None, str]:
     """Return the text of the rollback, or None and why there is none."""
     if script.down is None:
         return None, _NO_DOWN.get(script.tool, "it came without a down file")
@@ -172,8 +220,10 @@ def _rollback(script: model.Script, id_: str, failed: str | None) -> tuple[str |
     if not items:
         return None, "its down file has no statement"
     header = [f"-- Undoes {id_}."]
-    if not script.down_transactional and not any(map(statement.opens_or_ends_transaction, items)):
-        header.append("-- mode: statements")
+    if not mode and not script.down_transactional and not any(map(statement.opens_or_ends_transaction, items)):
+        mode = "statements"
+    if mode in _DECLARED:
+        header.append(f"-- mode: {mode}")
     return _joined(header, comments.kept(script.down)[0]), ""
 
 

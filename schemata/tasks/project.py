@@ -1,9 +1,9 @@
-"""The project itself: begun."""
+"""The project itself: begun, and taken over from another tool."""
 
 from pathlib import Path
 from typing import Any
 
-from schemata import command_line, commands
+from schemata import command_line, commands, config
 from schemata.tasks import flags
 
 task = command_line.task
@@ -37,5 +37,69 @@ def init(
         compose=compose,
         dockerfile=dockerfile,
         dry_run=dry_run,
+        reporter=reporter,
+    )
+
+
+@task(
+    tool="prisma, flyway, sqitch, dbmate, alembic-sql, goose, golang-migrate, diesel, sqlx, drizzle, "
+    "node-pg-migrate, supabase or folder.",
+    path="The folder of its migrations, or the repository around it.",
+    url="The database that has them: what its ledger calls applied is recorded there.",
+    plan="Show all of it; change nothing.",
+    schema="The schema of names without one (default: public).",
+    set="NAME=VALUE of a name that the tool fills in; may come several times.",
+    skip="A migration that is left out, with --reason; may come several times.",
+    reason="Why a file is left out, or a difference accepted.",
+    ledger="SCHEMA.TABLE of the tool's records, where it is not the usual one.",
+    project="Which project of a Sqitch registry.",
+    resolve="NAME=applied or NAME=rolled-back, of one that failed there; may come several times.",
+    accept_edited="A file that was changed after it ran; may come several times.",
+    accept_gone="What the ledger has and no file; may come several times.",
+    through="The last one that a database without a ledger has.",
+    accept="A difference that is taken as it is, as a refusal names it; may come several times.",
+    by="In whose name a difference is accepted (default: user@host).",
+    iterable=["set", "skip", "resolve", "accept_edited", "accept_gone", "accept"],
+    json=flags.JSON,
+)
+def adopt(
+    reporter: Any,
+    tool: str,
+    path: str,
+    url: str | None = None,
+    plan: bool = False,
+    schema: str = "public",
+    set: list[str] | None = None,
+    skip: list[str] | None = None,
+    reason: str = "",
+    ledger: str = "",
+    project: str = "",
+    resolve: list[str] | None = None,
+    accept_edited: list[str] | None = None,
+    accept_gone: list[str] | None = None,
+    through: str = "",
+    accept: list[str] | None = None,
+    by: str = "",
+    json: bool = False,
+) -> Any:
+    """Take over another tool's migrations, and its ledger."""
+    return commands.adopt.adopt(
+        config.load(),
+        tool,
+        path,
+        url=url or "",
+        plan=plan,
+        schema=schema,
+        values=set or (),
+        skip=skip or (),
+        reason=reason,
+        ledger=ledger,
+        project=project,
+        resolve=resolve or (),
+        accept_edited=accept_edited or (),
+        accept_gone=accept_gone or (),
+        through=through,
+        accept=accept or (),
+        by=by,
         reporter=reporter,
     )

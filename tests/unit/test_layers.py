@@ -71,8 +71,8 @@ MAY_IMPORT = {
     },
     # Another tool's migrations, made ours; and what a database has, proved before it is recorded.
     "adoption": {
-        "errors", "lazy", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "history",
-        "deploy", "parity",
+        "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets",
+        "history", "deploy", "parity",
     },
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
