@@ -193,6 +193,6 @@ class Recording:
 
     def _comment(self, record: records.Record) -> str:
         """Return what yoyo's log says of one: the tool, the name and the checksum there, and what is to be known."""
-        ran = "" if record.ran else "; not run there"
-        note = f": {record.note}" if record.note else ""
-        return f"adopted from {self._prepared.history.tool} {record.name} {record.checksum}".rstrip() + ran + note
+        note = record.note or ("" if record.ran else "it was not run there")
+        whole = f"adopted from {self._prepared.history.tool} {record.name} {record.checksum}".rstrip()
+        return f"{whole}; {note}" if note else whole
