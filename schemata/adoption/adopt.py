@@ -29,6 +29,7 @@ def adopt(
     skip: Sequence[str] = (),
     reason: str = "",
     ledger: str = "",
+    keep_ledger: bool = False,
     project: str = "",
     resolve: Sequence[str] = (),
     accept_edited: Sequence[str] = (),
@@ -50,7 +51,7 @@ def adopt(
         parameters are a person's answers to what `judgement` asks and `verification` refuses.
     """
     _check(settings, tool, schema, skip, accept, reason, url, (resolve, accept_edited, accept_gone, through, accept))
-    asked = preparing.Asked(_pairs("--set", values), dict.fromkeys(skip, reason.strip()), ledger)
+    asked = preparing.Asked(_pairs("--set", values), dict.fromkeys(skip, reason.strip()), ledger, keep_ledger)
     decisions = judgement.Decisions(_pairs("--resolve", resolve), tuple(accept_edited), tuple(accept_gone), through)
     of_database = recording.Asked(decisions, ledger, project, tuple(accept), reason if accept else "", by)
     now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d%H%M%S")

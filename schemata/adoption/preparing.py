@@ -24,12 +24,14 @@ class Asked(NamedTuple):
     """What a person says about the files.
 
     :param values: of templated names. :param skip: names of what is left out, and why. :param ledger: the table of the
-        tool's own records, where it has another name than usual.
+        tool's own records, where it has another name than usual. :param keep_ledger: whether the statements on that
+        table are run.
     """
 
     values: Mapping[str, str] = {}
     skip: Mapping[str, str] = {}
     ledger: str = ""
+    keep_ledger: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Prepared:
 
     :param history: with the texts as they are run. :param because: by a migration's id, why it has its mode.
     :param roles: that the files name and do not make. :param extensions: that they make. :param made: schemas that they
-        make. :param tried: whether all of it ran in an empty database.
+        make. :param without: tables of the tool itself, of which the statements are left out.
+    :param tried: whether all of it ran in an empty database.
     """
 
     history: model.History
@@ -48,6 +51,7 @@ class Prepared:
     extensions: tuple[str, ...]
     made: tuple[str, ...]
     notes: tuple[str, ...]
+    without: tuple[str, ...] = ()
     tried: bool = False
 
 
@@ -64,12 +68,11 @@ class _Classified(NamedTuple):
 def folder(tool: str, path: Path) -> Path:
     """Return the folder that holds a tool's migrations: the one that is named, or the usual one below it."""
     try:
-        reading.of_tree(tool, sources.load(path))
-    except model.NothingThere:
-        return sources.usual(tool, path) or path
+        if reading.of_tree(tool, sources.load(path)).scripts:
+            return path
     except model.UnreadHistory:
-        pass  # it is said by who reads it
-    return path
+        pass  # what is wrong is said by who reads the folder that is chosen
+    return sources.usual(tool, path) or path
 
 
 def read(settings: config.Config, tool: str, path: Path, asked: Asked, *, schema: str, now: str) -> Prepared:
@@ -86,17 +89,21 @@ def read(settings: config.Config, tool: str, path: Path, asked: Asked, *, schema
     scripts, refused, wanted, notes = [], [], {}, []
     roles: dict[str, None] = {}
     extensions: dict[str, None] = {}
+    without: dict[str, None] = {}
     ledgers = [asked.ledger.rpartition(".")[2]] if asked.ledger else []
     for script in history.scripts:
         seen = classification.classify(script.up, ledgers)
         wanted.update({name: script for name in seen.variables if name not in wanted})
         where = path_of(history, script)
         refused += [f"  {where}:{one.line}: {one.text}. {one.remedy}" for one in seen.refusals]
+        if asked.keep_ledger and seen.left_out:
+            seen = classification.with_ledger(seen)
         notes += [f"{script.name}: line {one.line}: {one.text}" for one in seen.notes]
         roles.update(dict.fromkeys(seen.roles))
         extensions.update(dict.fromkeys(seen.extensions))
         _note(told, script, seen)
         if seen.left_out:
+            without.update(dict.fromkeys(one.table for one in seen.left_out))
             script = dataclasses.replace(script, up=classification.without_ledger(script.up, seen))
         scripts.append(script)
     if wanted:
@@ -117,7 +124,9 @@ def read(settings: config.Config, tool: str, path: Path, asked: Asked, *, schema
     because = {converted.id_of(name): why for name, why in told.because.items()}
     of_files = (f"{one.script.name}: {note}" for one in converted.migrations for note in one.notes)
     notes = [*converted.notes, *of_files, *notes]
-    return Prepared(history, converted, because, tuple(sorted(roles)), tuple(extensions), made, tuple(notes))
+    return Prepared(
+        history, converted, because, tuple(sorted(roles)), tuple(extensions), made, tuple(notes), tuple(without)
+    )
 
 
 def path_of(history: model.History, script: model.Script) -> str:
@@ -136,13 +145,16 @@ def tried(
     items = files.read(scratch, settings.schemas)
     what = "a migration" if len(items) == 1 else f"{len(items)} migrations"
     reporter.info(f"Trying {what} in a temporary server.")
+    # With their own folder, of which the server has the extensions.
+    settings = dataclasses.replace(settings, migrations=scratch)
     found = trial.in_scratch(settings, items, major=major, reporter=reporter)
     if found.failed:
         failed = next(one for one in prepared.converted.migrations if one.id == found.failed)
         raise NotRunnable(
             f"{path_of(prepared.history, failed.script)} does not run on an empty database after the "
-            f"{len(found.tried)} before it: {found.error}",
-            f"Correct it where it is, or leave it out: --skip {failed.script.name} --reason TEXT. Nothing was written.",
+            f"{len(found.tried)} before it: {found.error.replace(f'{scratch}/', '')}",
+            f"Correct it where it is, or leave it out: --skip {failed.script.name} --reason TEXT."
+            f"{_ledger_hint(prepared)} Nothing was written.",
         )
     modes = {one.id: one.mode for one in found.tried}
     migrations = tuple(conversion.in_mode(one, modes[one.id]) for one in prepared.converted.migrations)
@@ -154,6 +166,12 @@ def tried(
         roles=tuple(sorted({*prepared.roles, *found.roles})),
         tried=True,
     )
+
+
+def _ledger_hint(prepared: Prepared) -> str:
+    if not prepared.without:
+        return ""
+    return f" If it needs {', '.join(prepared.without)}, which is left out, let the files make it: --keep-ledger."
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> None:
