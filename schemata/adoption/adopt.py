@@ -73,7 +73,8 @@ def adopt(
             prepared = preparing.tried(settings, prepared, Path(scratch, "tried"), major=major, reporter=reporter)
             staged = dataclasses.replace(settings, migrations=Path(scratch, "migrations"))
             preparing.write(staged.migrations, prepared.converted.files)
-            locking.lock(staged, postgres=str(major or ""), reporter=reporter)
+            if choice or not plan:  # a plan alone needs no replay, nor the folder in which one is kept
+                locking.lock(staged, postgres=str(major or ""), reporter=reporter)
         new: tuple[str, ...] = ()
         accepted: tuple[str, ...] = ()
         if choice and look and look.judged.ok:

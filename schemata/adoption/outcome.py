@@ -59,6 +59,10 @@ class Adopted:
         """Return those pending ones after which others have run."""
         return tuple(self.prepared.converted.id_of(one.script.name) for one in self._waiting() if one.hole)
 
+    def summary(self) -> tuple[str, ...]:
+        """Return what is to be known and what was done, in sentences."""
+        return (*self._notes(), *self._done())
+
     def blocks(self) -> list[document.Block]:
         """Return the files, each with its mode; what the ledger says of each; what was done, and what to type next."""
         history = self.prepared.history

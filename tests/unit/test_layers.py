@@ -67,7 +67,7 @@ MAY_IMPORT = {
     # A repository's first files, and its first migrations from a live database.
     "scaffold": {
         "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "parity",
-        "server.programs", "squash",
+        "server.programs", "squash", "adoption",
     },
     # Another tool's migrations, made ours; and what a database has, proved before it is recorded.
     "adoption": {

@@ -21,7 +21,7 @@ from schemata.postgres import urls
 from schemata.system import directories
 from tests.conftest import Project
 
-#: Many are for `nox -s faults`.
+#: Many with --whole.
 MANY, FEW = 30, 3
 #: Where the clock of a kill begins, and within how many seconds after that it comes.
 PHASES = (("begin", 1.5), ("files", 0.05), ("records", 0.15))

@@ -18,6 +18,7 @@ from schemata.adoption.formats import digests
 from schemata.deploy import migrate
 from schemata.history import status
 from schemata.migrations import files
+from schemata.scaffold import init
 from tests.conftest import Project
 from tests.unit import cases
 from tests.unit.adoption import histories
@@ -310,3 +311,25 @@ def test_files_that_cannot_run_are_named_and_nothing_is_written(repository: Proj
     assert adopt.adopt(settings, "prisma", theirs, values=["Space=app"]).written == 0
     with pytest.raises(errors.MigrationError, match="has migrations that are not those of"):
         adopt.adopt(settings, "prisma", theirs, values=["Space=other"])
+
+
+def test_a_project_begins_with_another_tools_folder(tmp_path: Path, database: str) -> None:
+    """`init --from-tool` writes nothing where a file cannot run; else all of it, and again nothing."""
+    root = tmp_path / "shop"
+    texts = {f"prisma/migrations/{name}": text for name, text in PRISMA.items()}
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text(text)
+    (root / "prisma/migrations" / B / "migration.sql").write_text("CREATE TABLE ${space}.b ();\n")
+    with pytest.raises(errors.ConfigError, match="space") as refused:
+        init.init(root, from_tool="prisma")
+    assert "inv adopt prisma ." in refused.value.hint
+    assert [path.name for path in root.iterdir()] == ["prisma"]
+    (root / "prisma/migrations" / B / "migration.sql").write_text(SQL[B])
+    assert init.init(root, from_tool="prisma", dry_run=True).ok
+    assert [path.name for path in root.iterdir()] == ["prisma"]
+    init.init(root, from_tool="prisma")
+    settings = config.load(root, {})
+    assert [item.id for item in files.read(settings.migrations, settings.schemas)] == list(IDS.values())
+    assert {step.action for step in init.init(root, from_tool="prisma").steps} == {"there"}
+    assert len(migrate.migrate(settings, url=database).done) == len(SQL)
