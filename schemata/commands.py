@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from schemata import doctor as doctor
     from schemata import targets as targets
+    from schemata.adoption import adopt as adopt
     from schemata.adoption import baseline as baseline
     from schemata.client import generate as generate
     from schemata.deploy import migrate as migrate
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from schemata.squash import squash as squash
 
 _MODULES = {
+    "adopt": "schemata.adoption.adopt",
     "audit": "schemata.parity.audit",
     "authoring": "schemata.migrations.authoring",
     "baseline": "schemata.adoption.baseline",

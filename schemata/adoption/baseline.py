@@ -1,6 +1,6 @@
 """`inv migrate-baseline`: migrations recorded as applied without running them, where the database is what they make."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from schemata import config, errors, targets
 from schemata.adoption import verification
@@ -12,8 +12,8 @@ from schemata.migrations import files, lookup, migration, precheck
 from schemata.postgres import catalog, libpq
 from schemata.report import progress
 
-# What yoyo's log holds as a comment.
-_COMMENT = 255
+#: What yoyo's log holds as a comment.
+COMMENT = 255
 
 
 def baseline(
@@ -47,7 +47,16 @@ def baseline(
         )
     last = sources.index(lookup.find(sources, through))
     chosen = sources[: last + 1]
-    proof = None if unverified else verification.Verification(settings, sources, sources[last].id, accept, reporter)
+    id_ = sources[last].id
+    command = f"inv migrate-baseline --through {id_}"
+    told = verification.Told(
+        f"the migrations through {id_}",
+        "Name another migration",
+        command,
+        "Run it where they can be run, with --url for this database. Where that is nowhere, and somebody has compared "
+        f'them in another way:\n  {command} --unverified --reason "how it was compared"',
+    )
+    proof = None if unverified else verification.Verification(settings, sources, chosen, accept, reporter, told)
 
     def check(actual: recorded.Recorded) -> None:
         if refused := damage.unsettled(actual, chosen, settings.history_schema):
@@ -66,12 +75,12 @@ def baseline(
                 proof.verify(connection.query, found, deployer)
         with repair.locked(settings, choice, reporter) as deploy:
             verified = proof.verify(deploy.session.rows, deploy.read(), deployer) if proof else None
-            comment = "baseline" if proof else f"baseline, not compared: {reason.strip()}"[:_COMMENT]
+            comment = "baseline" if proof else f"baseline, not compared: {reason.strip()}"
             found = deploy.prepare(settings.locks.wait, accepted=True, check=check)
-            done, head, parts = _records(deploy, sources, chosen, found, comment)
+            done, head, parts = records(deploy, sources, chosen, found, lambda item: comment)
             if verified and verified.accepted:
                 who = by or f"{deploy.session.client.user}@{deploy.session.client.host}"
-                parts += _acceptances(deploy, found, verified, who, reason.strip())
+                parts += acceptances(deploy, found, verified, who, reason.strip())
             if parts:
                 with transactional.rolled_back(deploy.session):
                     deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
@@ -111,25 +120,28 @@ def _look(settings: config.Config, connection: libpq.Connection, target: str) ->
         )
 
 
-def _records(
+def records(
     deploy: deployment.Deploy,
     sources: Sequence[migration.Migration],
     chosen: Sequence[migration.Migration],
-    found: recorded.Recorded,
-    comment: str,
+    actual: recorded.Recorded,
+    comment: Callable[[migration.Migration], str],
 ) -> tuple[list[results.Applied], recorded.Head, list[str]]:
-    """Return what is recorded, where the history is then, and the SQL that does it."""
+    """Return what is recorded, where the history is then, and the SQL that does it; what is recorded stays as it is.
+
+    :param comment: what yoyo's log says of one.
+    """
     done: list[results.Applied] = []
-    head = found.sum()
-    known = {record.id: record for record in (*found.records, *found.squashed)}
+    head = actual.sum()
+    known = {record.id: record for record in (*actual.records, *actual.squashed)}
     parts: list[str] = []
-    standing = [item for item in recognition.recognise(sources, found).standing if item in chosen]
+    standing = [item for item in recognition.recognise(sources, actual).standing if item in chosen]
     if standing:
         # A person says that what ran means the same as what was squashed.
-        deploy.record_squashed(standing, found.head)
-        found = deploy.read()
-        head = found.sum()
-        known |= {record.id: record for record in found.squashed}
+        deploy.record_squashed(standing, actual.head)
+        actual = deploy.read()
+        head = actual.sum()
+        known |= {record.id: record for record in actual.squashed}
         done += [_done(item) for item in standing]
     for item in chosen:
         if item.id in known and known[item.id].checksum:
@@ -148,14 +160,14 @@ def _records(
                 fingerprint=precheck.parsed(item).fingerprint,
                 statement_count=0,
                 state="baselined",
-                comment=comment,
+                comment=comment(item)[:COMMENT],
             )
         )
         head = after
-    if not found.head_agrees():
+    if not actual.head_agrees():
         # In the one transaction: between two, nothing would tell any more what is recorded nowhere else.
-        left = {item.id for item in evidence.doubtful(sources, found)} - {item.id for item in done}
-        parts = [deploy.history.repair_head(found), *parts]
+        left = {item.id for item in evidence.doubtful(sources, actual)} - {item.id for item in done}
+        parts = [deploy.history.repair_head(actual), *parts]
         if left:
             parts.append(deploy.history.set_head(recorded.Head()))
     return done, head, parts
@@ -165,13 +177,13 @@ def _done(item: migration.Migration) -> results.Applied:
     return results.Applied(item.id, item.schema, 0, 0, 0.0)
 
 
-def _acceptances(
-    deploy: deployment.Deploy, found: recorded.Recorded, verified: verification.Verified, who: str, reason: str
+def acceptances(
+    deploy: deployment.Deploy, actual: recorded.Recorded, verified: verification.Verified, who: str, reason: str
 ) -> list[str]:
     """Return the SQL that records each schema that differs as accepted, as it is now."""
     now = deploy.structure([name for name in verified.expected if name])
     history = deploy.history.schema
-    parts = [] if found.keeps_drift else [rows.create_later(history)]
+    parts = [] if actual.keeps_drift else [rows.create_later(history)]
     for schema in verified.schemas:
         names = ", ".join(one.subject for one in verified.accepted if one.item.schema == schema)
         parts.append(

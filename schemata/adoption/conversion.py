@@ -5,7 +5,8 @@ the encoding UTF-8. Nothing else of the text is touched: its tokens are the same
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from schemata.adoption import comments, model, naming, origin, schemas
 from schemata.migrations import migration
@@ -13,6 +14,8 @@ from schemata.sql import statement
 
 #: Statements of which the schemas are looked up: a file of rows has hundreds of thousands, each parsed when asked.
 _LOOKED_AT = 5000
+#: Modes that a file says; it is in one transaction without a word.
+_DECLARED = ("own-transaction", "statements")
 _NO_DOWN = {
     "prisma": "Prisma has no down files",
     "supabase": "Supabase has no down files",
@@ -89,6 +92,8 @@ def convert(
     modes: Mapping[str, str] | None = None,
     outside: Mapping[str, str] | None = None,
     failed_downs: Mapping[str, str] | None = None,
+    down_modes: Mapping[str, str] | None = None,
+    folders: Collection[str] | None = None,
 ) -> Conversion:
     """Return a history as migrations of ours.
 
@@ -99,17 +104,24 @@ def convert(
         runs outside of a transaction is `statements` otherwise, and one with its own BEGIN is `own-transaction`.
     :param outside: by a script's name, where what it does is done instead: it is recorded and not run.
     :param failed_downs: by a script's name, why its down file fails, where somebody ran it.
+    :param down_modes: by a script's name, how its down file is executed.
+    :param folders: the schemas that may have migrations; others' are of the default one. None stands for all.
     """
     known = known or {}
     named = naming.times(history.scripts, now, {name: id_.split(".")[1] for name, id_ in known.items()})
-    modes, outside, failed = modes or {}, outside or {}, failed_downs or {}
+    modes, outside, failed, down_modes = modes or {}, outside or {}, failed_downs or {}, down_modes or {}
     found = [
         _converted(
             script,
             known.get(script.name) or time,
             default_schema,
-            (modes.get(script.name, ""), outside.get(script.name, "")),
-            failed.get(script.name),
+            _Execution(
+                modes.get(script.name, ""),
+                outside.get(script.name, ""),
+                failed.get(script.name),
+                down_modes.get(script.name, ""),
+                folders,
+            ),
         )
         for script, time in zip(history.scripts, named.times, strict=True)
     ]
@@ -126,16 +138,46 @@ def imported(migrations: Iterable[migration.Migration], tool: str) -> dict[str, 
     return found
 
 
-def _converted(
-    script: model.Script, id_or_time: str, default: str, execution: tuple[str, str], failed: str | None
-) -> Converted:
-    mode, outside = execution
+def in_mode(item: Converted, mode: str) -> Converted:
+    """Return a migration whose file declares another mode."""
+    head, _, body = item.text.partition("\n\n")
+    lines = [line for line in head.split("\n") if not line.startswith("-- mode: ")]
+    if mode in _DECLARED:
+        lines.insert(2, f"-- mode: {mode}")
+    return dataclasses.replace(item, mode=mode, text="\n".join([*lines, "", body]))
+
+
+def made_schemas(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the schemas that files make, in the order in which they do."""
+    found: dict[str, None] = {}
+    for sql in texts:
+        for item in _parsed(sql)[0]:
+            if item.node.WhichOneof("node") == "create_schema_stmt":
+                body = item.node.create_schema_stmt
+                found[str(body.schemaname or body.authrole.rolename)] = None
+    return tuple(found)
+
+
+class _Execution(NamedTuple):
+    """How one script is run, and where its migration may be."""
+
+    mode: str
+    outside: str
+    failed_down: str | None
+    down_mode: str
+    folders: Collection[str] | None
+
+
+def _converted(script: model.Script, id_or_time: str, default: str, execution: _Execution) -> Converted:
+    mode, outside = execution.mode, execution.outside
     notes = list(script.notes)
     items, problem = _parsed(script.up)
     changed = schemas.changed(items[:_LOOKED_AT], default)
-    if len(changed) > 1:
-        notes.append(f"it changes the schemas {', '.join(changed)}, and is a migration of the first one")
     schema = changed[0] if changed else default
+    if execution.folders is not None and schema not in execution.folders:
+        schema = default
+    elif len(changed) > 1:
+        notes.append(f"it changes the schemas {', '.join(changed)}, and is a migration of the first one")
     if not naming.is_folder(schema):
         notes.append(f"the schema {schema!r} cannot be a folder's name: it is a migration of {default}")
         schema = default
@@ -147,11 +189,11 @@ def _converted(
     id_ = naming.migration_id(schema, id_or_time, script)
     if "." in id_or_time:
         id_, schema = id_or_time, id_or_time.partition(".")[0]
-    rollback, irreversible = _rollback(script, id_, failed)
+    rollback, irreversible = _rollback(script, id_, execution.failed_down, execution.down_mode)
     if irreversible and script.down is not None:
         notes.append(f"it has no rollback: {irreversible}")
     header = [f"-- {_title(script)}", origin.line(origin.Origin(script.tool, script.name, script.checksum))]
-    if mode in ("own-transaction", "statements"):  # the others are what a file is without saying so
+    if mode in _DECLARED:  # the others are what a file is without saying so
         header.append(f"-- mode: {mode}")
     if outside:
         header.append(f"-- outside: {_on_one_line(outside)}")
@@ -181,7 +223,7 @@ def _title(script: model.Script) -> str:
     return f"From {script.tool}, {title or script.name}."
 
 
-def _rollback(script: model.Script, id_: str, failed: str | None) -> tuple[str | None, str]:
+def _rollback(script: model.Script, id_: str, failed: str | None, mode: str) -> tuple[str | None, str]:
     """Return the text of the rollback, or None and why there is none."""
     if script.down is None:
         return None, _NO_DOWN.get(script.tool, "it came without a down file")
@@ -193,7 +235,8 @@ def _rollback(script: model.Script, id_: str, failed: str | None) -> tuple[str |
     if not items:
         return None, "its down file has no statement"
     header = [f"-- Undoes {id_}."]
-    if mode := _mode(items, script.down_transactional):
+    mode = mode or _mode(items, script.down_transactional)
+    if mode in _DECLARED:
         header.append(f"-- mode: {mode}")
     return _joined(header, comments.kept(script.down)[0]), ""
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from schemata import config, errors
 from schemata.history import recorded
@@ -17,20 +18,29 @@ _SHOWN = 20
 _SIGNS = {"missing": "missing", "extra": "extra  ", "changed": "changed"}
 
 
+class Told(NamedTuple):
+    """How a refusal calls the migrations, what else would help, the command, and what to do without a replay."""
+
+    migrations: str
+    otherwise: str
+    command: str
+    nowhere: str
+
+
 class DatabaseDiffers(errors.MigrationError):
     """The database is not what the migrations make that were to be recorded; nothing was recorded."""
 
-    def __init__(self, last: str, differences: Sequence[diff.Difference]) -> None:
+    def __init__(self, told: "Told", differences: Sequence[diff.Difference]) -> None:
         count = f"{len(differences)} difference{'s' if len(differences) != 1 else ''}"
         lines = [f"  {_SIGNS[one.change]}  {one.subject}{_facts(one)}" for one in differences[:_SHOWN]]
         if len(differences) > _SHOWN:
             lines.append(f"  … and {len(differences) - _SHOWN} more")
         super().__init__(
-            f"the database is not what the migrations through {last} make of an empty one, so they are not what was "
+            f"the database is not what {told.migrations} make of an empty one, so they are not what was "
             f"applied to it ({count}):\n" + "\n".join(lines),
-            "Nothing was recorded. `inv parity` shows both sides. Name another migration, change the database, or take "
+            f"Nothing was recorded. `inv parity` shows both sides. {told.otherwise}, change the database, or take "
             "a difference as it is:\n"
-            f'  inv migrate-baseline --through {last} --accept "{differences[0].subject}" --reason "why"\n'
+            f'  {told.command} --accept "{differences[0].subject}" --reason "why"\n'
             "--accept may come several times, and * in it stands for anything.",
         )
         self.differences = tuple(differences)
@@ -39,13 +49,11 @@ class DatabaseDiffers(errors.MigrationError):
 class NotVerifiable(errors.NotAvailable):
     """Nobody here can say what the migrations make that were to be recorded; nothing was recorded."""
 
-    def __init__(self, last: str, why: errors.Error) -> None:
+    def __init__(self, told: "Told", why: errors.Error) -> None:
         hint = f"{why.hint}\n" if why.hint else ""
         super().__init__(
-            f"whether the database is what the migrations through {last} make cannot be found out here: {why.message}",
-            f"{hint}Nothing was recorded. Run it where they can be run, with --url for this database. Where that "
-            "is nowhere, and somebody has compared them in another way:\n"
-            f'  inv migrate-baseline --through {last} --unverified --reason "how it was compared"',
+            f"whether the database is what {told.migrations} make cannot be found out here: {why.message}",
+            f"{hint}Nothing was recorded. {told.nowhere}",
         )
 
 
@@ -65,35 +73,37 @@ class Verified:
 class Verification:
     """What migrations make, and how a database is compared with it. A replay is run once for the same migrations.
 
-    :param last: the last of the migrations that are to be recorded. :param accept: differences that are taken as they
-        are, each as a refusal names it; `*` in one stands for anything.
+    :param chosen: the migrations that are to be recorded. :param accept: differences that are taken as they are, each
+        as a refusal names it; `*` in one stands for anything. :param apart: tables that no migration of this project
+        makes, by schema and name: another tool's own.
     """
 
     def __init__(
         self,
         settings: config.Config,
         sources: Sequence[migration.Migration],
-        last: str,
+        chosen: Sequence[migration.Migration],
         accept: Sequence[str],
         reporter: progress.Reporter,
+        told: Told,
+        apart: Collection[tuple[str, str]] = (),
     ) -> None:
-        self._settings, self._sources, self._last = settings, sources, last
+        self._settings, self._sources, self._chosen = settings, sources, chosen
+        self._told, self._apart = told, apart
         self._accept, self._reporter = tuple(accept), reporter
         self._known: dict[tuple[frozenset[str], int, str], model.Snapshot] = {}
 
     def verify(self, ask: queries.Ask, history: recorded.Recorded, deployer: str) -> Verified:
-        """Compare the database with what the migrations through the last one, and those it has already, make.
+        """Compare the database with what the chosen migrations, and those it has already, make.
 
         `deployer` is who is going to own the history where there is none. Changes nothing. Raises DatabaseDiffers, and
         NotVerifiable where they cannot be run here.
         """
-        last = next(number for number, item in enumerate(self._sources) if item.id == self._last)
-        through = self._sources[: last + 1]
         # What one of them replaced is in it.
-        older = {one.id for item in through for one in item.directives.replaces}
-        ids = frozenset({*(item.id for item in through), *(history.ids() - older)})
+        older = {one.id for item in self._chosen for one in item.directives.replaces}
+        ids = frozenset({*(item.id for item in self._chosen), *(history.ids() - older)})
         if unknown := sorted(ids - {item.id for item in self._sources}):
-            raise NotVerifiable(self._last, errors.NotAvailable(f"{unknown[0]} is recorded there and has no file here"))
+            raise NotVerifiable(self._told, errors.NotAvailable(f"{unknown[0]} is recorded there and has no file here"))
 
         def read(schemas: Sequence[str]) -> model.Snapshot:
             return reading.read(ask, schemas, history=self._settings.history_schema, deployer=deployer)
@@ -107,9 +117,9 @@ class Verification:
         if more := [name for name in wanted.schemas if name not in actual.schemas]:
             actual = read((*actual.schemas, *more))
         found = [one for one in diff.diff(wanted, actual) if not self._is_made_by_us(one)]
-        self._check_names(found)
+        self._check_names([one for one in found if not self.is_apart(one)])
         if left := [one for one in found if not self._is_accepted(one)]:
-            raise DatabaseDiffers(self._last, left)
+            raise DatabaseDiffers(self._told, left)
         return Verified(tuple(found), wanted.fingerprints())
 
     def _locked(
@@ -132,7 +142,7 @@ class Verification:
                     self._settings, actual.major, ids=ids, deployer=actual.deployer, reporter=self._reporter
                 )
             except (errors.NotAvailable, expected.ReplayFailed) as error:
-                raise NotVerifiable(self._last, error) from error
+                raise NotVerifiable(self._told, error) from error
         return self._known[key]
 
     def _is_made_by_us(self, difference: diff.Difference) -> bool:
@@ -141,7 +151,16 @@ class Verification:
         return difference.change == "missing" and item.kind == "schema" and item.name in self._settings.schemas
 
     def _is_accepted(self, difference: diff.Difference) -> bool:
-        return any(_pattern(text).fullmatch(difference.subject) for text in self._accept)
+        return self.is_apart(difference) or any(_pattern(text).fullmatch(difference.subject) for text in self._accept)
+
+    def is_apart(self, difference: diff.Difference) -> bool:
+        """Tell whether it is a table of another tool, or a part of one."""
+        item = difference.item
+        if difference.change != "extra":
+            return False
+        owner = tuple(item.facts.get("owned by", "").split(" ")[0].rpartition(".")[0].split("."))
+        of = item.of or (item.name if item.kind == "table" else "")
+        return (item.schema, of) in self._apart or owner in self._apart
 
     def _check_names(self, found: Sequence[diff.Difference]) -> None:
         """Refuse a name that no difference has: somebody expected one that is not there."""
@@ -149,8 +168,7 @@ class Verification:
             if not any(_pattern(text).fullmatch(one.subject) for one in found):
                 named = ", ".join(one.subject for one in found[:_SHOWN]) or "there is none"
                 raise errors.ConfigError(
-                    f"--accept {text!r} names no difference between the database and what the migrations through "
-                    f"{self._last} make",
+                    f"--accept {text!r} names no difference between the database and what {self._told.migrations} make",
                     f"Differences: {named}. Nothing was recorded.",
                 )
 

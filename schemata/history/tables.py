@@ -331,6 +331,10 @@ class History:
             user=who.user,
         )
 
+    def dated(self, times: Mapping[str, str]) -> str:
+        """Return the SQL that says when each of these was applied, which another tool recorded; by id, in UTC."""
+        return self._fill("dated", times=json.dumps(dict(times)))
+
     def resolve_rolled_back(self, migration_id: str) -> str:
         """Return the SQL that makes an interrupted migration pending again."""
         return self._fill("resolve_rolled_back", id=migration_id)

@@ -1,13 +1,11 @@
 """What `init` would do to the files of a folder, as a value; and doing it. What is there is never overwritten."""
 
 import dataclasses
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from schemata import errors
-from schemata.migrations import files as migration_files
 from schemata.system import directories
 
 Action = Literal["create", "append", "there", "kept"]
@@ -77,21 +75,10 @@ def put(folder: Path, texts: Mapping[str, str]) -> None:
 
     :param texts: by their paths in the folder, which holds no migration yet.
     """
-    copy = folder.with_name(f".{folder.name}.init")
-    shutil.rmtree(copy, ignore_errors=True)
     try:
-        if folder.is_dir():
-            shutil.copytree(folder, copy, symlinks=True)
-        for name, text in texts.items():
-            migration_files.replace(copy / name, text)
-        if folder.is_dir():
-            directories.exchange(copy, folder)
-        else:
-            copy.rename(folder)
+        directories.add(folder, texts)
     except OSError as error:
         raise errors.ConfigError(
             f"{folder} cannot be written: {error.strerror}",
             "Correct the folder's permissions and run it again: no migration was written.",
         ) from error
-    finally:
-        shutil.rmtree(copy, ignore_errors=True)

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from schemata import config, errors
+from schemata.adoption import adopt
+from schemata.adoption import outcome as adopting
 from schemata.config import values
 from schemata.parity import locking
 from schemata.report import progress
 from schemata.scaffold import baseline, contents, files, live, outcome
 
 _DEFAULT = ("app",)
+_OF_TOOLS = ("public",)
 
 
 def init(
@@ -21,6 +24,8 @@ def init(
     schemas: str = "",
     name: str = "",
     from_database: str = "",
+    from_tool: str = "",
+    from_folder: str = "",
     compose: bool = False,
     dockerfile: bool = False,
     dry_run: bool = False,
@@ -31,8 +36,14 @@ def init(
     A file that is there is kept, and the result says what it lacks; a second run writes nothing. With `from_database`
     the first migrations are written from the structure of that database, after it was proved in a temporary server that
     they make it; they are put in place in one step, so that a run that was killed is repeated. A failure before that
-    leaves what was written.
+    leaves what was written. With `from_tool` they are those of another tool's folder, as `inv adopt` writes them: that
+    comes first, so that a refusal leaves nothing.
     """
+    if from_database and from_tool:
+        raise errors.ConfigError(
+            "--from-database and --from-tool exclude each other: each writes the first migrations",
+            "Take --from-tool; `inv adopt … --url URL` then compares the database with them.",
+        )
     wanted: tuple[str, ...] = values.list_of(values.name_of)(schemas, "--schemas")
     table = _table(root)
     found = None
@@ -40,7 +51,10 @@ def init(
     if from_database and not has_migrations:
         found = live.read(from_database, wanted or tuple(table.get("schemas", ())), reporter)
     if not table:
-        table = {"name": name or _name(root), "schemas": list((found.schemas if found else wanted) or _DEFAULT)}
+        table = {
+            "name": name or _name(root),
+            "schemas": list((found.schemas if found else wanted) or (_OF_TOOLS if from_tool else _DEFAULT)),
+        }
         config.parse(table, root.absolute(), {})
     elif wanted and list(wanted) != list(table.get("schemas", ())):
         raise errors.ConfigError(
@@ -50,6 +64,11 @@ def init(
     steps = list(_steps(root, table, compose, dockerfile))
     notes: tuple[str, ...] = ()
     texts: dict[str, str] = {}
+    adopted = None
+    if from_tool:
+        adopted = _adopt(root, table, from_tool, from_folder, dry_run, reporter)
+        notes = adopted.summary()
+        steps = [step for step in steps if not step.path.startswith(f"{_folder(table)}/")]
     if found is not None:
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d%H%M%S")
         texts, notes = baseline.write(found, table, root.absolute(), stamp, reporter)
@@ -67,9 +86,32 @@ def init(
         str(root),
         (*steps, *written, *([files.Step(f"{_folder(table)}/manifest", "create")] if written else [])),
         notes,
-        _next(bool(texts), table),
+        _next_of_tool(from_tool, from_folder) if adopted else _next(bool(texts), table),
         source=found.target if found else "",
         dry_run=dry_run,
+    )
+
+
+def _adopt(
+    root: Path, table: dict[str, Any], tool: str, folder: str, dry_run: bool, reporter: progress.Reporter
+) -> adopting.Adopted:
+    """Write the migrations of another tool's folder, before there are settings: a refusal leaves nothing."""
+    settings = config.parse(table, root.absolute(), {})
+    path = folder or str(root)
+    try:
+        return adopt.adopt(settings, tool, path, schema=settings.schemas[0], plan=dry_run, reporter=reporter)
+    except errors.Error as error:
+        error.hint += (
+            "\nFlags are those of `inv adopt`: begin with `schemata init --schemas "
+            f"{','.join(settings.schemas)}`, then type: inv adopt {tool} {folder or '.'}"
+        )
+        raise
+
+
+def _next_of_tool(tool: str, folder: str) -> tuple[str, ...]:
+    return (
+        "inv dev-up                       # a database of your own, made by these migrations",
+        f"inv adopt {tool} {folder or '.'} --url URL   # a database that has them: what ran there is recorded",
     )
 
 

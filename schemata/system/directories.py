@@ -70,6 +70,30 @@ def replace(folder: Path, files: Mapping[str, str]) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def add(folder: Path, files: Mapping[str, str]) -> None:
+    """Put files into a folder in one step: all of them are there afterwards, or none; what it holds stays.
+
+    :param files: by their paths in the folder. A failure (OSError) or a kill leaves the folder as it was.
+    """
+    copy = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(copy, ignore_errors=True)
+    try:
+        if folder.is_dir():
+            shutil.copytree(folder, copy, symlinks=True)
+        for name, text in files.items():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            with (copy / name).open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        if folder.is_dir():
+            exchange(copy, folder)
+        else:
+            copy.rename(folder)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
 def exchange(one: Path, other: Path) -> None:
     """Swap the names of two folders that lie beside each other.
 

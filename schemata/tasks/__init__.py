@@ -14,6 +14,7 @@ task = command_line.task
 #: In the order of `inv --list`.
 namespace = collection.Collection(
     project.init,
+    project.adopt,
     server.dev_up,
     server.dev_down,
     server.dev_down_clean,

@@ -3,8 +3,8 @@
 How a document is read. `console` blocks run in order, in a scratch copy of the platform: each `$ ` line is a command
 that must succeed, the lines below it are in its output (`…` stands for anything). `sql`, `toml`, `python`, `json`,
 `yaml`, `sh` and `dockerfile` blocks are checked as what they are. A comment before a block says what else it is for:
-`<!-- append: GLOB -->` and `<!-- write: PATH -->` put it into a file, `<!-- project: new -->` leaves the platform for
-an empty folder.
+`<!-- append: GLOB -->` and `<!-- write: PATH -->` put it into a file, `<!-- project: NAME -->` leaves the platform for
+an empty folder of that name.
 """
 
 import ast
@@ -122,6 +122,7 @@ def used(project: Project, block: Block) -> None:
     if "write" in block.notes:
         # A name with a time in it was made by the command before.
         path = next(project.root.glob(block.notes["write"]), project.root / block.notes["write"])
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text, encoding="utf-8")
     match block.language:
         case "sql":
@@ -169,8 +170,8 @@ def test_every_block_of_a_document_runs(document: str, scratch: Project) -> None
     project = scratch
     for block in blocks(document):
         assert block.language in LANGUAGES, block
-        if block.notes.get("project") == "new":
-            project = Project(scratch.root.with_name("new"))
+        if "project" in block.notes:
+            project = Project(scratch.root.with_name(block.notes["project"]))
             project.root.mkdir()
         if block.language == "console":
             run(project, block)

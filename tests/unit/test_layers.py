@@ -67,12 +67,12 @@ MAY_IMPORT = {
     # A repository's first files, and its first migrations from a live database.
     "scaffold": {
         "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "parity",
-        "server.programs", "squash",
+        "server.programs", "squash", "adoption",
     },
     # Another tool's migrations, made ours; and what a database has, proved before it is recorded.
     "adoption": {
-        "errors", "lazy", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "history",
-        "deploy", "parity",
+        "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets",
+        "history", "deploy", "parity",
     },
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",

@@ -100,6 +100,14 @@ def classify(sql: str, ledgers: Collection[str] = ()) -> Classification:
     )
 
 
+def with_ledger(classified: Classification) -> Classification:
+    """Return the same of a file of which the statements on the tool's own ledger are run as well."""
+    lines = {one.line for one in classified.left_out}
+    notes = tuple(one for one in classified.notes if one.line not in lines)
+    mode = "transaction" if classified.mode == NOTHING else classified.mode
+    return dataclasses.replace(classified, mode=mode, notes=notes, left_out=())
+
+
 def without_ledger(sql: str, classified: Classification) -> str:
     """Return a text in which the statements on the tool's own ledger are comments; nothing else of it changes.
 

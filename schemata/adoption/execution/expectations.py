@@ -65,9 +65,20 @@ def ledger(item: statement.Statement, tables: Collection[str]) -> str:
         found += [
             (schema or "", name) for schema, name in (parser.qualified(parser.names(one)) for one in drop.objects)
         ]
+    if item.node.WhichOneof("node") == "comment_stmt" and (parts := _commented(item.node.comment_stmt)):
+        found.append(parts)
     if not found or not all(_is_ledger(schema, name, tables) for schema, name in found):
         return ""
     return ".".join(filter(None, found[0]))
+
+
+def _commented(comment: pg.CommentStmt) -> tuple[str, str] | None:
+    """Return schema and name of the table that a comment is about, or about a column of which."""
+    if comment.objtype not in (pg.OBJECT_TABLE, pg.OBJECT_COLUMN):
+        return None
+    parts = parser.names(comment.object)
+    schema, name = parser.qualified(parts if comment.objtype == pg.OBJECT_TABLE else parts[:-1])
+    return schema or "", name
 
 
 def _is_ledger(schema: str, name: str, tables: Collection[str]) -> bool:

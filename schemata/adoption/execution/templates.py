@@ -1,6 +1,7 @@
 r"""Names in a text of SQL for which another program puts in values: `{{ .Schema }}`, `${schema}`, `:'name'`."""
 
 import re
+from collections.abc import Mapping
 
 from schemata.sql import statement
 
@@ -32,6 +33,23 @@ def filled(sql: str) -> tuple[str, tuple[tuple[int, str], ...]]:
             return text, names
     text, names = _substituted(sql, {"braces", "dollar"})
     return text, names
+
+
+def with_values(sql: str, values: Mapping[str, str]) -> str:
+    """Return a text with these values in the templates of their names, wherever they stand; others stay.
+
+    >>> with_values("CREATE TABLE {{ .Schema }}.t (i int DEFAULT :'n'); -- ${other}", {"Schema": "app", "n": "it's"})
+    "CREATE TABLE app.t (i int DEFAULT 'it''s'); -- ${other}"
+    """
+
+    def value(match: re.Match[str]) -> str:
+        found = values.get(_name(match))
+        if found is None:
+            return match[0]
+        quote = match[0][1] if match[0][:2] in (":'", ':"') else ""
+        return f"{quote}{found.replace(quote, quote * 2)}{quote}" if quote else found
+
+    return _TEMPLATE.sub(value, sql)
 
 
 def _substituted(sql: str, kinds: set[str]) -> tuple[str, tuple[tuple[int, str], ...]]:

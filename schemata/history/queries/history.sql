@@ -312,6 +312,16 @@ INSERT INTO {history}.attempts (
 VALUES ({id}, {schema}, 'apply', 'baselined', {transactional}, {checksum}, {sql},
     clock_timestamp(), {host}, {user}, current_setting('application_name'))
 
+-- name: dated
+-- When migrations were applied that are recorded without running, for ids and times given as one JSON object.
+WITH told AS (
+    SELECT key AS id, value::timestamptz AS at FROM json_each_text({times}::json)
+), marked AS (
+    UPDATE {history}._yoyo_migration m SET applied_at_utc = t.at AT TIME ZONE 'utc' FROM told t WHERE m.migration_id = t.id
+)
+UPDATE {history}.attempts a SET started_at = t.at, finished_at = t.at, duration_ms = 0
+FROM told t WHERE a.migration_id = t.id AND a.state = 'baselined'
+
 -- name: resolve_rolled_back
 -- The try is over and counts for nothing: the migration is pending again from its first statement.
 UPDATE {history}.attempts SET state = 'rolled back', finished_at = coalesce(finished_at, clock_timestamp())

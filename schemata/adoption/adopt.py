@@ -1,0 +1,195 @@
+"""`inv adopt`: another tool's folder becomes our migrations, and what it recorded in a database our history there."""
+
+import dataclasses
+import datetime
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from schemata import config, errors, targets
+from schemata.adoption import model, outcome, preparing, recording
+from schemata.adoption.ledgers import judgement
+from schemata.migrations import files, migration
+from schemata.parity import locking
+from schemata.report import progress
+from schemata.system import directories
+
+_SHOWN = 5
+
+
+def adopt(
+    settings: config.Config,
+    tool: str,
+    path: str,
+    *,
+    url: str = "",
+    plan: bool = False,
+    schema: str = "public",
+    values: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    reason: str = "",
+    ledger: str = "",
+    keep_ledger: bool = False,
+    project: str = "",
+    resolve: Sequence[str] = (),
+    accept_edited: Sequence[str] = (),
+    accept_gone: Sequence[str] = (),
+    through: str = "",
+    accept: Sequence[str] = (),
+    by: str = "",
+    reporter: progress.Reporter = progress.SILENT,
+) -> outcome.Adopted:
+    """Write the migrations of another tool's folder as ours; with `url` record there what its ledger calls applied.
+
+    Every file is tried in a temporary server first, so that each says in which mode it runs; all are put in their
+    folder in one step, with the lock file. Where they are there already nothing is written. The database is compared
+    with what exactly the recorded ones make; then they are recorded in one transaction, with the times and checksums of
+    the ledger, which is only read. A run that was killed is repeated. With `plan` nothing is changed.
+
+    :param schema: that of names without one: where the tool's search_path leads.
+    :param values: NAME=VALUE of templated names. :param skip: names of what is left out, for the reason. The other
+        parameters are a person's answers to what `judgement` asks and `verification` refuses.
+    """
+    _check(settings, tool, schema, skip, accept, reason, url, (resolve, accept_edited, accept_gone, through, accept))
+    asked = preparing.Asked(_pairs("--set", values), dict.fromkeys(skip, reason.strip()), ledger, keep_ledger)
+    decisions = judgement.Decisions(_pairs("--resolve", resolve), tuple(accept_edited), tuple(accept_gone), through)
+    of_database = recording.Asked(decisions, ledger, project, tuple(accept), reason if accept else "", by)
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d%H%M%S")
+    prepared = preparing.read(settings, tool, Path(path), asked, schema=schema, now=now)
+    _check_schemas(settings, prepared)
+    present = _present(settings)
+    there = preparing.is_there(prepared, present)
+    if present and not there:
+        raise _not_these(settings, prepared, present)
+    choice = targets.choose(settings, url) if url else None
+    look = recording.look(settings, choice, prepared, of_database) if choice else None
+    if look and not plan:
+        look.plan(prepared)  # refuses what a person has to decide
+    command = f"inv adopt {tool} {path}"
+    with tempfile.TemporaryDirectory(prefix="schemata-adopt-") as scratch:
+        staged = settings
+        if not there:
+            major = look.major if look else 0
+            prepared = preparing.tried(settings, prepared, Path(scratch, "tried"), major=major, reporter=reporter)
+            staged = dataclasses.replace(settings, migrations=Path(scratch, "migrations"))
+            preparing.write(staged.migrations, prepared.converted.files)
+            if choice or not plan:  # a plan alone needs no replay, nor the folder in which one is kept
+                locking.lock(staged, postgres=str(major or ""), reporter=reporter)
+        new: tuple[str, ...] = ()
+        accepted: tuple[str, ...] = ()
+        if choice and look and look.judged.ok:
+            proof = _recording(staged, choice, prepared, look, of_database, command, reporter)
+            new = tuple(one.id for one in proof.new)
+            accepted = proof.compare() if new else ()
+        if not there and not plan:
+            _put(settings, staged.migrations, prepared)
+    if choice and look and new and not plan:
+        written = _recording(settings, choice, prepared, look, of_database, command, reporter).write()
+        new, accepted = written.ids, written.accepted
+    return outcome.Adopted(
+        prepared,
+        str(settings.migrations),
+        written=0 if there else len(prepared.converted.files),
+        look=look,
+        recorded=new,
+        accepted=accepted,
+        plan=plan,
+    )
+
+
+def _recording(
+    settings: config.Config,
+    choice: targets.Choice,
+    prepared: preparing.Prepared,
+    look: recording.Look,
+    asked: recording.Asked,
+    command: str,
+    reporter: progress.Reporter,
+) -> recording.Recording:
+    sources = files.read(settings.migrations, settings.schemas)
+    return recording.Recording(settings, choice, prepared, sources, look, asked, command, reporter)
+
+
+def _check(
+    settings: config.Config,
+    tool: str,
+    schema: str,
+    skip: Sequence[str],
+    accept: Sequence[str],
+    reason: str,
+    url: str,
+    answers: Sequence[object],
+) -> None:
+    """Refuse flags that make no sense together."""
+    if tool not in model.TOOLS:
+        raise errors.ConfigError(f"there is no tool {tool!r}", f"Known are: {', '.join(model.TOOLS)}.")
+    if schema not in settings.schemas:
+        listed = ", ".join(f'"{name}"' for name in dict.fromkeys([schema, *settings.schemas]))
+        raise errors.ConfigError(
+            f"names without a schema are in {schema} for {tool}, and the settings do not list that schema",
+            f"Add it in pyproject.toml: schemas = [{listed}]\nOr name the schema that the tool's connection has first "
+            "in its search_path: --schema NAME",
+        )
+    if (skip or accept) and not reason.strip():
+        flag = "--skip" if skip else "--accept"
+        raise errors.ConfigError(f"{flag} is for a reason, and none is given", 'Say why: --reason "…"')
+    if reason and not (skip or accept):
+        raise errors.ConfigError(
+            "--reason says why a file is left out or a difference accepted, and neither is asked for", "Leave it out."
+        )
+    if any(answers) and not url:
+        raise errors.ConfigError(
+            "--resolve, --accept-edited, --accept-gone, --through and --accept are about a database, and none is named",
+            "Name it: --url URL",
+        )
+
+
+def _pairs(flag: str, texts: Sequence[str]) -> Mapping[str, str]:
+    found = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not mark or not name:
+            raise errors.ConfigError(f"{flag} {text} is not NAME=VALUE", f"Write {flag} NAME=VALUE; it may come again.")
+        found[name] = value
+    return found
+
+
+def _check_schemas(settings: config.Config, prepared: preparing.Prepared) -> None:
+    """Refuse settings of which the engine would make a schema before the file that makes it."""
+    if both := [name for name in prepared.made if name in settings.schemas and name != "public"]:
+        left = ", ".join(f'"{name}"' for name in settings.schemas if name not in both)
+        raise errors.ConfigError(
+            f"the files make the schema{'s' if len(both) > 1 else ''} {', '.join(both)}, which the settings list: it "
+            "would be there before the file that makes it",
+            f"Take it out in pyproject.toml: schemas = [{left}]. What the files make is compared all the same.",
+        )
+
+
+def _present(settings: config.Config) -> tuple[migration.Migration, ...]:
+    if not any(settings.migrations.glob("*/*.sql")) and not any(settings.migrations.glob("*/*.py")):
+        return ()
+    return files.read(settings.migrations, settings.schemas)
+
+
+def _not_these(
+    settings: config.Config, prepared: preparing.Prepared, present: Sequence[migration.Migration]
+) -> errors.MigrationError:
+    ours = {item.id: item for item in prepared.converted.migrations}
+    strange = [item.id for item in present if item.id not in ours or item.directives.imported_from]
+    named = ", ".join(strange[:_SHOWN]) + (", …" if len(strange) > _SHOWN else "")
+    return errors.MigrationError(
+        f"{settings.migrations} has migrations that are not those of {prepared.history.root} ({named}): an imported "
+        "history comes first, and whole",
+        "Adopt into a project without migrations, or bring the files of both sides back as they were adopted.",
+    )
+
+
+def _put(settings: config.Config, staged: Path, prepared: preparing.Prepared) -> None:
+    texts = {**prepared.converted.files, files.MANIFEST: (staged / files.MANIFEST).read_text(encoding="utf-8")}
+    try:
+        directories.add(settings.migrations, texts)
+    except OSError as error:
+        raise errors.ConfigError(
+            f"{settings.migrations} cannot be written: {error.strerror}",
+            "Correct the folder's permissions and run it again: nothing was written.",
+        ) from error
