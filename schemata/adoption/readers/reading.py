@@ -5,6 +5,7 @@ from pathlib import Path
 
 from schemata import errors
 from schemata.adoption import model, sources
+from schemata.adoption.formats import versions
 from schemata.adoption.readers import (
     alembic_sql,
     dbmate,
@@ -59,4 +60,8 @@ def of_tree(tool: str, tree: model.Tree) -> model.History:
     """Return the migrations of files that were read already, those that cannot be read among them."""
     if tool not in _READERS:
         raise errors.ConfigError(f"there is no tool {tool!r}", f"Known are: {', '.join(model.TOOLS)}.")
-    return _READERS[tool](tree)
+    found = _READERS[tool](tree)
+    # The tool would record both under one name, whatever it is that makes them one.
+    named = [(script.name, script.path) for script in found.scripts]
+    versions.refuse_twice(tool, tree, named)
+    return found
