@@ -190,6 +190,13 @@ def is_there(prepared: Prepared, present: Sequence[migration.Migration]) -> bool
     ) and all(item.id in ours for item in present if item.directives.imported_from)
 
 
+def as_there(prepared: Prepared, present: Sequence[migration.Migration]) -> Prepared:
+    """Return what was prepared with the modes that the files have which are there already."""
+    modes = {item.id: item.directives.mode for item in present}
+    migrations = tuple(conversion.in_mode(one, modes[one.id]) for one in prepared.converted.migrations)
+    return dataclasses.replace(prepared, converted=dataclasses.replace(prepared.converted, migrations=migrations))
+
+
 def _without_mode(text: str) -> str:
     lines = text.split("\n")
     head = next((at for at, line in enumerate(lines) if not line.startswith("--")), len(lines))
