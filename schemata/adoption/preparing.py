@@ -66,13 +66,18 @@ class _Classified(NamedTuple):
 
 
 def folder(tool: str, path: Path) -> Path:
-    """Return the folder that holds a tool's migrations: the one that is named, or the usual one below it."""
+    """Return the folder that holds a tool's migrations: the one that is named, or the usual one below a repository."""
+    usual = sources.usual(tool, path)
+    if usual is None or tool == "folder":
+        return path
+    if usual.parent != path:
+        return usual  # so deep that the one that is named is a repository
     try:
         if reading.of_tree(tool, sources.load(path)).scripts:
             return path
     except model.UnreadHistory:
         pass  # what is wrong is said by who reads the folder that is chosen
-    return sources.usual(tool, path) or path
+    return usual
 
 
 def read(settings: config.Config, tool: str, path: Path, asked: Asked, *, schema: str, now: str) -> Prepared:
@@ -153,7 +158,8 @@ def tried(
         raise NotRunnable(
             f"{path_of(prepared.history, failed.script)} does not run on an empty database after the "
             f"{len(found.tried)} before it: {found.error.replace(f'{scratch}/', '')}",
-            f"Correct it where it is, or leave it out: --skip {failed.script.name} --reason TEXT."
+            "List a schema that something else makes before it in `schemas` of the settings. Or correct "
+            f"the file where it is, or leave it out: --skip {failed.script.name} --reason TEXT."
             f"{_ledger_hint(prepared)} Nothing was written.",
         )
     modes = {one.id: one.mode for one in found.tried}

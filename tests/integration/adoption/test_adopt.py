@@ -365,3 +365,16 @@ def test_a_ledger_that_is_written_meanwhile_is_taken_over_later(
         monkeypatch.setattr(recording.Recording, "compare", compare)
     found = adopt.adopt(settings, "prisma", theirs, url=repository.url)
     assert (found.recorded, found.pending) == ((IDS[A], IDS[B]), (IDS[C],))
+
+
+@cases.named(("tool", "below", "others"), [
+    ("deep", "flyway", "src/main/resources/db/migration", {"src/test/resources/V9__t.sql": "SELECT 1;"}),
+    ("beside", "diesel", "migrations", {"x.sql": "SELECT 1;"}),
+    ("none", "folder", "", {"migrations/1_x.sql": "SELECT 1;", "2_y.sql": "SELECT 1;"}),
+])  # fmt: skip
+def test_the_folder_of_a_repository(tool: str, below: str, others: Texts, tmp_path: Path) -> None:
+    """Where a repository is named the usual folder below it is read; a plain folder is what is named."""
+    root = lay(tmp_path, {**others, **({f"{below}/V1__a.sql": "", f"{below}/1_a/up.sql": SQL[A]} if below else {})})
+    assert preparing.folder(tool, root) == (root / below if below else root)
+    if below:
+        assert preparing.folder(tool, root / below) == root / below
