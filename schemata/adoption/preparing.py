@@ -158,7 +158,8 @@ def tried(
         raise NotRunnable(
             f"{path_of(prepared.history, failed.script)} does not run on an empty database after the "
             f"{len(found.tried)} before it: {found.error.replace(f'{scratch}/', '')}",
-            "List a schema that something else makes before it in `schemas` of the settings. Or correct "
+            "If the tool's names without a schema are in another one, say so: --schema NAME. List a schema that "
+            "something else makes before it in `schemas` of the settings. Or correct "
             f"the file where it is, or leave it out: --skip {failed.script.name} --reason TEXT."
             f"{_ledger_hint(prepared)} Nothing was written.",
         )
