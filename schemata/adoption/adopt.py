@@ -61,6 +61,7 @@ def adopt(
     there = preparing.is_there(prepared, present)
     if present and not there:
         raise _not_these(settings, prepared, present)
+    prepared = preparing.as_there(prepared, present) if there else prepared
     choice = targets.choose(settings, url) if url else None
     look = recording.look(settings, choice, prepared, of_database) if choice else None
     if look and not plan:

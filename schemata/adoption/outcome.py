@@ -132,9 +132,9 @@ class Adopted:
 
     def _next(self) -> list[str]:
         if not self.ok and self.look:
-            return [one.hint for one in self.look.judged.verdicts if one.hint][:_SHOWN] + [
-                one.hint for one in self.look.judged.gone if one.hint
-            ]
+            judged = self.look.judged
+            hints = [*(one.hint for one in judged.verdicts if one.hint), *(one.hint for one in judged.gone if one.hint)]
+            return [*(judged.stop[2:] if judged.stop else ()), *hints[:_SHOWN]]
         if self.plan:
             return []
         if self.look is None:

@@ -66,13 +66,18 @@ class _Classified(NamedTuple):
 
 
 def folder(tool: str, path: Path) -> Path:
-    """Return the folder that holds a tool's migrations: the one that is named, or the usual one below it."""
+    """Return the folder that holds a tool's migrations: the one that is named, or the usual one below a repository."""
+    usual = sources.usual(tool, path)
+    if usual is None or tool == "folder":
+        return path
+    if usual.parent != path:
+        return usual  # so deep that the one that is named is a repository
     try:
         if reading.of_tree(tool, sources.load(path)).scripts:
             return path
     except model.UnreadHistory:
         pass  # what is wrong is said by who reads the folder that is chosen
-    return sources.usual(tool, path) or path
+    return usual
 
 
 def read(settings: config.Config, tool: str, path: Path, asked: Asked, *, schema: str, now: str) -> Prepared:
@@ -153,7 +158,9 @@ def tried(
         raise NotRunnable(
             f"{path_of(prepared.history, failed.script)} does not run on an empty database after the "
             f"{len(found.tried)} before it: {found.error.replace(f'{scratch}/', '')}",
-            f"Correct it where it is, or leave it out: --skip {failed.script.name} --reason TEXT."
+            "If the tool's names without a schema are in another one, say so: --schema NAME. List a schema that "
+            "something else makes before it in `schemas` of the settings. Or correct "
+            f"the file where it is, or leave it out: --skip {failed.script.name} --reason TEXT."
             f"{_ledger_hint(prepared)} Nothing was written.",
         )
     modes = {one.id: one.mode for one in found.tried}
@@ -188,6 +195,13 @@ def is_there(prepared: Prepared, present: Sequence[migration.Migration]) -> bool
     return all(
         id_ in by_id and _without_mode(by_id[id_].sql) == _without_mode(item.text) for id_, item in ours.items()
     ) and all(item.id in ours for item in present if item.directives.imported_from)
+
+
+def as_there(prepared: Prepared, present: Sequence[migration.Migration]) -> Prepared:
+    """Return what was prepared with the modes that the files have which are there already."""
+    modes = {item.id: item.directives.mode for item in present}
+    migrations = tuple(conversion.in_mode(one, modes[one.id]) for one in prepared.converted.migrations)
+    return dataclasses.replace(prepared, converted=dataclasses.replace(prepared.converted, migrations=migrations))
 
 
 def _without_mode(text: str) -> str:

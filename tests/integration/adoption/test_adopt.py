@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -13,11 +14,12 @@ import psycopg
 import pytest
 
 from schemata import config, errors
-from schemata.adoption import adopt, preparing, verification
+from schemata.adoption import adopt, preparing, recording, verification
 from schemata.adoption.formats import digests
 from schemata.deploy import migrate
 from schemata.history import status
 from schemata.migrations import files
+from schemata.report import render
 from schemata.scaffold import init
 from tests.conftest import Project
 from tests.unit import cases
@@ -149,7 +151,10 @@ def test_a_ledger_of_prisma(name: str, drifted: bool, repository: Project) -> No
                 adopt.adopt(settings, "prisma", theirs, url=url)
             assert asked.value.exit_code == 1
             assert all(f"--{flag.replace('_', '-')}" in str(asked.value) for flag in situation.answer)
-            assert adopt.adopt(settings, "prisma", theirs, url=url, plan=True).exit_code == 1
+            plan = adopt.adopt(settings, "prisma", theirs, url=url, plan=True)
+            assert plan.exit_code == 1
+            shown = render.render(plan, render.Paint(io.StringIO(), {}))
+            assert all(f"--{flag.replace('_', '-')}" in shown for flag in situation.answer), shown
             answer = dict(situation.answer)
         if drifted:
             with pytest.raises(verification.DatabaseDiffers, match=r"column public\.a\.j") as refused:
@@ -159,6 +164,7 @@ def test_a_ledger_of_prisma(name: str, drifted: bool, repository: Project) -> No
         assert not files.read(settings.migrations, settings.schemas)
         assert connection.execute("SELECT to_regnamespace('schemata')").fetchone() == (None,)
         found = adopt.adopt(settings, "prisma", theirs, url=url, **answer)
+        assert json.loads(json.dumps(found.as_dict()))["pending"] == list(found.pending)
         assert found.recorded == tuple(IDS[one] for one in situation.applied)
         assert found.pending == tuple(id_ for one, id_ in IDS.items() if one not in situation.applied)
         rows = connection.execute(
@@ -333,3 +339,42 @@ def test_a_project_begins_with_another_tools_folder(tmp_path: Path, database: st
     assert [item.id for item in files.read(settings.migrations, settings.schemas)] == list(IDS.values())
     assert {step.action for step in init.init(root, from_tool="prisma").steps} == {"there"}
     assert len(migrate.migrate(settings, url=database).done) == len(SQL)
+
+
+def test_a_ledger_that_is_written_meanwhile_is_taken_over_later(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is recorded of a state that is no longer so; the next run records the new one."""
+    theirs = str(lay(repository.root, PRISMA))
+    settings = config.load(repository.root, {})
+    compare = recording.Recording.compare
+
+    def later(self: recording.Recording) -> tuple[str, ...]:
+        accepted = compare(self)
+        with psycopg.connect(repository.url, autocommit=True) as connection:
+            connection.execute(row(B) + SQL[B])
+        return accepted
+
+    with psycopg.connect(repository.url, autocommit=True) as connection:
+        connection.execute(LEDGER + row(A) + SQL[A])
+        monkeypatch.setattr(recording.Recording, "compare", later)
+        with pytest.raises(recording.LedgerMoved) as moved:
+            adopt.adopt(settings, "prisma", theirs, url=repository.url)
+        assert moved.value.exit_code == errors.BUSY
+        assert connection.execute("SELECT to_regnamespace('schemata')").fetchone() == (None,)
+        monkeypatch.setattr(recording.Recording, "compare", compare)
+    found = adopt.adopt(settings, "prisma", theirs, url=repository.url)
+    assert (found.recorded, found.pending) == ((IDS[A], IDS[B]), (IDS[C],))
+
+
+@cases.named(("tool", "below", "others"), [
+    ("deep", "flyway", "src/main/resources/db/migration", {"src/test/resources/V9__t.sql": "SELECT 1;"}),
+    ("beside", "diesel", "migrations", {"x.sql": "SELECT 1;"}),
+    ("none", "folder", "", {"migrations/1_x.sql": "SELECT 1;", "2_y.sql": "SELECT 1;"}),
+])  # fmt: skip
+def test_the_folder_of_a_repository(tool: str, below: str, others: Texts, tmp_path: Path) -> None:
+    """Where a repository is named the usual folder below it is read; a plain folder is what is named."""
+    root = lay(tmp_path, {**others, **({f"{below}/V1__a.sql": "", f"{below}/1_a/up.sql": SQL[A]} if below else {})})
+    assert preparing.folder(tool, root) == (root / below if below else root)
+    if below:
+        assert preparing.folder(tool, root / below) == root / below
