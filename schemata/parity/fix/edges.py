@@ -4,7 +4,7 @@ import itertools
 import json
 
 from schemata.parity.fix import decisions, nodes, steps, structure
-from schemata.parity.fix.ddl import names
+from schemata.parity.fix.ddl import names, sequences
 from schemata.snapshot import model
 
 
@@ -35,8 +35,10 @@ def connect(
                     graph.edge(number, graph.dropping[need])
     _free_names(graph, expected, actual)
     _order_columns(graph, expected)
+    _owners_of_sequences(graph, expected)
     _parents_first(graph, expected, actual)
     _indexes_of_the_whole_first(graph, actual)
+    _references_before_partitions(graph, actual)
 
 
 def _connect_needs(graph: nodes.Nodes, number: int, key: steps.Key, expected: structure.Structure) -> None:
@@ -81,6 +83,30 @@ def _order_columns(graph: nodes.Nodes, expected: structure.Structure) -> None:
             graph.edge(first, second)
 
 
+def _owners_of_sequences(graph: nodes.Nodes, expected: structure.Structure) -> None:
+    """Have a sequence belong to its table before that changes its owner, and grant on it when both have."""
+    for key, item in expected.items.items():
+        column = sequences.owning_column(item, expected.items) if item.kind == "sequence" else None
+        table = steps.whole(expected.items, column) if column is not None else None
+        if table is None:
+            continue
+        for owner in _steps_of(graph, table.key, "owner"):
+            for number in _steps_of(graph, key, "owned by"):
+                graph.edge(number, owner)
+            for number in [*_steps_of(graph, key, "owner"), *_steps_of(graph, key, "grants")]:
+                graph.edge(owner, number)
+
+
+def _steps_of(graph: nodes.Nodes, key: steps.Key, fact: str) -> list[int]:
+    """Return the actions that bring this fact of an item."""
+    numbers = [*graph.creating.get(key, ()), *graph.changing.get(key, ())]
+    return [
+        number
+        for number in numbers
+        if graph.actions[number].item.key == key and fact in graph.actions[number].step.facts
+    ]
+
+
 def _parents_first(graph: nodes.Nodes, expected: structure.Structure, actual: structure.Structure) -> None:
     """Change a column of a parent before its children's, and their checks likewise."""
     for items, known in ((expected.items, graph.changing), (actual.items, None)):
@@ -93,8 +119,13 @@ def _parents_first(graph: nodes.Nodes, expected: structure.Structure, actual: st
                         for second in [*known.get(item.key, ()), *graph.creating.get(item.key, ())[:1]]:
                             if _is_check(item):
                                 graph.edge(first, second)
-                elif parent in graph.dropping and item.key in graph.dropping and _is_check(item):
+                elif _is_check(item) and _dropped_alone(graph, parent) and _dropped_alone(graph, item.key):
                     graph.edge(graph.dropping[parent], graph.dropping[item.key])
+
+
+def _dropped_alone(graph: nodes.Nodes, key: steps.Key) -> bool:
+    """Tell whether a part is dropped by a statement of its own: with its table it goes in the order of the tables."""
+    return key in graph.dropping and graph.actions[graph.dropping[key]].item.key == key
 
 
 def _indexes_of_the_whole_first(graph: nodes.Nodes, actual: structure.Structure) -> None:
@@ -102,8 +133,29 @@ def _indexes_of_the_whole_first(graph: nodes.Nodes, actual: structure.Structure)
     for key, item in actual.items.items():
         parent = structure.attached_to(item)
         for upper in _parents(item._replace(name=parent), actual.items) if parent else ():
-            if key in graph.dropping and upper in graph.dropping:
+            if _dropped_alone(graph, key) and _dropped_alone(graph, upper):
                 graph.edge(graph.dropping[upper], graph.dropping[key])
+
+
+def _references_before_partitions(graph: nodes.Nodes, actual: structure.Structure) -> None:
+    """Drop a foreign key to a partitioned table before the partitions, on each of which it stands as well."""
+    references = [
+        (graph.dropping[key], {(need[0], need[2] or need[3]) for need in actual.needs.get(key, ())})
+        for key in graph.dropping
+        if key[1] == "constraint" and _is_reference(actual.items[key]) and _dropped_alone(graph, key)
+    ]
+    for key in graph.dropping if references else ():
+        above: model.Item | None = actual.items[key]
+        while above is not None and above.kind == "table" and "partition of" in above.facts:
+            schema, name = names.parents(above)[0]
+            above = actual.items.get((schema, "table", "", name))
+            for number, referred in references:
+                if (schema, name) in referred:
+                    graph.edge(number, graph.dropping[key])
+
+
+def _is_reference(item: model.Item) -> bool:
+    return item.facts["definition"].startswith("FOREIGN KEY")
 
 
 def _is_check(item: model.Item) -> bool:

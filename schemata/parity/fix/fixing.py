@@ -9,7 +9,7 @@ from pathlib import Path
 from schemata import config, errors, targets
 from schemata.migrations import files
 from schemata.parity import answers, diff, expected, ignoring, parity
-from schemata.parity.fix import declared, writing
+from schemata.parity.fix import declared, scripts, writing
 from schemata.report import progress, results
 from schemata.server import programs
 from schemata.snapshot import model, taking
@@ -29,12 +29,15 @@ def fix(
     lock_wait: float | None = None,
     reporter: progress.Reporter = progress.SILENT,
 ) -> results.Message:
-    """Write the migrations that make a database what is expected of it, with their rollbacks; run none of them.
+    """Write the migrations that make a database what is expected of it; run none of them.
 
     What is expected is what its applied migrations make, or the other side `against`. With `declaration`, a file of
     SQL, it is what that file makes, and the migrations lead there from what all of them make together: no database is
     asked. With `adopt` they lead the other way: what was changed by hand becomes a part of the migrations, and the
     database that has it already runs them without an effect.
+
+    A drift that was taken back is not to be brought back: those files have no rollbacks. Of what is adopted they drop
+    nothing with data, and pass over what is not there: a database may have had it before.
 
     What a rule ignores, and drift that somebody accepted, stays as it is. What would lose data is not done: it stands
     in the files as a comment, and makes the exit code 1.
@@ -67,7 +70,10 @@ def fix(
     wanted = _keeping(wanted, [one.difference for one in hidden])
     if adopt:
         wanted, here = here, wanted
-    return writing.write(settings, wanted, here, name=name or ("declared" if declaration else "parity"))
+    purpose = scripts.DECLARED if declaration else scripts.ADOPT if adopt else scripts.FIX
+    return writing.write(
+        settings, wanted, here, name=name or ("declared" if declaration else "parity"), purpose=purpose
+    )
 
 
 def _sides(

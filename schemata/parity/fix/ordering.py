@@ -31,10 +31,11 @@ class Group(NamedTuple):
 class Circle(errors.MigrationError):
     """Actions wait for each other."""
 
-    def __init__(self, numbers: Sequence[int]) -> None:
+    def __init__(self, numbers: Sequence[int], described: Sequence[str] = ()) -> None:
+        which = "; ".join(described) or f"{len(numbers)} of the changes"
         super().__init__(
-            f"{len(numbers)} of the changes need each other, so there is no order for them",
-            "Write this part of the migration by hand: inv migrate-new.",
+            f"{which}: these need each other, so there is no order for them, and nothing was written",
+            "Write this part of the migration by hand (inv migrate-new), or leave it out: --ignore kind:schema.name",
         )
         self.numbers = tuple(numbers)
 
@@ -92,8 +93,22 @@ def _grouped(before: Mapping[int, AbstractSet[int]], places: Sequence[Place], al
             if not waiting[follower]:
                 release(follower)
     if done < len(before):
-        raise Circle([number for number, count in waiting.items() if count])
+        raise Circle(_circle(before, {number for number, count in waiting.items() if count}))
     if taken:
         file = here or (0, "", False)
         groups.append(Group(file[1], file[2], tuple(taken)))
     return tuple(groups)
+
+
+def _circle(before: Mapping[int, AbstractSet[int]], waiting: AbstractSet[int]) -> list[int]:
+    """Return actions that wait for each other, and none that only wait for these.
+
+    >>> _circle({0: {1}, 1: {2}, 2: {1}}, {0, 1, 2})
+    [1, 2]
+    """
+    path = [min(waiting)]
+    while True:
+        ahead = min(before[path[-1]] & waiting)
+        if ahead in path:
+            return path[path.index(ahead) :]
+        path.append(ahead)

@@ -5,9 +5,12 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping
 
+from schemata.parity import diff
 from schemata.parity.fix import decisions, edges, nodes, ordering, repeatable, statements, steps, structure
 from schemata.parity.fix.ddl import names, sequences, tables
 from schemata.snapshot import kinds, model
+
+_IN_USE = "dependent_objects_still_exist"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +57,13 @@ def plan(
         graph.creating[new], graph.dropping[old] = [number], number
     _add_suspended(graph, decided, expected, actual, world)
     edges.connect(graph, decided, expected, actual)
-    groups = ordering.grouped(graph.before, [_place(graph, number, tuple(schemas), world) for number in graph.before])
+    places = [_place(graph, number, tuple(schemas), world) for number in graph.before]
+    try:
+        groups = ordering.grouped(graph.before, places)
+    except ordering.Circle as circle:
+        actions = [graph.actions[number] for number in circle.numbers]
+        described = [f"{action.what} {diff.subject(action.item)}" for action in actions]
+        raise ordering.Circle(circle.numbers, described) from circle
     refused = [*decided.refused.values(), *_misplaced(expected, actual, decided)]
     return Plan(
         groups,
@@ -87,6 +96,9 @@ def _add_drops(
         for name in decisions.taken_names(world.expected[key])
         if key[1] not in ("constraint", "index")
     }
+    of_constraints = {
+        name for key in decided.creates if key[1] == "constraint" for name in decisions.taken_names(world.expected[key])
+    }
     for key in sorted(decided.drops):
         item = actual.items[key]
         relation = world.whole(item, actual=True)
@@ -111,11 +123,15 @@ def _add_drops(
         if key in decided.creates and item.kind in ("constraint", "index"):
             made = statements.create(world.expected[key], world)
             step = dataclasses.replace(step, alone=any(isinstance(one, steps.Step) and one.alone for one in made))
+        if item.kind == "index" and of_constraints.intersection(decisions.taken_names(item)):
+            # Where the constraint is there already the index of this name is its own, and stays.
+            text = f"DROP INDEX IF EXISTS {names.qualified(item.schema, item.name)};"
+            step = dataclasses.replace(step, alone=False, sql=(repeatable.passing(text, _IN_USE),))
         of_base_type = any(need[1] in ("base type", "shell type") for need in {key, *actual.needs.get(key, ())})
         if of_base_type or (not step.alone and any(name in taken for name in decisions.taken_names(item))):
             # Where another kind has the name already this one is not there; and where a base type is as it should be
             # its functions hang on it, and it on them.
-            others = ("dependent_objects_still_exist",) if of_base_type else ()
+            others = (_IN_USE,) if of_base_type else ()
             texts = [repeatable.statement(item, text) for text in step.sql]
             step = dataclasses.replace(step, sql=tuple(repeatable.passing(text, *others) for text in texts))
         graph.dropping[key] = graph.add("drop", item, step)

@@ -39,7 +39,7 @@ def statement(item: model.Item, sql: str) -> str:
     if sql.startswith("--"):
         return sql
     if sql.startswith("DROP "):
-        return _headed(sql, "DROP", _DROPPED, "IF EXISTS")
+        return _headed(sql, "DROP", _DROPPED, "IF EXISTS") or sql
     if sql.startswith("CREATE "):
         if sql.startswith("CREATE OR REPLACE "):
             return sql
@@ -47,20 +47,23 @@ def statement(item: model.Item, sql: str) -> str:
             if sql.startswith(f"CREATE {kind} "):
                 return f"CREATE OR REPLACE {sql.removeprefix('CREATE ')}"
         found = _headed(sql, "CREATE", _CREATED, "IF NOT EXISTS")
-        return found if found != sql else passing(sql)
+        return passing(sql) if found is None else found
     return _altered(item, sql)
 
 
-def _headed(sql: str, verb: str, kinds: tuple[str, ...], words: str) -> str:
-    """Return a statement with these words behind its verb and kind; as it is where it has another kind."""
+def _headed(sql: str, verb: str, kinds: tuple[str, ...], words: str) -> str | None:
+    """Return a statement with these words behind its verb and kind; None where it has another kind."""
     for kind in sorted(kinds, key=len, reverse=True):
         head = f"{verb} {kind} "
         if sql.startswith(head):
-            return f"{head}{words} {sql.removeprefix(head)}"
-    return sql
+            return sql if sql.startswith(f"{head}{words} ") else f"{head}{words} {sql.removeprefix(head)}"
+    return None
 
 
 def _altered(item: model.Item, sql: str) -> str:
+    found = _passed(item, sql)
+    if found:
+        return found
     relation = names.relation(item)
     own = names.qualified(item.schema, item.name)
     for head in (f"ALTER TABLE {relation} ", f"ALTER TABLE ONLY {relation} ", f"ALTER FOREIGN TABLE {relation} "):
@@ -73,8 +76,8 @@ def _altered(item: model.Item, sql: str) -> str:
             if rest.startswith(part) and not rest.startswith(f"{part}IF EXISTS "):
                 return f"{head}{part}IF EXISTS {rest.removeprefix(part)}"
         column = f"ALTER COLUMN {names.quoted(item.name)} "
-        once = rest.startswith(("ADD ", "ATTACH ", "DETACH ", "INHERIT ", "NO INHERIT "))
-        if rest.startswith(("DETACH ", "NO INHERIT ")):
+        once = rest.startswith(("ADD ", "INHERIT "))
+        if rest.startswith("NO INHERIT "):
             # What the table is no longer a child of is "not a parent of" it.
             return passing(sql, "undefined_table")
         return passing(sql) if once or rest.removeprefix(column).startswith("ADD GENERATED ") else sql
@@ -88,9 +91,25 @@ def _altered(item: model.Item, sql: str) -> str:
             if rest.startswith(part):
                 return f"{head}{part}IF EXISTS {rest.removeprefix(part)}"
         return passing(sql) if rest.startswith("ADD ") else sql
-    if sql.startswith(f"ALTER PUBLICATION {names.address(item)} DROP "):
-        return passing(sql, "undefined_object")
     return passing(sql) if sql.startswith(_ONCE) else sql
+
+
+def _passed(item: model.Item, sql: str) -> str:
+    """Return a statement that takes something away, or gives it away, where it may be gone; nothing for any other."""
+    if sql.startswith("ALTER TABLE ") and " ATTACH PARTITION " in sql:
+        return passing(sql)
+    if sql.startswith("ALTER TABLE ") and " DETACH PARTITION " in sql:
+        # What is no partition of the table any more is no such relation.
+        return passing(sql, "undefined_table")
+    if sql.startswith(("ALTER TABLE ", "ALTER DOMAIN ")) and " RENAME CONSTRAINT " in sql:
+        # There is none of the old name where it has the new one.
+        return passing(sql, "undefined_object")
+    if sql.startswith(("ALTER FOREIGN ", "ALTER SERVER ", "ALTER USER MAPPING ")) and " OPTIONS (" in sql:
+        return passing(sql, "undefined_object")
+    address = names.address(item)
+    if sql.startswith((f"ALTER PUBLICATION {address} DROP ", f"ALTER OPERATOR FAMILY {address} DROP")):
+        return passing(sql, "undefined_object")
+    return ""
 
 
 def passing(sql: str, *others: str) -> str:

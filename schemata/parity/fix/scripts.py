@@ -8,11 +8,35 @@ from schemata.parity.fix import decisions, planning, progress, repeatable, struc
 from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
-_TITLE = "Bring the structure to what is expected{}."
 _WHY = (
-    "Written by inv parity --fix, from the difference of two structures. Read it before it is applied: what would lose",
+    "Written by inv parity {}, from the difference of two structures. Read it before it is applied: what would lose",
     "data is commented out. PostgreSQL printed the definitions, so their names are looked up in pg_catalog first.",
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Purpose:
+    """What files are written for.
+
+    :param flag: of `inv parity`. :param title: what they do, behind which the part stands.
+    :param taken_back: why nothing undoes them, where that is so.
+    :param made_everywhere: every database that runs them has to be changed, so that undoing them takes nothing that was
+        there before. Where it is not so a rollback drops nothing with data, and passes over what is not there.
+    """
+
+    flag: str
+    title: str
+    taken_back: str = ""
+    made_everywhere: bool = False
+
+
+FIX = Purpose(
+    "--fix",
+    "Bring the structure to what is expected{}.",
+    taken_back="it takes a drift back, which is not to come again; where there was none it changed nothing",
+)
+ADOPT = Purpose("--adopt", "Make what was changed without a migration a part of the migrations{}.")
+DECLARED = Purpose("--from", "Bring the structure to what is declared{}.", made_everywhere=True)
 
 
 #: What a rollback need not bring back: an index that is not valid, a foreign key that checks nothing, an order.
@@ -43,7 +67,9 @@ class Scripts:
 DEPENDS = "-- depends: {}\n"
 
 
-def scripts(expected: model.Snapshot, actual: model.Snapshot, schemas: Sequence[str]) -> Scripts:
+def scripts(
+    expected: model.Snapshot, actual: model.Snapshot, schemas: Sequence[str], purpose: Purpose = DECLARED
+) -> Scripts:
     """Return the migrations that turn the actual structure into the expected one.
 
     Both snapshots must have been read with dependencies. `schemas` are those of the settings, in their order.
@@ -69,8 +95,8 @@ def scripts(expected: model.Snapshot, actual: model.Snapshot, schemas: Sequence[
             continue
         part = f", part {len(texts) + 1} of {shown}" if shown > 1 else ""
         notes = _notes(refused, group.schema, schemas, suggestions) if last[group.schema] == number else ""
-        undo = planning.plan(before, after, schemas, actual.major, destructive=True)
-        texts.append(_script(group.schema, group.alone, sql, notes, undo, part, first=not texts))
+        undo = _undo(before, after, schemas, actual.major, purpose)
+        texts.append(_script(group.schema, group.alone, sql, notes, undo, purpose, part, first=not texts))
         before = after
     return Scripts(tuple(texts), refused)
 
@@ -111,33 +137,50 @@ def _repeatable(plan: planning.Plan, numbers: Sequence[int]) -> list[str]:
     ]
 
 
-def _script(
-    schema: str, alone: bool, sql: list[str], notes: str, undo: planning.Plan, part: str, *, first: bool
-) -> Script:
-    undoing = [text for group in undo.groups for text in _sql(undo, group.numbers)]
-    reason = ""
-    refused = [one for one in undo.refused if not one.facts or one.facts - _NOT_WANTED]
+@dataclasses.dataclass(frozen=True)
+class _Undo:
+    """The statements that undo a file, or the reason why none do."""
+
+    sql: tuple[str, ...] = ()
+    alone: bool = False
+    reason: str = ""
+
+
+def _undo(
+    before: structure.Structure, after: structure.Structure, schemas: Sequence[str], major: int, purpose: Purpose
+) -> _Undo:
+    if purpose.taken_back:
+        return _Undo(reason=purpose.taken_back)
+    plan = planning.plan(before, after, schemas, major, destructive=purpose.made_everywhere)
+    refused = [one for one in plan.refused if not one.facts or one.facts - _NOT_WANTED]
     if refused:
-        reason = "; ".join(f"{diff.subject(one.item)}: {one.reason}" for one in refused)
-    elif not undoing:
-        reason = "nothing of it can be undone by a statement"
-    title = _TITLE.format(part)
-    head = [f"-- {title}", "--", *(f"-- {line}" for line in _WHY)]
+        return _Undo(reason="; ".join(f"{diff.subject(one.item)}: {one.reason}" for one in refused))
+    written = _sql if purpose.made_everywhere else _repeatable
+    sql = tuple(text for group in plan.groups for text in written(plan, group.numbers))
+    if not sql:
+        return _Undo(reason="nothing of it can be undone by a statement")
+    return _Undo(sql, any(group.alone for group in plan.groups))
+
+
+def _script(
+    schema: str, alone: bool, sql: list[str], notes: str, undo: _Undo, purpose: Purpose, part: str, *, first: bool
+) -> Script:
+    title = purpose.title.format(part)
+    head = [f"-- {title}", "--", *(f"-- {line.format(purpose.flag)}" for line in _WHY)]
     text = "\n".join(head) + "\n"
     text += "" if first else DEPENDS
     text += "-- transactional: false\n" if alone else ""
-    text += f"-- irreversible: {' '.join(reason.split())}\n" if reason else ""
+    text += f"-- irreversible: {' '.join(undo.reason.split())}\n" if undo.reason else ""
     text += "\n" + "\n".join([*_settings(sql, schema, alone), *sql]) + "\n" + notes
-    if reason:
+    if undo.reason:
         return Script(schema, text, "")
-    undone_alone = any(group.alone for group in undo.groups)
     rollback = f"-- Undo: {title[0].lower()}{title[1:]}\n"
-    rollback += "-- transactional: false\n" if undone_alone else ""
-    rollback += "\n" + "\n".join([*_settings(undoing, schema, undone_alone), *undoing]) + "\n"
+    rollback += "-- transactional: false\n" if undo.alone else ""
+    rollback += "\n" + "\n".join([*_settings(undo.sql, schema, undo.alone), *undo.sql]) + "\n"
     return Script(schema, text, rollback)
 
 
-def _settings(sql: list[str], schema: str, alone: bool) -> Iterator[str]:
+def _settings(sql: Sequence[str], schema: str, alone: bool) -> Iterator[str]:
     local = "" if alone else "LOCAL "
     yield f"SET {local}search_path = pg_catalog, {names.quoted(schema)};"
     if any(text.startswith(("CREATE FUNCTION", "CREATE PROCEDURE", "CREATE OR REPLACE")) for text in sql):

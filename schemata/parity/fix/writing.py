@@ -12,16 +12,21 @@ from schemata.snapshot import model
 
 
 def write(
-    settings: config.Config, expected: model.Snapshot, actual: model.Snapshot, *, name: str = "parity"
+    settings: config.Config,
+    expected: model.Snapshot,
+    actual: model.Snapshot,
+    *,
+    name: str = "parity",
+    purpose: scripts.Purpose = scripts.DECLARED,
 ) -> results.Message:
-    """Write the migrations that turn the actual structure into the expected one, with their rollbacks.
+    """Write the migrations that turn the actual structure into the expected one, with the rollbacks that they may have.
 
     Both snapshots must have been read with dependencies. A difference that cannot be closed without losing data is
     refused: it is told, and stands as a comment in the last file of its schema. Changes nothing when a name is not
     possible, or when the changes have no order.
     """
     slug = authoring.slug(name)
-    found = scripts.scripts(expected, actual, settings.schemas)
+    found = scripts.scripts(expected, actual, settings.schemas, purpose)
     existing = files.read(settings.migrations, settings.schemas) if settings.migrations.is_dir() else ()
     moment = datetime.datetime.strptime(authoring.after(existing), "%Y%m%d%H%M%S")
     before = ""

@@ -215,6 +215,29 @@ def test_labels_are_added_where_they_belong(before: str, after: str, expected: l
     assert "-- irreversible: " in made(*sides).scripts[0].sql
 
 
+def test_a_drift_that_was_taken_back_is_not_brought_back() -> None:
+    """A database may have had none of it: no rollback of --fix drops a column that was there before."""
+    added = item("column", "more", type="integer")
+    sides = snapshot(*table("t", ID, added)), snapshot(*table("t", ID))
+    (script,) = scripts.scripts(*sides, ("app",), scripts.FIX).scripts
+    assert "-- irreversible: it takes a drift back" in script.sql
+    assert "inv parity --fix" in script.sql
+    assert not script.rollback
+
+
+def test_what_was_adopted_is_undone_only_where_nothing_is_lost() -> None:
+    """The database that had it before has rows in it; an index has none, and may be gone already."""
+    index = item("index", "i", of="t", definition="USING btree (id)")
+    added = item("column", "more", type="integer")
+    before = snapshot(*table("t", ID))
+    (script,) = scripts.scripts(snapshot(*table("t", ID, added)), before, ("app",), scripts.ADOPT).scripts
+    assert "-- irreversible: column app.t.more: " in script.sql
+    assert not script.rollback
+    (script,) = scripts.scripts(snapshot(*table("t", ID), index), before, ("app",), scripts.ADOPT).scripts
+    assert 'DROP INDEX CONCURRENTLY IF EXISTS "app"."i";' in script.rollback
+    assert "inv parity --adopt" in script.sql
+
+
 def test_a_label_that_is_stored_stays() -> None:
     """An enum that a table stores is not made again to lose a label; one that nothing stores is."""
     expected, actual = (item("enum", "e", labels=labels) for labels in ('["a"]', '["a", "b"]'))
@@ -281,6 +304,25 @@ def test_a_circle_is_an_error_and_no_order() -> None:
     with pytest.raises(ordering.Circle, match="2 of the changes") as caught:
         ordering.grouped({0: set(), 1: {2}, 2: {1}}, places)
     assert isinstance(caught.value, errors.MigrationError)
+
+
+def test_a_circle_of_changes_is_told_by_their_names() -> None:
+    """Who has to write it by hand knows what; what only waits for the circle is not a part of it."""
+    one, other, waits = (item("view", name, definition="SELECT 1") for name in ("one", "other", "waits"))
+    needs = ((one.key, other.key), (other.key, one.key), (waits.key, one.key))
+    with pytest.raises(ordering.Circle) as caught:
+        made(snapshot(one, other, waits, needs=needs), snapshot())
+    assert "create view app.one; create view app.other: these need each other" in caught.value.message
+    assert "waits" not in caught.value.message
+
+
+def test_words_that_a_statement_has_already_are_not_said_again() -> None:
+    """An extension and a schema are made with IF NOT EXISTS from the beginning."""
+    extension, schema = item("extension", "citext", schema=""), item("schema", "more", schema="")
+    extension = extension._replace(facts={"schema": "public", "version": "1.6"})
+    texts = [one.sql for one in made(snapshot(extension, schema), snapshot()).scripts]
+    assert sum(text.count('CREATE EXTENSION IF NOT EXISTS "citext" WITH SCHEMA') for text in texts) == 1
+    assert not any("IF NOT EXISTS IF NOT EXISTS" in text or "DO $fix$" in text for text in texts)
 
 
 def test_what_can_wait_waits_for_its_file() -> None:
@@ -366,4 +408,4 @@ def test_directives_of_the_text_are_directives() -> None:
     """The leading comment of a script parses, whatever the names and reasons in it are."""
     odd = table('we"ird', item("column", "-- depends: x", type="integer"))
     script = made(snapshot(*odd), snapshot(*table("t", ID))).scripts[0]
-    assert migration.parse_directives(script.sql, "x.sql").title == "Bring the structure to what is expected."
+    assert migration.parse_directives(script.sql, "x.sql").title == "Bring the structure to what is declared."

@@ -32,7 +32,9 @@ def _all(new: model.Item, old: model.Item, held: privileges.Held, world: steps.W
     facts, before = new.facts, old.facts
     whose, was = privileges.owner(new, world.major), privileges.owner(old, world.major)
     if whose != was:
-        made.append(_step([_owner(new, whose)], "owner"))
+        # The sequence of a column follows its table, and has no other way to change its owner.
+        follows = new.kind == "sequence" and "owned by" in new.facts
+        made.append(_step([] if follows else [owner(new, whose)], "owner"))
     after = privileges.parsed(facts.get("grants"), privileges.usual(new.kind, new.name, whose, world.major))
     if new.kind != "default privileges":
         column = new.name if new.kind == "column" else ""
@@ -89,7 +91,8 @@ def _has_grants(item: model.Item) -> bool:
     )  # fmt: skip
 
 
-def _owner(item: model.Item, whose: str) -> str:
+def owner(item: model.Item, whose: str) -> str:
+    """Return the statement that gives an item to a role."""
     kind = names.word(item)
     return f"ALTER {kind} {names.address(item)} OWNER TO {names.role(whose)};"
 

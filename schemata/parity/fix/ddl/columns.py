@@ -13,6 +13,9 @@ _TABLES = ("table", "foreign table")
 def definition(item: model.Item, world: steps.World, *, default: bool = True, not_null: bool = True) -> str:
     """Return a column as CREATE TABLE and ADD COLUMN have it."""
     facts = item.facts
+    # The table of a partition is made by itself, and attached: its identity comes from there, and it must have none.
+    relation = world.whole(item)
+    of_partition = relation is not None and "partition of" in relation.facts
     words = [names.quoted(item.name), facts["type"]]
     if "foreign options" in facts or any(fact.startswith("foreign option ") for fact in facts):
         words.append(f"OPTIONS ({foreign_options(item)})")
@@ -20,13 +23,15 @@ def definition(item: model.Item, world: steps.World, *, default: bool = True, no
         words.append(f"COLLATE {facts['collation']}")
     if "generated" in facts:
         words.append(f"GENERATED ALWAYS AS {facts['generated']}")
-    elif "identity" in facts:
+    elif "identity" in facts and not of_partition:
         words.append(identity.definition(item, world))
     elif "default" in facts and default:
         words.append(f"DEFAULT {facts['default']}")
     if not_null and "not null" in facts and "NOT VALID" not in facts["not null"]:
         if "not null constraint" in facts:
             words.append(f"CONSTRAINT {facts['not null constraint']}")
+        elif of_partition and world.major >= nullability.NAMED:
+            words.append(f"CONSTRAINT {nullability.usual(item, world.expected)}")
         words.append("NOT NULL" + nullability.clause(facts["not null"]))
     return " ".join(words)
 

@@ -1,10 +1,14 @@
 """NOT NULL, which is a constraint from PostgreSQL 18 on."""
 
+from collections.abc import Mapping
+
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import names
 from schemata.snapshot import model
 
 FACTS = frozenset(("not null", "not null constraint"))
+#: The first major version where NOT NULL is a constraint, and has a name.
+NAMED = 18
 #: At the end of the fact where a child table says NOT NULL of a column that its parent has so too.
 _OWN_TOO = " (inherited, and of its own)"
 
@@ -28,15 +32,18 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         # The name that it has from its parent stays.
         return [steps.Step((), facts, late=True)]
     if after == before:
-        was = old.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
-        now = new.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
+        was = old.facts.get("not null constraint") or usual(old, world.actual)
+        now = new.facts.get("not null constraint") or usual(new, world.expected)
+        if names.parts(was) == names.parts(now):
+            # The name stays, and is the usual one only with the parent, or only without it.
+            return [steps.Step((), facts)]
         return [steps.Step((f"ALTER TABLE {names.relation(new)} RENAME CONSTRAINT {was} TO {now};",), facts)]
     if not after:
         if _with_parent(new, world, gone=True):
             return [steps.Step((), facts)]
         return [steps.Step((names.alter_column(new, "DROP NOT NULL"),), facts)]
     if after == "yes" and before == "yes NOT VALID":
-        name = old.facts.get("not null constraint") or names.quoted(f"{new.of}_{new.name}_not_null")
+        name = old.facts.get("not null constraint") or usual(old, world.actual)
         sql = [f"ALTER TABLE {names.relation(new)} VALIDATE CONSTRAINT {name};"]
         return [steps.Step(tuple(sql), facts, alone=True)]
     if after == "yes" and not before and _with_parent(new, world, gone=False):
@@ -48,6 +55,17 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     if relation is not None and (relation.kind == "foreign table" or "partition by" in relation.facts or again):
         return [steps.Step((*again, *_plain(new)), facts)]
     return [steps.Step(tuple(in_steps(new)), facts, alone=True)]
+
+
+def usual(item: model.Item, items: Mapping[steps.Key, model.Item]) -> str:
+    """Return the name of NOT NULL that a snapshot does not tell: a partition has that of the table it belongs to."""
+    relation = steps.whole(items, item)
+    if relation is not None and "partition of" in relation.facts:
+        schema, name = names.parents(relation)[0]
+        parent = items.get((schema, "column", name, item.name))
+        if parent is not None and "not null" in parent.facts:
+            return parent.facts.get("not null constraint") or usual(parent, items)
+    return names.quoted(f"{item.of}_{item.name}_not_null")
 
 
 def _with_parent(item: model.Item, world: steps.World, *, gone: bool) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from schemata.parity.fix import steps
-from schemata.parity.fix.ddl import names
+from schemata.parity.fix.ddl import annotations, names, privileges
 from schemata.snapshot import model
 
 _NUMBERS = ("smallint", "integer", "bigint", "numeric")
@@ -28,7 +28,10 @@ def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     column = owning_column(item, world.expected)
     owned = item.facts.get("owned by")
     if owned:
-        sql = [f"ALTER SEQUENCE {names.address(item)} OWNED BY {owned};"]
+        sql = [
+            *_as_its_table(item, steps.nothing(item), world),
+            f"ALTER SEQUENCE {names.address(item)} OWNED BY {owned};",
+        ]
         there = world.actual.get(column.key) if column is not None else None
         if column is not None and there is not None and there.facts.get("type") in _NUMBERS:
             sql.append(position(item, column))
@@ -107,13 +110,26 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         owned = new.facts.get("owned by", "NONE").removesuffix(steps.IDENTITY)
         made.append(
             steps.Step(
-                (f"ALTER SEQUENCE {address} OWNED BY {owned};",),
+                (*_as_its_table(new, old, world), f"ALTER SEQUENCE {address} OWNED BY {owned};"),
                 frozenset(("owned by",)),
                 late=not is_identity(new) and "owned by" in new.facts,
                 needs=(column.key,) if column is not None else (),
             )
         )
     return made
+
+
+def _as_its_table(new: model.Item, old: model.Item, world: steps.World) -> list[str]:
+    """Return what gives a sequence to the owner of the table that it is to belong to, as that is."""
+    column = owning_column(new, world.expected)
+    table = steps.whole(world.actual, column) if column is not None else None
+    if table is None or table.key in world.made:
+        return []
+    whose = privileges.owner(table, world.major)
+    if whose == privileges.owner(old, world.major):
+        return []
+    none = [f"ALTER SEQUENCE {names.address(new)} OWNED BY NONE;"] if "owned by" in old.facts else []
+    return [*none, annotations.owner(new, whose)]
 
 
 def _overlap(new: model.Item, old: model.Item) -> bool:
