@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from schemata import errors
 from schemata.history import comparison, recorded
 from schemata.history.drift import noted
-from schemata.snapshot import fingerprints, kinds
+from schemata.snapshot import fingerprints
 
 
 def compare(
@@ -31,7 +31,7 @@ def compare(
         measure = "what the migrations make" if base is expected else "what the last migrate left"
         what = fingerprints.describe(schema, classes)
         text = f"{what} is not {measure}: the database was changed outside the migrations"
-        found.append(_drift(schema, text, errors.DONE if is_cosmetic(classes) else errors.NEEDS_PERSON))
+        found.append(_drift(schema, text))
     if base is not expected:
         found += _remembered(history, differing)
     return found
@@ -85,12 +85,7 @@ def _name(schema: str) -> str:
     return f"schema {schema}" if schema else "the database's own objects"
 
 
-def is_cosmetic(classes: Sequence[str]) -> bool:
-    """Tell whether nothing differs but what is written for readers."""
-    return tuple(classes) == (kinds.COSMETIC,)
-
-
-def _drift(schema: str, text: str, exit_code: int = errors.NEEDS_PERSON) -> comparison.Finding:
+def _drift(schema: str, text: str) -> comparison.Finding:
     named = f" --schema {schema}" if schema else ""
     return comparison.Finding(
         "drift",
@@ -99,7 +94,7 @@ def _drift(schema: str, text: str, exit_code: int = errors.NEEDS_PERSON) -> comp
         text,
         "`inv parity` shows what differs, and with --fix writes it as a migration. To take it as it is: "
         f'inv drift-accept{named} --reason "..."',
-        exit_code,
+        errors.NEEDS_PERSON,
     )
 
 
