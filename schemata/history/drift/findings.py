@@ -10,13 +10,18 @@ from schemata.snapshot import fingerprints
 
 
 def compare(
-    history: recorded.Recorded, actual: Mapping[str, str] | None, expected: Mapping[str, str] | None
+    history: recorded.Recorded,
+    actual: Mapping[str, str] | None,
+    expected: Mapping[str, str] | None,
+    *,
+    by_lock_file: bool = False,
 ) -> list[comparison.Finding]:
     """Return a finding for each schema that is not what it should be, until a migration or a person accounts for it.
 
     :param actual: the fingerprints of the database; None where they were not looked at.
     :param expected: those of what the migrations make, where that is known; else the measure is what the last migrate
         left, and what was noticed before it stays open.
+    :param by_lock_file: whether the lock file says so, which may be what is wrong: no migration was run to find out.
     """
     if actual is None:
         return []
@@ -31,6 +36,8 @@ def compare(
         measure = "what the migrations make" if base is expected else "what the last migrate left"
         what = fingerprints.describe(schema, classes)
         text = f"{what} is not {measure}: the database was changed outside the migrations"
+        if by_lock_file and base is expected:
+            text += ", or what the lock file says of them is wrong (inv lock --check tells)"
         found.append(_drift(schema, text))
     if base is not expected:
         found += _remembered(history, differing)
