@@ -15,7 +15,26 @@ from schemata.report import annotations, document, render, terminal, wrapping
 Task = Callable[..., Any]
 
 
-class _Optional(argument.Argument):
+class _Empty(str):
+    """An empty value that was typed: equal to that of a flag that was left out, and known by its type."""
+
+    flag = ""
+
+
+class _Given(argument.Argument):
+    """An argument that remembers an empty value as one that was given."""
+
+    def set_value(self, value: Any, cast: bool = True) -> None:
+        """Set the value; what consists of nothing but spaces is empty as well."""
+        if isinstance(value, str) and not value.strip():
+            value = _Empty()
+            value.flag = f"the argument {self.name}" if self.positional else f"--{self.names[0]}"
+            # Invoke would make an ordinary text of it.
+            cast = False
+        super().set_value(value, cast)
+
+
+class _Optional(_Given):
     """A positional argument that may be left out; Invoke itself knows only those that must be there.
 
     Its parser asks "is the value None?" for two reasons: to hand over the next word, and at the end of the command
@@ -40,15 +59,30 @@ class _Optional(argument.Argument):
 
 
 class Command(tasks.Task[Any]):
-    """A task that tells the help of its flags each time it is asked; Invoke's own gives each text away once."""
+    """A task that tells the help of its flags each time it is asked; Invoke's own gives each text away once.
+
+    Its arguments tell one that was given empty from one that was left out.
+    """
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[argument.Argument]:
         """Return the arguments; the task keeps its texts."""
         kept = dict(self.help)
         try:
-            return super().get_arguments(ignore_unknown_help)
+            return [_given(one) if one.takes_value else one for one in super().get_arguments(ignore_unknown_help)]
         finally:
             self.help = kept
+
+
+def _given(made: argument.Argument) -> _Given:
+    return _Given(
+        names=made.names,
+        kind=made.kind,
+        default=made.default,
+        help=made.help,
+        positional=made.positional,
+        optional=made.optional,
+        attr_name=made.attr_name,
+    )
 
 
 class WithOptional(Command):
@@ -85,15 +119,14 @@ def task(of: Any = Command, iterable: Sequence[str] = (), **help_: str) -> Calla
     return decorate
 
 
-#: Flags that name a database. Empty they are a variable that is not set, and another database would be used.
-_DATABASES = ("url", "against", "from_database")
-
-
 def _refuse_empty(flags: dict[str, Any]) -> None:
-    for name in _DATABASES:
-        if flags.get(name) == "":
-            flag = f"--{name.replace('_', '-')}"
-            raise errors.ConfigError(f"{flag} is empty", f"Set the variable that is used for it, or leave {flag} out.")
+    """Refuse a value that was given and is empty: it is a variable that is not set, and all would be meant by it."""
+    for value in flags.values():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, _Empty):
+                raise errors.ConfigError(
+                    f"{one.flag} is empty", f"Set the variable that is used for it, or leave {one.flag} out."
+                )
 
 
 def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from schemata import config, errors, targets
 from schemata.deploy import lock, notices, transactional
 from schemata.history import damage, recorded, tables
-from schemata.history.drift import expectation, findings, rows
+from schemata.history.drift import expectation, rows
 from schemata.history.squashed import rows as squashed_rows
 from schemata.migrations import migration
 from schemata.postgres import activity, catalog, libpq, query_client, sessions
@@ -197,8 +197,6 @@ class Deploy:
         if drifted and not actual.keeps_drift:
             self.session.script(rows.create_later(self.history.schema))
         for schema, classes in drifted.items():
-            if findings.is_cosmetic(classes):
-                continue
             if (schema, now[schema]) not in known:
                 self.session.script(rows.note(self.history.schema, schema, remembered[schema], now[schema], before_id))
             self.notes.append(

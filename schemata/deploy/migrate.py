@@ -111,10 +111,14 @@ class _Run:
             self._target,
             "applied",
             planned=planned,
-            notes=tuple(self._notes),
+            notes=(*self._notes, *self._lock_file()),
             dry_run=True,
             revision=self._compared.database_revision,
         )
+
+    def _lock_file(self) -> list[str]:
+        problem = files.lock_problem(self._plan.settings.migrations, self._plan.sources)
+        return [f"{problem}; write it again before the commit: inv lock"] if problem else []
 
     def apply(self, wait: float) -> results.Migrated:
         """Apply what is pending under the deploy lock, for which it waits `wait` seconds."""

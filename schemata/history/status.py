@@ -105,6 +105,7 @@ def status_of(
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
         compared = compare(settings, sources, connection.query, full=True, drift=drift, second=another)
+        compared = dataclasses.replace(compared, findings=(*compared.findings, *_lock_file(settings, sources)))
     if schema:
         compared = dataclasses.replace(
             compared,
@@ -174,6 +175,15 @@ def compare(
     )
 
 
+def _lock_file(settings: config.Config, sources: Sequence[migration.Migration]) -> list[comparison.Finding]:
+    """Return that the lock file tells nothing, where it is so: a note, since a deploy does not need it."""
+    problem = files.lock_problem(settings.migrations, sources)
+    if not problem:
+        return []
+    text = f"{problem}: what they make is not known from it"
+    return [comparison.Finding("lock-file", "", files.MANIFEST, text, "Write it again: inv lock", errors.DONE)]
+
+
 def _stands(
     sources: Sequence[migration.Migration], found: recorded.Recorded, ledger: tables.History, ask: queries.Ask
 ) -> dict[str, tuple[migration.Replaced, ...]]:
@@ -207,8 +217,10 @@ def _drift(
                 raise
             return []
     deployer = catalog.deployer(ask, settings.history_schema)
-    expected = expectation.of_applied(settings, sources, found, fingerprints.major_of(actual), deployer)
-    drifted = findings.compare(found, actual, expected)
+    major = fingerprints.major_of(actual)
+    expected = expectation.of_applied(settings, sources, found, major, deployer)
+    by_lock_file = bool(expected) and expectation.locked(settings, found.head.digest, major, deployer) is not None
+    drifted = findings.compare(found, actual, expected, by_lock_file=by_lock_file)
     schemas = [finding.schema for finding in drifted if finding.code == "drift"]
     return findings.with_audit(drifted, audit.others(ask, settings.history_schema, schemas))
 

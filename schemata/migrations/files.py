@@ -210,6 +210,17 @@ def locked(folder: Path) -> lock_file.LockFile | None:
         raise errors.ConfigError(f"{path} cannot be read: {error}", "Write it again: inv lock") from error
 
 
+def lock_problem(folder: Path, sources: Iterable[migration.Migration]) -> str:
+    """Return why the lock file tells nothing of these migrations; empty where it does, or where there is none."""
+    try:
+        found = locked(folder)
+    except errors.ConfigError as error:
+        return error.message
+    if found is None or found.fits(sources):
+        return ""
+    return f"{folder / MANIFEST} is not of these migrations"
+
+
 def seal_text(digest: str, last: str, settings: Mapping[str, str], expected: lock_file.Expected) -> str:
     """Return the text of a seal: what a boot of this build has to know, so that it reads no migration."""
     lines = [builds.SEAL_FORMAT, f"digest {digest}", f"last {last or '-'}"]

@@ -16,6 +16,9 @@ _DATABASE = "-"
 _EXPECTED = re.compile(
     r"(?P<form>\d+) (?P<major>\d+) (?P<schema>\S+) (?P<fingerprint>[0-9a-f]+(\.[0-9a-f]+)+)(?P<deployer> as .+)?"
 )
+_MEMBER = re.compile(r"(?P<checksum>\S+) (?P<fingerprint>\S+) (?P<count>-|\d+) (?P<id>\S+)")
+#: What git leaves in a file that two branches changed.
+_CONFLICT = re.compile(r"^(<{7} .*|={7}|>{7} .*)$", re.MULTILINE)
 _AS = " as "
 
 #: Fingerprints by schema, by form and major version ("1 18"); and where migrations name a role, what is another where
@@ -107,13 +110,18 @@ def _place(form: str) -> tuple[list[int], str]:
 
 def parse(text_: str) -> LockFile:
     """Return what a lock file says. Raises ValueError for a damaged one."""
+    if _CONFLICT.search(text_):
+        raise ValueError("it has the marks of a merge conflict")
     parts = text_.rstrip("\n").split("\n\n")
     if parts[0].partition("\n")[0] != _FORMAT:
         raise ValueError(f"its first line is not {_FORMAT!r}")
     members = {}
     for line in parts[1].splitlines() if len(parts) > 1 else ():
-        checksum, fingerprint, count, id_ = line.split(" ")
-        members[id_] = (checksum, migration.Parsed(None if count == "-" else int(count), fingerprint))
+        match = _MEMBER.fullmatch(line)
+        if match is None:
+            raise ValueError(f"the line {line!r} is none of a lock file")
+        count = None if match["count"] == "-" else int(match["count"])
+        members[match["id"]] = (match["checksum"], migration.Parsed(count, match["fingerprint"]))
     head = parts[0].splitlines()
     also = tuple(line.partition(" ")[2] for line in head if line.startswith("also "))
     found = LockFile(members, expected_of(parts[2] if len(parts) > 2 else ""), also)

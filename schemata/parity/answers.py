@@ -89,10 +89,18 @@ def of_database(
     reporter: progress.Reporter = progress.SILENT,
     dependencies: bool = False,
 ) -> Answer:
-    """Return the structure of a database, and with `sources` which of these migrations it says it has. Reads only."""
+    """Return the structure of a database, and with `sources` which of these migrations it says it has. Reads only.
+
+    Raises ConfigError for a URL that is none: only that of a target by name is an answer, beside those of the others.
+    """
     title = f"target {name}" if name else ""
     try:
         choice = choose()
+    except errors.Error as error:
+        if isinstance(error, errors.ConfigError) and not name:
+            raise
+        return Answer(name or _NAMELESS, title, error=error)
+    try:
         title = f"{urls.redact(choice.url)} ({choice.chosen_by})"
         # The same also where nobody answers, so that metrics and rules know it again.
         name = name or (declared.DEV if choice.is_dev else urls.database_of(choice.url) or _NAMELESS)

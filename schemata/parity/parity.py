@@ -85,6 +85,7 @@ def parity(
     sides = Replays(settings, sources, reporter) if sources is not None else Other(found.pop())
     today = datetime.date.today()
     outcomes = tuple(_outcome(answer, sides, scope, rules, today) for answer in found)
+    _refuse_unknown(settings, schemas, [one for one in outcomes if one.asked])
     made = report.Report(
         outcomes,
         tuple(counted),
@@ -95,6 +96,13 @@ def parity(
         to_fix=_to_fix(url, against, chosen),
     )
     return _written(made, html, metrics)
+
+
+def _refuse_unknown(settings: config.Config, schemas: str, asked: Sequence[outcome.Outcome]) -> None:
+    """Refuse a schema that no side of any target has; where none could be asked, nobody knows."""
+    nowhere = set.intersection(*(set(one.nowhere) for one in asked)) if asked else set()
+    there = {name for one in asked for name in (*one.schemas, *one.not_read)}
+    taking.refuse_unknown(settings, schemas, nowhere, there, "what is compared, on either side")
 
 
 def check_kinds(rules: Sequence[declared.Ignore]) -> None:
@@ -200,16 +208,18 @@ def _outcome(
     schemas = diff.comparable(left, right)
     shown, ignored = ignoring.apply((*rules, *answer.accepted), answer.name, diff.diff(left, right), today)
     unread = {name for one in (left, right) for name in one.left_out}
+    nowhere = tuple(schema for schema in listing.absent(left) if schema in listing.absent(right))
     return outcome.Outcome(
         answer.name,
         answer.title,
         other.title,
         schemas=schemas,
         not_read=tuple(sorted(unread)),
+        nowhere=nowhere,
         differences=shown,
         ignored=ignored,
         renamed=renames.suggest(shown),
-        notes=(*answer.notes, *other.notes, *_notes(left, right, other.name), *_audited(answer, shown)),
+        notes=(*answer.notes, *other.notes, *_notes(left, right, other.name, nowhere), *_audited(answer, shown)),
     )
 
 
@@ -234,9 +244,8 @@ def _audited(answer: answers.Answer, shown: Sequence[diff.Difference]) -> list[s
     return found
 
 
-def _notes(left: model.Snapshot, right: model.Snapshot, name: str) -> list[str]:
+def _notes(left: model.Snapshot, right: model.Snapshot, name: str, nowhere: Sequence[str]) -> list[str]:
     notes = [f"Not seen, because the role may not: {what}" for what in dict.fromkeys((*left.blind, *right.blind))]
-    nowhere = [schema for schema in listing.absent(left) if schema in listing.absent(right)]
     if nowhere:
         notes.append(f"On neither side there is a schema {', '.join(nowhere)}")
     if left.major != right.major:

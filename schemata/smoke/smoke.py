@@ -56,6 +56,8 @@ def smoke(
             for group, items in groups.items()
         ]
         notes = [f"{check.group} {check.name}: {check.problem}" for check in failed]
+        if problem := files.lock_problem(settings.migrations, sources):
+            notes.append(f"Note: {problem}: what they make is not known from it. Write it again: inv lock")
         verdict = f"{len(failed)} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
         return results.Table(
             f"Target: {target.describe()}\n",

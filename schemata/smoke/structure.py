@@ -1,13 +1,13 @@
 """Smoke's questions about the structure: is each schema what the migrations make, and if not, what differs."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from schemata import config, errors
 from schemata.history import recorded
 from schemata.history.drift import expectation, findings
 from schemata.history.squashed import recognition
-from schemata.migrations import migration
+from schemata.migrations import files, migration
 from schemata.parity import diff, expected
 from schemata.postgres import libpq, queries
 from schemata.report import progress
@@ -59,6 +59,7 @@ def ask(
         if wanted is not None:
             if more := set(wanted.schemas) - set(actual.schemas):
                 actual = read((*actual.schemas, *sorted(more)))
+            yield from _locked(settings, known, wanted)
             yield from _compared(wanted, actual, accepted, settings.schemas)
             return
     if known is None:
@@ -81,6 +82,15 @@ def ask(
         if isinstance(why, errors.NotAvailable):
             hint = f"Write the lock file where PostgreSQL {actual.major} is: inv lock --postgres {actual.major}"
         yield Answer("structure", "what the migrations make", f"{problem}\n{hint}", why.exit_code)
+
+
+def _locked(settings: config.Config, known: Mapping[str, str] | None, wanted: model.Snapshot) -> Iterator[Answer]:
+    """Give an answer where the lock file says another structure than the migrations make."""
+    wrong = fingerprints.differing(known, fingerprints.of(wanted))
+    if wrong:
+        what = ", ".join(fingerprints.describe(*one) for one in wrong.items())
+        problem = f"says something else of {what} than the migrations make; write it again: inv lock"
+        yield Answer("lock file", str(settings.migrations / files.MANIFEST), problem)
 
 
 def _replayed(

@@ -90,6 +90,9 @@ def snapshot(
         found = taking.take(
             settings, choice, connection, chosen, lock_wait=wait, reporter=reporter, dependencies=bool(out)
         )
+    taking.refuse_unknown(
+        settings, schemas, listing.absent(found), (*found.schemas, *found.left_out), f"database {described.database}"
+    )
     if out:
         # Imported here: it takes longer to load than a small database to read.
         from schemata.migrations import files

@@ -1,7 +1,7 @@
 """Take a snapshot of a database that a command works on: which schemas, and what to say where a lock is in the way."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from schemata import config, errors, targets
 from schemata.config import values
@@ -41,6 +41,20 @@ def scope(settings: config.Config, schemas: str = "", all_schemas: bool = False)
             "inv migrate-status compares it with the files.",
         )
     return names or settings.schemas
+
+
+def refuse_unknown(
+    settings: config.Config, schemas: str, absent: Collection[str], there: Iterable[str], where: str
+) -> None:
+    """Refuse a schema that the flag names and nobody has: a name that is not spelt right would be equal everywhere.
+
+    One of the settings may be absent, until it is migrated. :param absent: those that were looked for in vain.
+    :param there: those that were read, and others that exist. :param where: where they were looked for, in words.
+    """
+    for name in values.list_of(values.text_of)(schemas, "--schemas"):
+        if name in absent and name not in settings.schemas:
+            known = sorted({*settings.schemas, *(one for one in there if one not in absent)})
+            raise errors.ConfigError(f"there is no schema {name} in {where}", values.suggest(name, known))
 
 
 @contextlib.contextmanager

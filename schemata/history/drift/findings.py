@@ -6,17 +6,22 @@ from collections.abc import Mapping, Sequence
 from schemata import errors
 from schemata.history import comparison, recorded
 from schemata.history.drift import noted
-from schemata.snapshot import fingerprints, kinds
+from schemata.snapshot import fingerprints
 
 
 def compare(
-    history: recorded.Recorded, actual: Mapping[str, str] | None, expected: Mapping[str, str] | None
+    history: recorded.Recorded,
+    actual: Mapping[str, str] | None,
+    expected: Mapping[str, str] | None,
+    *,
+    by_lock_file: bool = False,
 ) -> list[comparison.Finding]:
     """Return a finding for each schema that is not what it should be, until a migration or a person accounts for it.
 
     :param actual: the fingerprints of the database; None where they were not looked at.
     :param expected: those of what the migrations make, where that is known; else the measure is what the last migrate
         left, and what was noticed before it stays open.
+    :param by_lock_file: whether the lock file says so, which may be what is wrong: no migration was run to find out.
     """
     if actual is None:
         return []
@@ -31,7 +36,9 @@ def compare(
         measure = "what the migrations make" if base is expected else "what the last migrate left"
         what = fingerprints.describe(schema, classes)
         text = f"{what} is not {measure}: the database was changed outside the migrations"
-        found.append(_drift(schema, text, errors.DONE if is_cosmetic(classes) else errors.NEEDS_PERSON))
+        if by_lock_file and base is expected:
+            text += ", or what the lock file says of them is wrong (inv lock --check tells)"
+        found.append(_drift(schema, text))
     if base is not expected:
         found += _remembered(history, differing)
     return found
@@ -85,12 +92,7 @@ def _name(schema: str) -> str:
     return f"schema {schema}" if schema else "the database's own objects"
 
 
-def is_cosmetic(classes: Sequence[str]) -> bool:
-    """Tell whether nothing differs but what is written for readers."""
-    return tuple(classes) == (kinds.COSMETIC,)
-
-
-def _drift(schema: str, text: str, exit_code: int = errors.NEEDS_PERSON) -> comparison.Finding:
+def _drift(schema: str, text: str) -> comparison.Finding:
     named = f" --schema {schema}" if schema else ""
     return comparison.Finding(
         "drift",
@@ -99,7 +101,7 @@ def _drift(schema: str, text: str, exit_code: int = errors.NEEDS_PERSON) -> comp
         text,
         "`inv parity` shows what differs, and with --fix writes it as a migration. To take it as it is: "
         f'inv drift-accept{named} --reason "..."',
-        exit_code,
+        errors.NEEDS_PERSON,
     )
 
 

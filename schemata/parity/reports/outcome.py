@@ -19,6 +19,7 @@ class Outcome:
     :param expected: what it is compared with, in words.
     :param schemas: those that both sides looked at.
     :param not_read: schemas of the database that were not looked at.
+    :param nowhere: schemas that were asked for, and that neither side has.
     :param differences: what is left when the rules have hidden theirs.
     :param problem: why there is no answer; then everything below `expected` is empty.
     """
@@ -28,6 +29,7 @@ class Outcome:
     expected: str
     schemas: tuple[str, ...] = ()
     not_read: tuple[str, ...] = ()
+    nowhere: tuple[str, ...] = ()
     differences: tuple[diff.Difference, ...] = ()
     ignored: tuple[ignoring.Ignored, ...] = ()
     renamed: tuple[renames.Rename, ...] = ()

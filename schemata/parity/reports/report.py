@@ -82,7 +82,8 @@ class Report:
 
     def _heads(self) -> Iterator[document.Block]:
         if not self.several and self.outcomes:
-            yield document.Text(f"Target: {self.outcomes[0].actual}")
+            if self.outcomes[0].actual:  # else it is not known which one: that it could not be asked says so
+                yield document.Text(f"Target: {self.outcomes[0].actual}")
             yield document.Text(f"Expected: {self.outcomes[0].expected}")
             return
         others = {one.expected for one in self.outcomes}

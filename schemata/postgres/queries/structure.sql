@@ -1,7 +1,7 @@
 -- name: mark
 -- A quick sum over the rows of the catalog that make up the structure: it moves with each of their changes (and with
 -- some that change nothing), so equal means that the structure is untouched. What an ordinary role may not read is left
--- out: options of user mappings.
+-- out: options of user mappings, and of a subscription what has been added since PostgreSQL 14.
 WITH chosen AS (
     SELECT oid FROM pg_namespace WHERE nspname IN ({schemas})
 ), classes AS (
@@ -50,11 +50,23 @@ WITH chosen AS (
     UNION ALL SELECT concat('fw', oid, ' ', xmin) FROM pg_foreign_data_wrapper
     UNION ALL SELECT concat('fs', oid, ' ', xmin) FROM pg_foreign_server
     UNION ALL SELECT concat('ft', ftrelid, ' ', xmin) FROM pg_foreign_table
-    UNION ALL SELECT concat('pl', oid, ' ', xmin) FROM pg_language WHERE oid >= 13000
+    UNION ALL SELECT concat('pl', oid, ' ', xmin) FROM pg_language WHERE lanispl
     UNION ALL SELECT concat('am', oid, ' ', xmin) FROM pg_am WHERE oid >= 16384
     UNION ALL SELECT concat('pb', oid, ' ', xmin) FROM pg_publication
     UNION ALL SELECT concat('pr', oid, ' ', xmin) FROM pg_publication_rel
     UNION ALL SELECT concat('et', oid, ' ', xmin) FROM pg_event_trigger
+    -- No table of it up to 14, which would refuse its name: each of its rows has one here, under its catalog's number.
+    UNION ALL SELECT concat('pn', objid, ' ', refobjid, ' ', xmin) FROM pg_depend WHERE classid = 6237
+    UNION ALL SELECT concat('um', umid, ' ', srvid, ' ', umuser) FROM pg_user_mappings
+    UNION ALL SELECT concat('su', oid, ' ', subname, ' ', subowner, ' ', subenabled, ' ', subbinary, ' ', substream, ' ',
+        subslotname, ' ', subsynccommit, ' ', subpublications) FROM pg_subscription
+        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    -- Privileges on what is of the system or of an extension, in whatever schema.
+    UNION ALL SELECT concat('vc', oid, ' ', xmin) FROM pg_class WHERE relacl IS NOT NULL
+    UNION ALL SELECT concat('va', attrelid, ' ', attnum, ' ', xmin) FROM pg_attribute WHERE attacl IS NOT NULL
+    UNION ALL SELECT concat('vf', oid, ' ', xmin) FROM pg_proc WHERE proacl IS NOT NULL
+    UNION ALL SELECT concat('vt', oid, ' ', xmin) FROM pg_type WHERE typacl IS NOT NULL
+    UNION ALL SELECT concat('vn', oid, ' ', xmin) FROM pg_namespace WHERE nspacl IS NOT NULL
     UNION ALL SELECT concat('db', setdatabase, ' ', setrole, ' ', xmin) FROM pg_db_role_setting
 )
 SELECT concat(count(*), ' ', sum(hashtextextended(key, 0))) FROM rows

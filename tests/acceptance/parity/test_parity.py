@@ -20,7 +20,7 @@ import pytest
 from schemata.postgres import urls
 from tests import patience
 from tests.acceptance.conftest import CommandLine
-from tests.acceptance.parity.conftest import SECRET, Pair
+from tests.acceptance.parity.conftest import SECRET, TARGETS, Pair
 from tests.conftest import Project
 
 CHANGE = """
@@ -206,7 +206,12 @@ def test_chosen_schemas(schemata: CommandLine, project: Project, pair: Pair, tmp
     found = schemata.json(*AGAINST_STAGING, "--all-schemas", code=1)
     assert found["targets"][0]["not_read"] == []
     assert subjects(found)["table audit.log"] == "extra"
-    assert "On neither side there is a schema nowhere" in schemata(*AGAINST_STAGING, "--schemas", "nowhere").stdout
+    says = ("there is no schema audti in what is compared", "Did you mean audit?")
+    schemata.refused(*AGAINST_STAGING, "--schemas", "app,audti", code=2, says=says)
+    # One of the settings may come with a migration that is pending on both sides.
+    project.schemas = ("app", "later")
+    project.configure(TARGETS)
+    assert "On neither side there is a schema later" in schemata(*AGAINST_STAGING, "--schemas", "app,later").stdout
     # A file holds more than is asked for.
     schemata("snapshot", "--target", "prod", "--all-schemas", "--out", str(tmp_path / "prod.json"))
     assert schemata("parity", "--targets", "staging", "--against", str(tmp_path / "prod.json")).returncode == 0
@@ -393,6 +398,10 @@ def test_wrong_sides(schemata: CommandLine, project: Project, pair: Pair, tmp_pa
     schemata.refused("parity", "--targets", "prod,stagin", code=2, says=("no target stagin", "Did you mean staging?"))
     schemata.refused("parity", "--against", "stagin", code=2, says=("no target stagin", "Did you mean staging?"))
     schemata.refused("parity", "--url", pair.prod, "--targets", "prod", code=2, says=("exclude each other",))
+    for url in ("foo", "http://x/y"):
+        schemata.refused(
+            "parity", "--url", url, code=2, says=(f"'{url}' (--url) is not a PostgreSQL URL", "postgresql")
+        )
     schemata.refused(
         "parity", "--against", "nothing.json", code=2, says=("nothing.json", "No such file", "inv snapshot")
     )

@@ -75,16 +75,17 @@ def test_what_cannot_be_written_is_said(schemata: CommandLine, pair: Pair, tmp_p
 
 
 def test_schemas_that_were_not_read_are_named(schemata: CommandLine, pair: Pair) -> None:
-    """The others that exist are named; with --all-schemas they are read; a name that does not exist is said."""
+    """The others that exist are named; with --all-schemas they are read; a name that nobody has is refused."""
     pair.change(pair.prod, "CREATE SCHEMA audit; CREATE TABLE audit.log (id int)")
     ended = schemata("snapshot", "--target", "prod")
     assert "2 schemas exist and were not read: audit, public" in ended.stdout
     found = schemata.json("snapshot", "--target", "prod", "--all-schemas")
     assert found["counts"]["audit"]["table"] == 1
     assert found["left_out"] == []
-    ended = schemata("snapshot", "--target", "prod", "--schemas", "audit,nowhere")
-    assert "There is no schema nowhere." in ended.stdout
+    ended = schemata("snapshot", "--target", "prod", "--schemas", "audit")
     assert not re.search(r"^app ", ended.stdout, re.M)
+    says = ("there is no schema audti in database", "Did you mean audit?")
+    schemata.refused("snapshot", "--target", "prod", "--schemas", "audit,audti", code=2, says=says)
 
 
 def test_a_role_that_may_only_connect(

@@ -29,6 +29,7 @@ def history(*rows: recorded.Drift) -> recorded.Recorded:
         ((), CHANGED, None, [("drift", "app", 1)]),
         ((), CHANGED, LEFT, [("drift", "app", 1)]),
         ((), {**LEFT, "": "d.e.d.d"}, None, [("drift", "database", 1)]),
+        ((), {**LEFT, "app": "a.a.a.b"}, None, [("drift", "app", 1)]),  # a comment is what migrations make as well
         ((), {key: value for key, value in LEFT.items() if key != "app"}, None, [("drift", "app", 1)]),
         # What the last migrate left is not what the migrations make.
         ((), LEFT, CHANGED, [("drift", "app", 1)]),

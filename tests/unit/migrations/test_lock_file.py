@@ -63,8 +63,8 @@ def test_where_a_role_deploys_that_is_named() -> None:
     [
         ("schemata manifest 1" + TEXT[TEXT.index("\n") :], "its first line"),
         (TEXT.replace(A, "app.20250101000000.other"), "its digest is not that of its lines"),
-        (TEXT.replace(f" 1 {A}", f" 1  {A}"), "values to unpack"),
-        (TEXT.replace(f"1 9 app {FINGERPRINT}", "<<<<<<< HEAD"), "is none of a lock file"),
+        (TEXT.replace(f" 1 {A}", f" 1  {A}"), "is none of a lock file"),
+        (TEXT.replace(f"1 9 app {FINGERPRINT}", "<<<<<<< HEAD"), "the marks of a merge conflict"),
         ("", "its first line"),
     ],
 )
