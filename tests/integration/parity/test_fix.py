@@ -40,6 +40,7 @@ EMPTY = {
 #: Cases of faults that there were: they are tried every time.
 ALWAYS = {
     "extensions: one that was made by hand",
+    "from_public_pairs: NOT NULL that is not valid in the parent, and valid in the child",
     "operators: family: a loose operator",
     "owners: a sequence that comes to a table of somebody else",
     "owners: a table with sequences of its columns",
