@@ -101,6 +101,9 @@ def parity(
 ) -> Any:
     """Show how databases differ from the migrations or each other."""
     if fix or adopt or from_:
+        report = {"--watch": watch, "--html": html, "--metrics": metrics, "--full": full, "--severity": severity}
+        report["--all-schemas"] = all_schemas
+        commands.fixing.check_flags(fix=fix, adopt=adopt, declaration=from_, others=report)
         return commands.fixing.fix(
             config.load(),
             url=url or "",

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from schemata import config, errors, targets
@@ -59,10 +59,10 @@ def fix(
         major = programs.find(settings, reporter).major
         here = expected.expected(settings, major, reporter=reporter).only(settings.schemas)
         wanted = declared.declared(settings, Path(declaration), major, reporter)
-        answer = answers.Answer("migrations", "what the migrations make", here)
+        answer, applied = answers.Answer("migrations", "what the migrations make", here), None
     else:
         scope = taking.scope(settings, schemas)
-        answer, wanted = _sides(settings, url, target, against, scope, lock_wait, reporter)
+        answer, wanted, applied = _sides(settings, url, target, against, scope, lock_wait, reporter)
         assert answer.snapshot is not None
         here, wanted = parity.only(answer.snapshot, scope), parity.only(wanted, scope)
     today = datetime.date.today()
@@ -72,8 +72,32 @@ def fix(
         wanted, here = here, wanted
     purpose = scripts.DECLARED if declaration else scripts.ADOPT if adopt else scripts.FIX
     return writing.write(
-        settings, wanted, here, name=name or ("declared" if declaration else "parity"), purpose=purpose
+        settings,
+        wanted,
+        here,
+        name=name or ("declared" if declaration else "parity"),
+        purpose=purpose,
+        applied=applied,
     )
+
+
+def check_flags(*, fix: bool, adopt: bool, declaration: str, others: Mapping[str, object]) -> None:
+    """Refuse what excludes each other: one way at a time, and no flag that only a report has.
+
+    :param others: what was given of the report's flags, by flag.
+    """
+    ways = [flag for flag, given in (("--fix", fix), ("--adopt", adopt), ("--from", declaration)) if given]
+    if len(ways) > 1:
+        raise errors.ConfigError(
+            f"{' and '.join(ways)} exclude each other: each writes migrations that lead another way",
+            "Leave all but one of them out.",
+        )
+    for flag, given in others.items():
+        if given:
+            raise errors.ConfigError(
+                f"{flag} is for the report of what differs, and {ways[0]} writes migrations instead of one",
+                f"Leave {flag} or {ways[0]} out.",
+            )
 
 
 def _sides(
@@ -84,15 +108,17 @@ def _sides(
     scope: Sequence[str] | None,
     lock_wait: float | None,
     reporter: progress.Reporter,
-) -> tuple[answers.Answer, model.Snapshot]:
-    """Return the database and what is expected of it, both with what needs what."""
+) -> tuple[answers.Answer, model.Snapshot, frozenset[str]]:
+    """Return the database and what is expected of it, both with what needs what, and the migrations that it has."""
     if url and target:
         raise errors.ConfigError("--url and --targets exclude each other", "Leave one of them out.")
     if "," in target:
         raise errors.ConfigError(
             f"--targets {target} names several databases, and a fix is for one", "Name one: --targets NAME --fix"
         )
-    sources = None if against else files.read(settings.migrations, settings.schemas)
+    # Beside another side they only tell which of them are pending.
+    there = not against or settings.migrations.is_dir()
+    sources = files.read(settings.migrations, settings.schemas) if there else ()
     ask = functools.partial(
         answers.of_database,
         settings,
@@ -113,7 +139,7 @@ def _sides(
     for answer in found:
         if answer.error is not None:
             raise answer.error
-    other = found[1] if against else parity.Replays(settings, sources or (), reporter).expected_of(found[0])
+    other = found[1] if against else parity.Replays(settings, sources, reporter).expected_of(found[0])
     if other.error is not None:
         raise other.error
     assert other.snapshot is not None
@@ -122,7 +148,12 @@ def _sides(
             f"{against} does not say what needs what, so nobody knows in which order it could be made",
             "Write it again: inv snapshot --out FILE.json",
         )
-    return found[0], other.snapshot
+    applied = found[0].ids
+    if applied is None:
+        applied = frozenset(one.id for one in sources)
+    # What was accepted is accepted beside the migrations, not beside another side.
+    answer = dataclasses.replace(found[0], accepted=()) if against else found[0]
+    return answer, other.snapshot, applied
 
 
 def _keeping(wanted: model.Snapshot, differences: Iterable[diff.Difference]) -> model.Snapshot:

@@ -35,14 +35,17 @@ IMPOSSIBLE = {
 EMPTY = {
     "foreign_keys: foreign key to another column",
     "inheritance: a foreign key to a partitioned table",
+    "partitions: attached, with names of its own for NOT NULL",
     "partitions: detached",
 }
 #: Cases of faults that there were: they are tried every time.
 ALWAYS = {
     "extensions: one that was made by hand",
+    "from_public_pairs: NOT NULL that is not valid in the parent, and valid in the child",
     "operators: family: a loose operator",
     "owners: a sequence that comes to a table of somebody else",
     "owners: a table with sequences of its columns",
+    "partitions: attached, with names of its own for NOT NULL",
     "partitions: a table with an identity, and a partition of it",
     "partitions: a table with its partitions, their partitions, indexes and keys",
 }

@@ -1,5 +1,6 @@
 """A fix on structures written by hand: order, safe forms, refusals, the text of the files, and their names."""
 
+import concurrent.futures
 import json
 from pathlib import Path
 
@@ -387,6 +388,38 @@ def test_the_same_again_writes_nothing(tmp_path: Path) -> None:
     written = writing.write(_settings(tmp_path), snapshot(*table("t", ID)), snapshot(*table("t", ID)))
     assert written.ok
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_pending_already_is_not_written_again(tmp_path: Path) -> None:
+    """The second set would do the same; where the first was run, and its drift came again, it is written."""
+    index = item("index", "i", of="t", definition="USING btree (id)")
+    sides = snapshot(*table("t", ID), index), snapshot(*table("t", ID))
+    settings = _settings(tmp_path)
+    written = writing.write(settings, *sides, purpose=scripts.FIX, applied=())
+    (first,) = files.read(settings.migrations, settings.schemas)
+    with pytest.raises(errors.MigrationError, match=first.id):
+        writing.write(settings, *sides, purpose=scripts.FIX, applied=())
+    assert [str(tmp_path / path) for path in written.facts["files"]] == [first.path]
+    assert len(files.read(settings.migrations, settings.schemas)) == 1
+    writing.write(settings, *sides, purpose=scripts.FIX, applied=(first.id,))
+    assert len(files.read(settings.migrations, settings.schemas)) == 2
+
+
+def test_of_two_calls_at_the_same_time_one_writes(tmp_path: Path) -> None:
+    """The other one waits for it, and finds its files pending."""
+    index = item("index", "i", of="t", definition="USING btree (id)")
+    sides = snapshot(*table("t", ID), index), snapshot(*table("t", ID))
+    settings = _settings(tmp_path)
+
+    def write(_: int) -> bool:
+        try:
+            return writing.write(settings, *sides, purpose=scripts.FIX, applied=()).ok
+        except errors.MigrationError:
+            return False
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(write, range(8))) == [False] * 7 + [True]
+    assert len(files.read(settings.migrations, settings.schemas)) == 1
 
 
 def test_what_is_refused_makes_the_answer_a_question(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         return [steps.Step(tuple(sql), facts, alone=True)]
     if after == "yes" and not before and _with_parent(new, world, gone=False):
         return [steps.Step((), facts)]
+    if after == "yes NOT VALID" and before == "yes" and names.inherited(new, world.whole(new)):
+        return [steps.Refusal("what a child table has checked of a parent's NOT NULL stays checked", (), facts)]
     again = [names.alter_column(new, "DROP NOT NULL")] if before else []
     relation = world.whole(new)
     if after != "yes":
@@ -58,13 +60,13 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
 
 
 def usual(item: model.Item, items: Mapping[steps.Key, model.Item]) -> str:
-    """Return the name of NOT NULL that a snapshot does not tell: a partition has that of the table it belongs to."""
+    """Return the name of NOT NULL that a snapshot does not tell: that of the parent it comes from, or PostgreSQL's."""
     relation = steps.whole(items, item)
-    if relation is not None and "partition of" in relation.facts:
-        schema, name = names.parents(relation)[0]
-        parent = items.get((schema, "column", name, item.name))
-        if parent is not None and "not null" in parent.facts:
-            return parent.facts.get("not null constraint") or usual(parent, items)
+    if relation is not None and ("partition of" in relation.facts or "inherited" in item.facts):
+        for schema, name in names.parents(relation):
+            parent = items.get((schema, "column", name, item.name))
+            if parent is not None and "not null" in parent.facts:
+                return parent.facts.get("not null constraint") or usual(parent, items)
     return names.quoted(f"{item.of}_{item.name}_not_null")
 
 

@@ -1,11 +1,12 @@
 """Tables and foreign tables: created with their columns, and what can be changed of a whole table."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
 from schemata.parity.fix import steps
-from schemata.parity.fix.ddl import columns, names
+from schemata.parity.fix.ddl import columns, names, nullability
 from schemata.snapshot import model
 
 _OPTION, _TOAST = "option ", "toast option "
@@ -243,15 +244,33 @@ def options(item: model.Item, changed: frozenset[str]) -> list[steps.Outcome]:
 def _moved(new: model.Item, old: model.Item, world: steps.World) -> steps.Outcome:
     facts = frozenset(("partition of",))
     if "partition of" not in new.facts:
-        return steps.Step((_detach(old),), facts)
+        return steps.Step((_detach(old), *_not_null_renamed(new, world)), facts)
     attach = _attach(new, world)
     if "partition of" not in old.facts:
-        return attach
+        return dataclasses.replace(attach, sql=(*_not_null_renamed(new, world), *attach.sql))
     if names.bound(new) == names.bound(old):
         return steps.Step(
             (f"ALTER TABLE {names.bound(old)[0]} DETACH PARTITION {names.relation(old)} FINALIZE;",), facts
         )
     return steps.Step((_detach(old), *attach.sql), facts)
+
+
+def _not_null_renamed(table: model.Item, world: steps.World) -> list[str]:
+    """Return what gives NOT NULL the name that it should have with another parent, or without one.
+
+    It keeps its name where a table is attached or detached, and the usual one is another then.
+    """
+    sql = []
+    for column in columns_of(table, world):
+        old = world.actual.get(column.key)
+        if old is None or world.major < nullability.NAMED or "not null" not in old.facts.keys() & column.facts.keys():
+            continue
+        was = old.facts.get("not null constraint") or nullability.usual(old, world.actual)
+        now = column.facts.get("not null constraint") or nullability.usual(column, world.expected)
+        told = old.facts.get("not null constraint") != column.facts.get("not null constraint")
+        if not told and names.parts(was) != names.parts(now):
+            sql.append(_alter(table, f"RENAME CONSTRAINT {was} TO {now}"))
+    return sql
 
 
 def _inherits(new: model.Item, old: model.Item, world: steps.World) -> steps.Outcome:
