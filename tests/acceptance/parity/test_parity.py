@@ -308,12 +308,25 @@ def test_rules_of_the_settings(schemata: CommandLine, project: Project, pair: Pa
     told = schemata(*AGAINST_STAGING).stdout
     assert "table *.tmp_* on prod (left by the nightly import, until 2999-12-31): hid 1 difference" in told
     assert "expired, it ignores nothing any more (it would hide 1 difference)" in told
-    assert "(nothing fits this): hides nothing: remove it" in told
+    assert "(nothing fits this): hid nothing of what was compared; remove it if that is so for every target" in told
     # The rule for prod is none for staging.
     pair.change(pair.staging, "CREATE TABLE app.tmp_import (id int)")
     pair.change(pair.prod, "DROP TABLE app.tmp_import")
     found = schemata.json("parity", "--targets", "staging", "--against", "prod", code=1)
     assert subjects(found, "staging")["table app.tmp_import"] == "extra"
+
+
+def test_rules_are_for_parity_alone(schemata: CommandLine, migrated: Project) -> None:
+    """Status and smoke stay red for what a rule hides, and say that they do, and what ends it."""
+    migrated.configure('[[tool.schemata.ignore]]\nkind = "table"\nname = "tmp_*"\nreason = "an import"')
+    with psycopg.connect(migrated.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE app.tmp_1 ()")
+    assert schemata("parity").returncode == 0
+    for command in ("migrate-status", "smoke"):
+        ended = schemata(command, COLUMNS="1000")
+        assert ended.returncode == 1
+        assert "[[tool.schemata.ignore]] are for inv parity alone" in ended.stdout
+        assert "inv drift-accept" in ended.stdout
 
 
 def test_rules_of_the_command_line(schemata: CommandLine, pair: Pair) -> None:
