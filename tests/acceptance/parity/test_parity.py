@@ -57,7 +57,7 @@ def test_a_migrated_database_has_parity(schemata: CommandLine, migrated: Project
     ended = schemata("parity")
     assert ended.returncode == 0
     assert "Parity: no difference." in ended.stdout
-    assert "Expected: what all 1 migration make" in ended.stdout
+    assert "Expected: what the 1 migration makes" in ended.stdout
 
 
 def test_a_change_by_hand_is_told(schemata: CommandLine, migrated: Project) -> None:
@@ -108,7 +108,7 @@ def test_a_full_database_without_a_history(schemata: CommandLine, project: Proje
     project.write("app.20250101000000.start", "CREATE TABLE app.users (id bigint PRIMARY KEY);")
     found = schemata.json("parity", "--targets", "prod", code=1)
     assert subjects(found)["table app.orders"] == "extra"
-    assert "all 1 migration" in found["targets"][0]["expected"]
+    assert "the 1 migration makes" in found["targets"][0]["expected"]
 
 
 def test_a_database_against_another(schemata: CommandLine, pair: Pair) -> None:
@@ -262,6 +262,18 @@ def test_a_terminal_of_a_hundred_columns(project: Project, pair: Pair, flags: tu
     assert "\x1b[31m" in coloured
     shown = re.sub(r"\x1b\[\d+m", "", coloured)
     assert max(map(len, shown.split("\n"))) <= 100
+
+
+def test_what_is_not_compared_is_one_line(schemata: CommandLine, pair: Pair) -> None:
+    """It stands before the verdict in short, with --full as the whole list, and not where nothing was compared."""
+    found = schemata.json(*AGAINST_STAGING)["not_compared"]
+    told = schemata(*AGAINST_STAGING, COLUMNS="200").stdout.rstrip("\n").split("\n")
+    assert told[-2].startswith("Not compared: rows; ")
+    assert told[-2].endswith(f"(inv parity --full lists all {len(found)}).")
+    assert told[-1] == "Parity: no difference."
+    whole = schemata(*AGAINST_STAGING, "--full", COLUMNS="4000").stdout
+    assert all(row["what"] in whole for row in found)
+    assert "Not compared" not in schemata("parity", "--targets", "away", "--against", "staging").stdout
 
 
 def test_a_rename_is_suggested(schemata: CommandLine, pair: Pair) -> None:
