@@ -151,7 +151,7 @@ class Config:
 
 _TOP: dict[str, values.Converter] = {
     "name": values.text_of,
-    "schemas": values.list_of(values.name_of),
+    "schemas": values.list_of(values.schema_of),
     "migrations": values.text_of,
     "history_schema": values.name_of,
     "search_path": values.list_of(values.search_path),

@@ -69,6 +69,14 @@ def name_of(value: Any, where: str) -> str:
     return text
 
 
+def schema_of(value: Any, where: str) -> str:
+    """Return the name of a schema that may be the application's: none of the system's."""
+    text = name_of(value, where)
+    if text.startswith("pg_") or text == "information_schema":
+        raise InvalidSetting(where, f"{text!r} is a schema of the system's, in which no migration may make anything")
+    return text
+
+
 def extension(value: Any, where: str) -> str:
     """Return the name of an extension, as its control file has it."""
     text = text_of(value, where)

@@ -222,7 +222,8 @@ def accept_drift(
         known = expectation.of_applied(settings, sources, recognised, fingerprints.major_of(now), deployer)
         expected = known or found.head.structure
         differing = fingerprints.differing(expected, now)
-        open_ = {row.schema for row in found.drift if not row.accepted_by}
+        # What was noticed before is open only as long as nobody knows that it is gone.
+        open_ = set() if known else {row.schema for row in found.drift if not row.accepted_by}
         chosen = [name for name in now if (name in differing or name in open_) and schema in ("", name)]
         who = by or f"{deploy.session.client.user}@{deploy.session.client.host}"
         parts = [
@@ -236,7 +237,8 @@ def accept_drift(
                 deploy.session.script("BEGIN; " + "; ".join(parts) + "; COMMIT")
             deploy.note_structure()
     accepted = [fingerprints.describe(name, differing.get(name, ("as noticed before",))) for name in chosen]
-    text = f"Accepted by {who}: {', '.join(accepted)}." if accepted else "There is no drift to accept."
+    nothing = f"There is no drift{f' of schema {schema}' if schema else ''} to accept; nothing was recorded."
+    text = f"Accepted by {who}: {', '.join(accepted)}." if accepted else nothing
     return report_results.Message(
         f"Target: {target.describe()}\n{text}", facts={"accepted": chosen, "by": who, "reason": reason.strip()}
     )

@@ -221,6 +221,11 @@ def _drift(
     expected = expectation.of_applied(settings, sources, found, major, deployer)
     by_lock_file = bool(expected) and expectation.locked(settings, found.head.digest, major, deployer) is not None
     drifted = findings.compare(found, actual, expected, by_lock_file=by_lock_file)
+    if settings.ignore:
+        drifted = [
+            dataclasses.replace(one, remedy=f"{one.remedy}\n{findings.NO_RULES}") if one.code == "drift" else one
+            for one in drifted
+        ]
     schemas = [finding.schema for finding in drifted if finding.code == "drift"]
     return findings.with_audit(drifted, audit.others(ask, settings.history_schema, schemas))
 

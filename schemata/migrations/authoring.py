@@ -19,7 +19,7 @@ from schemata.migrations import (
     replaced,
     rollback_files,
 )
-from schemata.report import results
+from schemata.report import document, results
 
 _WORD = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
@@ -161,14 +161,18 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Message:
         )
     if check:
         if not wrong:
-            return results.Message(f"{sealed} matches the {len(sources)} migration files.", facts=facts)
+            return results.Message(
+                f"{sealed} matches the {document.number(len(sources), 'migration file')}.", facts=facts
+            )
         what = "does not match the migration files" if wrong[0].is_file() else "does not exist"
         return results.Message(
             f"{wrong[0]} {what}.\nWrite it: inv seal", ok=False, exit_code=errors.NEEDS_PERSON, facts=facts
         )
     for path in wrong:
         files.replace(path, texts[path])
-    return results.Message(f"Sealed {len(sources)} migrations in {sealed} ({digest[:12]}…).", facts=facts)
+    return results.Message(
+        f"Sealed {document.number(len(sources), 'migration')} in {sealed} ({digest[:12]}…).", facts=facts
+    )
 
 
 def _locked(manifest: Path) -> lock_file.LockFile | None:

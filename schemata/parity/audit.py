@@ -38,7 +38,19 @@ def drift_audit(settings: config.Config, action: str = "show", *, url: str = "")
         raise errors.ConfigError(f"{action!r} is nothing to do with the audit", "inv drift-audit install|remove|show")
     choice = targets.choose(settings, url)
     with targets.named(choice), targets.connect(choice) as connection:
-        return actions[action](settings, choice, connection)
+        try:
+            return actions[action](settings, choice, connection)
+        except libpq.QueryFailed as failure:
+            if failure.sqlstate != _INSUFFICIENT_PRIVILEGE:
+                raise
+            user = targets.describe(choice, connection).user
+            if action != "show":
+                raise NotAllowed(user, failure.message) from failure
+            name = settings.history_schema
+            raise errors.Error(
+                f"the role {user} may not read what the audit noted: {failure.message}",
+                f"It needs USAGE on the schema {name} and SELECT on {name}.ddl_audit.",
+            ) from failure
 
 
 def _install(settings: config.Config, choice: targets.Choice, connection: libpq.Connection) -> results.Message:

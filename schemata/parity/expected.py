@@ -14,7 +14,7 @@ from schemata.history.drift import deployers, expectation
 from schemata.migrations import checksums, files, migration
 from schemata.parity import scratch
 from schemata.postgres import libpq, queries, waiting
-from schemata.report import progress
+from schemata.report import document, progress
 from schemata.snapshot import model, reading
 
 _KEPT = 20
@@ -92,12 +92,13 @@ def whole(
     digest = checksums.of([(item.id, item.checksum) for item in chosen])
     path = expectation.kept_file(settings.state_dir, digest, major, role)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return Replay(model.from_dict(document), tuple(map(str, document[expectation.ROLES])))
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Replay(model.from_dict(kept), tuple(map(str, kept[expectation.ROLES])))
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not there, or of an older engine
     who = f", as the role {role}, which they name," if role else ""
-    reporter.info(f"Running {len(chosen)} migrations in a temporary PostgreSQL {major}{who} to see what they make.")
+    told = document.number(len(chosen), "migration")
+    reporter.info(f"Running {told} in a temporary PostgreSQL {major}{who} to see what comes of it.")
     found = replay(settings, chosen, major, role=role, download=download, reporter=reporter)
     before = {expectation.MADE: _made(found.structure), expectation.ROLES: found.roles}
     _keep(path, model.to_json(found.structure, **before))

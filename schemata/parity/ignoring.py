@@ -11,6 +11,10 @@ from schemata.config import declared
 from schemata.parity import diff
 from schemata.snapshot import kinds, listing
 
+#: Stands where a rule's reason stands, for one that is of this call alone.
+COMMAND_LINE = "--ignore"
+# Only what was compared now is known: another target, or another schema, may be what the rule is for.
+_IDLE = "hid nothing of what was compared; remove it if that is so for every target"
 State = Literal["in use", "hides nothing", "expired", "other target"]
 
 
@@ -52,7 +56,7 @@ class Use:
         differences = f"{self.hid} difference{'' if self.hid == 1 else 's'}"
         done = {
             "in use": f"hid {differences}",
-            "hides nothing": "hides nothing: remove it",
+            "hides nothing": "hid nothing" if rule.reason == COMMAND_LINE else _IDLE,
             "expired": f"expired, it ignores nothing any more (it would hide {differences})",
             "other target": "is for a target that was not asked",
         }[self.state]
@@ -81,7 +85,7 @@ def parse(text: str) -> declared.Ignore:
             'Write "kind:schema.name" as the report does, such as --ignore "column:app.users.email"; * is anything.',
         )
     kind = "" if kind.strip() == "*" else kind.strip()
-    return declared.Ignore(schema=schema.strip(), kind=kind, name=name.strip(), reason="--ignore")
+    return declared.Ignore(schema=schema.strip(), kind=kind, name=name.strip(), reason=COMMAND_LINE)
 
 
 def fits(rule: declared.Ignore, target: str, difference: diff.Difference) -> bool:

@@ -8,7 +8,7 @@ from schemata import config, errors
 from schemata.history.drift import deployers
 from schemata.migrations import authoring, files, lock_file, migration
 from schemata.parity import expected
-from schemata.report import progress, results
+from schemata.report import document, progress, results
 from schemata.server import programs
 from schemata.snapshot import fingerprints
 
@@ -51,18 +51,23 @@ def lock(
     on = ", ".join(str(major) for major in chosen)
     if check:
         if before == text:
-            matches = f"{path} matches the {len(sources)} migration files and what they make on PostgreSQL {on}."
+            matches = f"{path} matches the {_told(sources, 'migration file')} on PostgreSQL {on}."
             return results.Message("\n".join([matches, *noted]), facts=facts)
         lines = [f"{path} {'does not match what is so' if before else 'does not exist'}:", *_why(before, sources, made)]
         return results.Message(
             "\n".join([*lines, "Write it: inv lock", *noted]), ok=False, exit_code=errors.NEEDS_PERSON, facts=facts
         )
     if before == text:
-        as_is = f"{path} is as it should be: {len(sources)} migrations, PostgreSQL {on}."
+        as_is = f"{path} is as it should be: {document.number(len(sources), 'migration')}, PostgreSQL {on}."
         return results.Message("\n".join([as_is, *noted]), facts=facts)
     files.replace(path, text)
-    done = f"Locked {len(sources)} migrations and what they make on PostgreSQL {on} in {path}.\nCommit it."
+    done = f"Locked {_told(sources)} on PostgreSQL {on} in {path}.\nCommit it."
     return results.Message("\n".join([done, *noted]), facts=facts)
+
+
+def _told(sources: Sequence[migration.Migration], what: str = "migration") -> str:
+    they = "it makes" if len(sources) == 1 else "they make"
+    return f"{document.number(len(sources), what)} and what {they}"
 
 
 def expectations(

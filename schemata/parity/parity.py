@@ -12,7 +12,7 @@ from schemata import config, errors, lazy, targets
 from schemata.config import declared, values
 from schemata.parity import answers, diff, ignoring, renames
 from schemata.parity.reports import outcome, report
-from schemata.report import progress
+from schemata.report import document, progress
 from schemata.snapshot import kinds, listing, model, taking
 
 # Loaded when they are used: a replay needs all of a deploy, which takes longer to load than two databases to compare.
@@ -168,14 +168,15 @@ class Replays:
         return answer.ids if answer.recorded or not holds else None
 
     def _replay(self, major: int, ids: frozenset[str] | None, role: str) -> answers.Answer:
-        number = outcome.number(len(self.sources) if ids is None else len(ids), "migration")
-        which = f"all {number}" if ids is None else f"the {number} that it has applied"
-        title = (
-            f"what {which} make of an empty database of PostgreSQL {major}{f' where {role} deploys' if role else ''}"
-        )
+        count = len(self.sources) if ids is None else len(ids)
+        which = f"{'all' if ids is None and count != 1 else 'the'} {document.number(count, 'migration')}"
+        which += "" if ids is None else " that it has applied"
+        where = f" where {role} deploys" if role else ""
+        made = "makes" if count == 1 else "make"
+        title = f"what {which} {made} of an empty database of PostgreSQL {major}{where}"
         notes = []
         if ids is not None:
-            pending = outcome.number(len(self.sources) - len(ids), "migration")
+            pending = document.number(len(self.sources) - len(ids), "migration")
             notes.append(f"{pending} pending there and not expected yet: inv migrate")
         try:
             found = _replayed(self.settings, major, ids, role, self.reporter)

@@ -51,7 +51,7 @@ def repeat(
                     "Stopped before the first round was over.",
                     exit_code=errors.TERMINATED if isinstance(stop, signals.Terminated) else errors.INTERRUPTED,
                 ) from stop
-    told = outcome.number(rounds, "round")
+    told = document.number(rounds, "round")
     return results.Message(f"Stopped after {told}.", ok=not code, exit_code=code, facts={"rounds": rounds})
 
 

@@ -7,6 +7,15 @@ from typing import Any, Literal, Protocol, runtime_checkable
 Colour = Literal["", "red", "green", "yellow", "bold", "dim"]
 
 
+def number(count: int, what: str) -> str:
+    """Return a count with its noun.
+
+    >>> number(1, "difference"), number(2, "difference")
+    ('1 difference', '2 differences')
+    """
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 @dataclasses.dataclass(frozen=True)
 class Text:
     """A paragraph, which is wrapped on a terminal; lines that begin with a blank stay as they are."""

@@ -42,8 +42,8 @@ def _told(one: diff.Difference) -> str:
 
 def write(
     source: live.Live, table: dict[str, Any], root: Path, stamp: str, reporter: progress.Reporter
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the migrations by path below the folder of migrations, and notes about what they do not hold.
+) -> tuple[dict[str, str], tuple[str, ...], str]:
+    """Return the migrations by path below their folder, notes about what they do not hold, and the id of the last one.
 
     They are run in a temporary server of the database's major version, and what they make is compared with what the
     database has. Raises NotEqual; NotAvailable without the programs of that version.
@@ -72,7 +72,8 @@ def write(
     differences = diff.diff(source.structure(), made)
     if of_schemas := [one for one in differences if one.item.schema]:
         raise NotEqual(of_schemas)
-    return texts, tuple(_notes(source, differences, roles, len(parts)))
+    last = sources[-1].id if sources else ""
+    return texts, tuple(_notes(source, differences, roles, len(parts))), last
 
 
 def _notes(

@@ -3,6 +3,7 @@
 import datetime
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def init(
             "--from-database and --from-tool exclude each other: each writes the first migrations",
             "Take --from-tool; `inv adopt … --url URL` then compares the database with them.",
         )
-    wanted: tuple[str, ...] = values.list_of(values.name_of)(schemas, "--schemas")
+    wanted: tuple[str, ...] = values.list_of(values.schema_of)(schemas, "--schemas")
     table = _table(root)
     found = None
     has_migrations = any((root / _folder(table)).glob("*/*.sql"))
@@ -69,13 +70,15 @@ def init(
         adopted = _adopt(root, table, from_tool, from_folder, dry_run, reporter)
         notes = adopted.summary()
         steps = [step for step in steps if not step.path.startswith(f"{_folder(table)}/")]
+    last = ""
     if found is not None:
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d%H%M%S")
-        texts, notes = baseline.write(found, table, root.absolute(), stamp, reporter)
+        texts, notes, last = baseline.write(found, table, root.absolute(), stamp, reporter)
         filled = {path.partition("/")[0] for path in texts}
         steps = [step for step in steps if step.path not in {f"{_folder(table)}/{one}/.gitkeep" for one in filled}]
     if from_database and has_migrations:
         notes = (f"{_folder(table)} has migrations already, so the database was not read",)
+    notes += tuple(_strays(root / _folder(table)))
     if not dry_run:
         files.do(root, tuple(steps))
         if texts:
@@ -86,7 +89,7 @@ def init(
         str(root),
         (*steps, *written, *([files.Step(f"{_folder(table)}/manifest", "create")] if written else [])),
         notes,
-        _next_of_tool(from_tool, from_folder) if adopted else _next(bool(texts), table),
+        _next_of_tool(from_tool, from_folder) if adopted else _next(last, table),
         source=found.target if found else "",
         dry_run=dry_run,
     )
@@ -204,11 +207,24 @@ def _hooks(root: Path) -> files.Step:
     return files.create(root, ".pre-commit-config.yaml", contents.HOOKS, note=contents.HOOK)
 
 
-def _next(has_baseline: bool, table: dict[str, Any]) -> tuple[str, ...]:
-    if has_baseline:
+def _strays(folder: Path) -> Iterator[str]:
+    """Say which files stand where no migration of this engine does."""
+    strays = sorted(path.name for pattern in ("*.sql", "*.py") for path in folder.glob(pattern))
+    if strays:
+        more = f" and {len(strays) - 1} more" if len(strays) > 1 else ""
+        yield (
+            f"{folder.name}/{strays[0]}{more} will not be applied: a migration is "
+            f"{folder.name}/SCHEMA/SCHEMA.YYYYMMDDHHMMSS.NAME.sql (inv migrate-new). A database that has them already: "
+            "schemata init --from-database URL"
+        )
+
+
+def _next(baseline_id: str, table: dict[str, Any]) -> tuple[str, ...]:
+    if baseline_id:
         return (
-            "inv dev-up                       # a database of your own with this structure",
-            "inv migrate-baseline --url URL   # the database it is from: what it has is recorded, nothing is run",
+            "inv dev-up   # a database of your own with this structure",
+            "# The database it is from: what it has is recorded, nothing is run.",
+            f"inv migrate-baseline --through {baseline_id} --url URL",
         )
     schemas = table["schemas"]
     schema = f" --schema {schemas[0]}" if len(schemas) > 1 else ""

@@ -2,9 +2,11 @@
 
 import dataclasses
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from schemata import config, errors, targets
+from schemata.config import values
 from schemata.history import inventory, ledgers
 from schemata.postgres import queries
 from schemata.report import progress
@@ -44,6 +46,20 @@ class Live:
         )
 
 
+def _check_names(holding: Iterable[str]) -> None:
+    """Refuse to take all schemas where the name of one cannot be that of a schema of a project."""
+    good: list[str] = []
+    bad: list[errors.ConfigError] = []
+    for name in holding:
+        try:
+            good.append(values.schema_of(name, f'the schema "{name}" of the database cannot be one of the project'))
+        except errors.ConfigError as error:
+            bad.append(error)
+    if bad:
+        hint = f"Take the others: --schemas {','.join(good)}." if good else "Rename it in the database first."
+        raise errors.ConfigError("\n".join(error.message for error in bad), f"{hint} Nothing was written.")
+
+
 def read(url: str, wanted: tuple[str, ...], reporter: progress.Reporter) -> Live:
     """Return what a database holds. Reads only.
 
@@ -75,6 +91,8 @@ def read(url: str, wanted: tuple[str, ...], reporter: progress.Reporter) -> Live
             f"the database has no schema {', '.join(absent)}; it has {', '.join(holding) or 'none with objects'}",
             "Name schemas that it has, or leave --schemas out. Nothing was written.",
         )
+    if not wanted:
+        _check_names(holding)
     schemas = wanted or tuple(holding)
     if not schemas:
         raise errors.ConfigError(

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from schemata import config, errors, targets
 from schemata.history import status, tables
+from schemata.history.drift import findings
 from schemata.migrations import files, migration
 from schemata.pages import pages
 from schemata.postgres import catalog, libpq
@@ -56,6 +57,8 @@ def smoke(
             for group, items in groups.items()
         ]
         notes = [f"{check.group} {check.name}: {check.problem}" for check in failed]
+        if settings.ignore and any(check.group not in _NO_STRUCTURE for check in failed):
+            notes.append(f"Note: {findings.NO_RULES} inv drift-accept")
         if problem := files.lock_problem(settings.migrations, sources):
             notes.append(f"Note: {problem}: what they make is not known from it. Write it again: inv lock")
         verdict = f"{len(failed)} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
@@ -98,6 +101,7 @@ def _checks(
     yield from _pages(settings, connection)
 
 
+_NO_STRUCTURE = ("schema", "history", "page", "lock file")
 _SETTLED = ("applied", "baselined", "resolved", "reformatted", "unverified", "ahead")
 
 

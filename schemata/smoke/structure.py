@@ -169,8 +169,14 @@ def _problem(difference: diff.Difference, item: model.Item) -> str:
             f"is INVALID: REINDEX INDEX CONCURRENTLY {queries.identifier(item.schema)}.{queries.identifier(item.name)};"
         )
     return "; ".join(
-        f"its {change.fact} is {_short(change.actual)}, not {_short(change.expected)}" for change in difference.changes
+        f"its {change.fact} is {_short(change.actual)}, {_instead(change)}" for change in difference.changes
     )
+
+
+def _instead(change: diff.Change) -> str:
+    if change.expected is None:
+        return "and should not be set"
+    return f"and should be {_short(change.expected)}" if change.actual is None else f"not {_short(change.expected)}"
 
 
 def _short(value: str | None) -> str:

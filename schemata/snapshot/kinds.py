@@ -163,7 +163,9 @@ def rank_of_presence(kind: str, facts: Mapping[str, str]) -> int:
     return _RANKS[presence(kind, facts)]
 
 
-#: What a snapshot leaves out, and why. Printed with every report.
+#: What a snapshot leaves out, in one line. Printed with every report.
+NOT_COMPARED_IN_SHORT = "rows; what is of the server, the system or an extension; secrets; orders without a meaning"
+#: The same as a list, with the reasons.
 NOT_COMPARED = (
     ("rows, and the values that sequences have reached", "data, not structure"),
     ("whether a materialized view is populated, and planner statistics", "data, not structure"),

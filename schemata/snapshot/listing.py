@@ -34,8 +34,11 @@ def not_read(names: Iterable[str]) -> list[document.Block]:
     return [document.Text(f"{len(names)} {which} not read: {', '.join(names)} (--all-schemas reads them).", "yellow")]
 
 
-def not_compared() -> document.Text:
-    """Return what is never compared, in short: the reasons are in `--json` and in the documentation."""
+def not_compared(lists: str = "") -> document.Text:
+    """Return what is never compared; in short where `lists` is the flag that lists it. The reasons are in `--json`."""
+    if lists:
+        count = len(kinds.NOT_COMPARED)
+        return document.Text(f"Not compared: {kinds.NOT_COMPARED_IN_SHORT} (inv {lists} lists all {count}).", "dim")
     return document.Text(f"Not compared: {'; '.join(what for what, _ in kinds.NOT_COMPARED)}.", "dim")
 
 

@@ -41,7 +41,7 @@ class Taken:
             shown.append(document.Text(f"There is no schema {', '.join(missing)}.", "yellow"))
         shown += [document.Text(f"Not seen, because this role may not: {what}.", "yellow") for what in found.blind]
         shown += listing.not_read(found.left_out)
-        shown.append(listing.not_compared())
+        shown.append(listing.not_compared("snapshot --json"))
         if self.file:
             shown.append(document.Text(f"Wrote {self.file}; compare with it: inv parity --against {self.file}"))
         return shown

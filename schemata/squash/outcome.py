@@ -53,11 +53,12 @@ class Squashed:
         proved = "the structure of every schema, roles, rows and sequences are the same"
         if self.unequal:
             proved = "the structure of every schema and the roles are the same"
+        old = document.number(len(self.replaced), "migration")
         shown += [
             document.Gap(),
             document.Text(
-                f"Proved on PostgreSQL {on}: {proved}, whether the {len(self.replaced)} migrations through "
-                f"{self.through} run or the baselines do ({self.seconds} s).",
+                f"Proved on PostgreSQL {on}: {proved}, with the {old} through {self.through} as with the baselines "
+                f"({self.seconds} s).",
                 "green",
             ),
         ]
@@ -66,9 +67,7 @@ class Squashed:
             shown.append(document.Text(f"Of these only the line `-- depends:` is another: {names}"))
         if self.dry_run:
             return [*shown, document.Text("Dry run: no file was changed.")]
-        shown.append(
-            document.Text(f"Replaced {len(self.replaced)} migrations in {self.folder}. Commit it all together.")
-        )
+        shown.append(document.Text(f"Replaced {old} in {self.folder}. Commit it all together."))
         back = "git checkout . && git clean -fd -- migrations" if not self.kept else f"the old files are in {self.kept}"
         shown.append(document.Text(f"To take it back before that: {back}"))
         return shown

@@ -13,7 +13,7 @@ from schemata.deploy import transactional
 from schemata.migrations import authoring, files, lock_file, lookup, migration
 from schemata.parity import expected, locking
 from schemata.postgres import queries, waiting
-from schemata.report import progress
+from schemata.report import document, progress
 from schemata.server import programs
 from schemata.snapshot import fingerprints
 from schemata.squash import archive, contents, draft, fitting, observing, outcome, plan, proof, staging, structure
@@ -148,7 +148,8 @@ class _Squash:
         changed = staging.uncommitted(self._settings.migrations, paths)
         if changed:
             raise errors.MigrationError(
-                f"{changed[0]}{f' and {len(changed) - 1} more' if len(changed) > 1 else ''} is not committed as it is, "
+                f"{changed[0]}{f' and {len(changed) - 1} more are' if len(changed) > 1 else ' is'} not committed as "
+                "it is now, "
                 "so git could not bring it back",
                 "Commit the migrations first, or take the change back (git status). No file was changed.",
             )
@@ -166,7 +167,7 @@ class _Squash:
         self, chosen: Sequence[migration.Migration], major: int
     ) -> Iterator[tuple[queries.Ask, str, frozenset[str]]]:
         """Give a database in which these migrations ran: how to ask it, its URL, and the roles that had to be made."""
-        self._reporter.info(f"Running {len(chosen)} migrations in a temporary PostgreSQL {major}.")
+        self._reporter.info(f"Running {document.number(len(chosen), 'migration')} in a temporary PostgreSQL {major}.")
         with (
             expected.replayed(self._settings, tuple(chosen), major, self._reporter) as (url, roles),
             waiting.connect(url, application_name=_NAME) as connection,

@@ -8,6 +8,9 @@ from schemata.history import comparison, recorded
 from schemata.history.drift import noted
 from schemata.snapshot import fingerprints
 
+#: Said where there are rules: what they hide in one place is told in another, and nobody has to wonder.
+NO_RULES = "The rules of [[tool.schemata.ignore]] are for inv parity alone: here it stays drift until it is accepted."
+
 
 def compare(
     history: recorded.Recorded,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from schemata.parity import diff, ignoring, renames
+from schemata.report import document
 from schemata.snapshot import kinds
 
 Counts = dict[str, dict[str, int]]
@@ -90,17 +91,8 @@ def severities(differences: Iterable[diff.Difference]) -> dict[str, int]:
     return found
 
 
-def number(count: int, what: str) -> str:
-    """Return a count with its noun.
-
-    >>> number(1, "difference"), number(2, "difference")
-    ('1 difference', '2 differences')
-    """
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
 def told(differences: Iterable[diff.Difference]) -> str:
     """Return how many differences there are of each class, in words."""
     found = severities(differences)
     parts = [f"{count} {severity}" for severity, count in found.items() if count]
-    return number(sum(found.values()), "difference") + (f": {', '.join(parts)}" if parts else "")
+    return document.number(sum(found.values()), "difference") + (f": {', '.join(parts)}" if parts else "")

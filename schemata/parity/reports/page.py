@@ -7,7 +7,7 @@ from pathlib import Path
 
 from schemata.parity import diff
 from schemata.parity.reports import listing, outcome, report
-from schemata.report import marking, sides
+from schemata.report import document, marking, sides
 from schemata.snapshot import kinds
 from schemata.snapshot import listing as snapshots
 
@@ -44,7 +44,7 @@ def _verdict(result: report.Report) -> Iterator[str]:
     away = [one.name for one in result.outcomes if not one.asked]
     yield f'<div class="{"verdict" if result.ok else "verdict bad"}">'
     if every:
-        yield f"<p><strong>{outcome.number(len(every), 'difference')}</strong> {_chips(outcome.severities(every))}</p>"
+        yield f"<p><strong>{document.number(len(every), 'difference')}</strong> {_chips(outcome.severities(every))}</p>"
     elif len(away) < len(result.outcomes):
         yield "<p><strong>Parity: no difference</strong></p>"
     if away:
@@ -120,7 +120,7 @@ def _target(one: outcome.Outcome) -> Iterator[str]:
         items = "".join(f"<li>{_text(rename.describe())}</li>" for rename in one.renamed)
         yield f"<p>Perhaps:</p><ul>{items}</ul>"
     if one.ignored:
-        yield f"<details><summary>{outcome.number(len(one.ignored), 'difference')} ignored by rule</summary>"
+        yield f"<details><summary>{document.number(len(one.ignored), 'difference')} ignored by rule</summary>"
         for hidden in one.ignored:
             yield f'<p class="quiet">{_text(hidden.rule.reason)}</p>'
             yield from _difference(hidden.difference)

@@ -78,7 +78,9 @@ class Report:
                 colour: document.Colour = "" if use.state in ("in use", "other target") else "yellow"
                 shown.append(document.Text(f"- {use.describe()}", colour))
         shown += [document.Text(f"Wrote {path}") for path in self.written]
-        return [*shown, snapshots.not_compared(), self._verdict()]
+        if any(one.asked for one in self.outcomes):
+            shown.append(snapshots.not_compared("" if self.full else "parity --full"))
+        return [*shown, self._verdict()]
 
     def _heads(self) -> Iterator[document.Block]:
         if not self.several and self.outcomes:

@@ -162,6 +162,25 @@ def test_a_structure_that_was_edited_by_hand_is_drift(two: Project, schemata: Co
     assert finding["text"].endswith("incident 12")
 
 
+def test_drift_that_is_gone_is_not_accepted(two: Project, schemata: CommandLine) -> None:
+    """It was noticed before a migration ran, and the lock file tells that it is gone: there is nothing to record."""
+    with psycopg.connect(two.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE app.stray ()")
+        two.write(FIVE, "CREATE TABLE web.five ();\n")
+        assert schemata("migrate").returncode == 0
+        connection.execute("DROP TABLE app.stray")
+    assert schemata("lock").returncode == 0
+    assert schemata("migrate-status").returncode == 0
+    for flags, said in (((), "no drift to accept"), (("--schema", "app"), "no drift of schema app to accept")):
+        ended = schemata("drift-accept", "--reason", "x", *flags)
+        assert (ended.returncode, said in ended.stdout) == (0, True), ended.stdout
+    assert not schemata.json("migrate-status")["findings"]
+    with psycopg.connect(two.url) as connection:
+        assert connection.execute("SELECT count(*) FROM schemata.drift WHERE accepted_by IS NOT NULL").fetchone() == (
+            0,
+        )
+
+
 @pytest.mark.parametrize(
     ("edit", "named"),
     [

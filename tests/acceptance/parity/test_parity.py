@@ -57,7 +57,7 @@ def test_a_migrated_database_has_parity(schemata: CommandLine, migrated: Project
     ended = schemata("parity")
     assert ended.returncode == 0
     assert "Parity: no difference." in ended.stdout
-    assert "Expected: what all 1 migration make" in ended.stdout
+    assert "Expected: what the 1 migration makes" in ended.stdout
 
 
 def test_a_change_by_hand_is_told(schemata: CommandLine, migrated: Project) -> None:
@@ -108,7 +108,7 @@ def test_a_full_database_without_a_history(schemata: CommandLine, project: Proje
     project.write("app.20250101000000.start", "CREATE TABLE app.users (id bigint PRIMARY KEY);")
     found = schemata.json("parity", "--targets", "prod", code=1)
     assert subjects(found)["table app.orders"] == "extra"
-    assert "all 1 migration" in found["targets"][0]["expected"]
+    assert "the 1 migration makes" in found["targets"][0]["expected"]
 
 
 def test_a_database_against_another(schemata: CommandLine, pair: Pair) -> None:
@@ -264,6 +264,18 @@ def test_a_terminal_of_a_hundred_columns(project: Project, pair: Pair, flags: tu
     assert max(map(len, shown.split("\n"))) <= 100
 
 
+def test_what_is_not_compared_is_one_line(schemata: CommandLine, pair: Pair) -> None:
+    """It stands before the verdict in short, with --full as the whole list, and not where nothing was compared."""
+    found = schemata.json(*AGAINST_STAGING)["not_compared"]
+    told = schemata(*AGAINST_STAGING, COLUMNS="200").stdout.rstrip("\n").split("\n")
+    assert told[-2].startswith("Not compared: rows; ")
+    assert told[-2].endswith(f"(inv parity --full lists all {len(found)}).")
+    assert told[-1] == "Parity: no difference."
+    whole = schemata(*AGAINST_STAGING, "--full", COLUMNS="4000").stdout
+    assert all(row["what"] in whole for row in found)
+    assert "Not compared" not in schemata("parity", "--targets", "away", "--against", "staging").stdout
+
+
 def test_a_rename_is_suggested(schemata: CommandLine, pair: Pair) -> None:
     """As a question beside the two differences that it would explain."""
     pair.change(pair.prod, "ALTER TABLE app.orders RENAME COLUMN note TO remark")
@@ -308,12 +320,25 @@ def test_rules_of_the_settings(schemata: CommandLine, project: Project, pair: Pa
     told = schemata(*AGAINST_STAGING).stdout
     assert "table *.tmp_* on prod (left by the nightly import, until 2999-12-31): hid 1 difference" in told
     assert "expired, it ignores nothing any more (it would hide 1 difference)" in told
-    assert "(nothing fits this): hides nothing: remove it" in told
+    assert "(nothing fits this): hid nothing of what was compared; remove it if that is so for every target" in told
     # The rule for prod is none for staging.
     pair.change(pair.staging, "CREATE TABLE app.tmp_import (id int)")
     pair.change(pair.prod, "DROP TABLE app.tmp_import")
     found = schemata.json("parity", "--targets", "staging", "--against", "prod", code=1)
     assert subjects(found, "staging")["table app.tmp_import"] == "extra"
+
+
+def test_rules_are_for_parity_alone(schemata: CommandLine, migrated: Project) -> None:
+    """Status and smoke stay red for what a rule hides, and say that they do, and what ends it."""
+    migrated.configure('[[tool.schemata.ignore]]\nkind = "table"\nname = "tmp_*"\nreason = "an import"')
+    with psycopg.connect(migrated.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE app.tmp_1 ()")
+    assert schemata("parity").returncode == 0
+    for command in ("migrate-status", "smoke"):
+        ended = schemata(command, COLUMNS="1000")
+        assert ended.returncode == 1
+        assert "[[tool.schemata.ignore]] are for inv parity alone" in ended.stdout
+        assert "inv drift-accept" in ended.stdout
 
 
 def test_rules_of_the_command_line(schemata: CommandLine, pair: Pair) -> None:

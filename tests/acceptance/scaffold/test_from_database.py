@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from schemata import config, errors
+from schemata.adoption import baseline as adoption
 from schemata.deploy import migrate
 from schemata.scaffold import init
 from schemata.server.embedded import instance
@@ -69,11 +70,15 @@ def test_a_live_database_becomes_migrations_that_make_it(
     result = init.init(tmp_path, from_database=source)
     settings = config.load(tmp_path, {})
     assert set(settings.schemas) == set(SCHEMAS)
+    _, _, told = result.next_steps
+    through, url = told.removeprefix("inv migrate-baseline --through ").split(" --url ")
+    assert url == "URL"
+    assert adoption.baseline(settings, through=through, url=source).exit_code == 0, "what is printed is what works"
     written = sorted(path.parent.name for path in settings.migrations.glob("*/*.sql"))
     assert written == ([settings.schemas[0]] if circle else sorted(SCHEMAS))
     assert any("_prisma_migrations of Prisma" in note for note in result.notes)
     with psycopg.connect(source) as connection:
-        connection.execute("DROP TABLE public._prisma_migrations")
+        connection.execute("DROP TABLE public._prisma_migrations; DROP SCHEMA schemata CASCADE")
     assert migrate.migrate(settings, url=target).done
     with psycopg.connect(target) as connection:
         connection.execute("DROP SCHEMA schemata CASCADE")
@@ -108,6 +113,18 @@ def test_schemas_that_cannot_stand_alone_are_refused(tmp_path: Path, database: s
         )
     with pytest.raises(errors.ConfigError, match=says):
         init.init(tmp_path, schemas=schemas, from_database=database)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_schema_that_needs_quotes_is_named(tmp_path: Path, database: str) -> None:
+    """It is of the database and in no setting: it is named, with the flag that takes the others."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            'CREATE SCHEMA app; CREATE TABLE app.a (); CREATE SCHEMA "App Two"; CREATE TABLE "App Two".a ()'
+        )
+    with pytest.raises(errors.ConfigError, match='the schema "App Two" of the database') as caught:
+        init.init(tmp_path, from_database=database)
+    assert "--schemas app." in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

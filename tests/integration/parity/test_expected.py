@@ -98,7 +98,7 @@ def test_a_role_that_deploys_elsewhere_is_named(
     path = project.write(START, NAMES_ROLES)
     settings = config.load(project.root, {})
     urls = {role: deployed_by(role) for role in (server.user, "boss", "operator")}
-    assert "Locked 1 migrations" in locking.lock(settings, postgres=str(programs.major)).text
+    assert "Locked 1 migration and what it makes" in locking.lock(settings, postgres=str(programs.major)).text
     manifest = settings.migrations / files.MANIFEST
     locked = manifest.read_text()
     roles = {line.partition(" as ")[2] for line in locked.splitlines() if line.startswith("1 ")}

@@ -110,9 +110,15 @@ def test_what_became_of_each_rule_is_told() -> None:
     ]  # fmt: skip
     told = [use.describe() for use in uses]
     assert told[0] == "table *.* (known): hid 1 difference"
-    assert told[1].endswith("hides nothing: remove it")
+    assert told[1].endswith("hid nothing of what was compared; remove it if that is so for every target")
     assert "until 2026-11-27): expired" in told[2]
     assert "on staging (known): is for a target that was not asked" in told[3]
+
+
+def test_a_rule_of_one_call_is_not_to_be_removed() -> None:
+    """It stands nowhere: that it hid nothing is all there is to say."""
+    (use,) = ignoring.uses([ignoring.parse("table:app.x")], [], [], ["prod"], TODAY)
+    assert (use.state, use.describe()) == ("hides nothing", "table app.x (--ignore): hid nothing")
 
 
 def test_two_equal_rules_are_told_apart() -> None:

@@ -130,3 +130,23 @@ def test_what_is_written_for_others_is_valid(tmp_path: Path) -> None:
     """A name with quotes and a backslash is the same name when it is read again."""
     name = 'a "b" \\ c'
     assert tomllib.loads(contents.settings(name, ["app"]))["tool"]["schemata"]["name"] == name
+
+
+@pytest.mark.parametrize("schema", ["pg_catalog", "information_schema", "pg_toast", "pg_mine"])
+def test_a_schema_of_the_system_is_refused(tmp_path: Path, schema: str) -> None:
+    """On the command line and in the settings alike; nothing is written."""
+    with pytest.raises(errors.ConfigError, match=f"--schemas.*'{schema}' is a schema of the system"):
+        init.init(tmp_path, schemas=f"app,{schema}")
+    assert everything(tmp_path) == {}
+    with pytest.raises(errors.ConfigError, match=f"'{schema}' is a schema of the system"):
+        config.parse({"schemas": [schema]}, tmp_path, {})
+
+
+def test_files_that_are_no_migrations_are_named(tmp_path: Path) -> None:
+    """Those of another tool stand where this one does not look."""
+    (tmp_path / "migrations").mkdir()
+    assert not init.init(tmp_path).notes
+    for number in (1, 2):
+        (tmp_path / f"migrations/00{number}_old.sql").write_text("SELECT 1;\n")
+    (note,) = init.init(tmp_path).notes
+    assert note.startswith("migrations/001_old.sql and 1 more will not be applied")
