@@ -14,7 +14,9 @@ def _values() -> Iterator[tuple[str, str, list[str]]]:
         arguments = tasks.namespace[name].get_arguments()
         for one in arguments:
             if one.takes_value and one.positional:
-                yield name, f"the argument {one.name}", [""]
+                # The others, in their places.
+                places = [other for other in arguments if other.positional]
+                yield name, f"the argument {one.name}", ["" if other is one else "x" for other in places]
             elif one.takes_value:
                 # What has to be there is given.
                 others = ["x" for other in arguments if other.positional and other.default is None]

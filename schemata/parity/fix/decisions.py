@@ -229,7 +229,7 @@ class Deciding:
             return of_view or "generated" in item.facts
         if item.kind == "sequence":
             return False
-        return item.kind in statements.AGAIN
+        return item.kind in statements.AGAIN and statements.fits_a_file(self._expected.items[key])
 
     def _let_go(self, user: steps.Key, key: steps.Key, again: set[steps.Key]) -> bool:
         """Tell whether something that stays no longer needs another when that is dropped: it is changed before."""

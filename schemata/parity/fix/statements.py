@@ -1,6 +1,6 @@
 """Which module writes the statements of which kind."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import annotations, columns, constraints, sequences, tables, views
@@ -77,14 +77,33 @@ AGAIN = frozenset(
 )  # fmt: skip
 
 
+#: A file is read with plain line ends, whatever it has: the text would come out as another one.
+_LINE_ENDS = "its text holds a carriage return, which a migration's file does not keep"
+
+
+def fits_a_file(item: model.Item) -> bool:
+    """Tell whether a file keeps what an item says."""
+    return not any("\r" in text for text in item.facts.values())
+
+
+def _in_a_file(outcomes: Iterable[steps.Outcome]) -> list[steps.Outcome]:
+    """Return outcomes, those refused that a file cannot hold."""
+    return [
+        steps.Refusal(_LINE_ENDS, (), outcome.facts)
+        if isinstance(outcome, steps.Step) and any("\r" in text for text in outcome.sql)
+        else outcome
+        for outcome in outcomes
+    ]
+
+
 def create(item: model.Item, world: steps.World) -> list[steps.Outcome]:
     """Return what creates an item, and says about it what is expected."""
-    made = _KINDS[item.kind][0](item, world)
+    made = _in_a_file(_KINDS[item.kind][0](item, world))
     if any(isinstance(outcome, steps.Refusal) and not outcome.facts for outcome in made):
         return made
     if item.kind == "default privileges":
         return made
-    return [*made, *annotations.of_new(item, world)]
+    return [*made, *_in_a_file(annotations.of_new(item, world))]
 
 
 def drop(item: model.Item, world: steps.World) -> steps.Outcome:
@@ -100,9 +119,11 @@ def drop(item: model.Item, world: steps.World) -> steps.Outcome:
 def change(new: model.Item, old: model.Item, changed: frozenset[str], world: steps.World) -> list[steps.Outcome]:
     """Return what brings the changed facts of an item; every one of them is in one of the outcomes."""
     own = changed - annotations.FACTS if new.kind not in ("default privileges", "grant", "setting") else changed
-    made = _KINDS[new.kind][2](new, old, own, world) if own else []
+    made = _in_a_file(_KINDS[new.kind][2](new, old, own, world)) if own else []
     if any(isinstance(outcome, steps.Replace) for outcome in made):
+        if not fits_a_file(new):
+            return [steps.Refusal(_LINE_ENDS, (), changed)]
         return made
     if own == changed:
         return made
-    return [*made, *annotations.changes(new, old, changed, world)]
+    return [*made, *_in_a_file(annotations.changes(new, old, changed, world))]

@@ -88,7 +88,7 @@ def test_a_key_for_programs(ours: Project) -> None:
     [
         (("api-key-new", "x"), 2, "--scopes is missing"),
         (("api-key-new", "x", "--scopes", "financial:reed"), 2, "'financial:reed' is not a scope"),
-        (("api-key-new", " ", "--scopes", "financial:read"), 2, "is not a name"),
+        (("api-key-new", " ", "--scopes", "financial:read"), 2, "name is empty"),
         (("api-key-new", "x", "--scopes", "financial:read", "--expires", "soon"), 2, "--expires soon"),
         (("api-key-new", "x", "--scopes", "financial:read", "--expires", "0d"), 2, "--expires 0d"),
         (("api-key-new", "x", "--scopes", "financial:read", "--user", "no@body"), 1, "there is no user no@body"),

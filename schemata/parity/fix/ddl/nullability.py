@@ -18,26 +18,10 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     facts = changed & FACTS
     after, before = new.facts.get("not null", ""), old.facts.get("not null", "")
     if "not null" in facts and after.removesuffix(_OWN_TOO) == before.removesuffix(_OWN_TOO):
-        if after.endswith(_OWN_TOO):
-            reason = "NOT NULL that comes from a parent has its name from there, also where the table says it too"
-            return [steps.Refusal(reason, (names.alter_column(new, "SET NOT NULL"),), facts)]
-        relation = world.whole(new)
-        if relation is not None and not names.parents(relation):
-            return [steps.Step((), facts, late=True)]
-        return [steps.Refusal("a table that says NOT NULL of its own, beside its parent, goes on to say so", (), facts)]
+        return [_beside_parent(new, old, facts, world)]
     after, before = after.removesuffix(_OWN_TOO), before.removesuffix(_OWN_TOO)
-    if after == before and names.inherited(new, world.whole(new)):
-        return [steps.Refusal("a constraint that comes from a parent has its name from there", (), facts)]
-    if after == before and "inherited" in old.facts:
-        # The name that it has from its parent stays.
-        return [steps.Step((), facts, late=True)]
     if after == before:
-        was = old.facts.get("not null constraint") or usual(old, world.actual)
-        now = new.facts.get("not null constraint") or usual(new, world.expected)
-        if names.parts(was) == names.parts(now):
-            # The name stays, and is the usual one only with the parent, or only without it.
-            return [steps.Step((), facts)]
-        return [steps.Step((f"ALTER TABLE {names.relation(new)} RENAME CONSTRAINT {was} TO {now};",), facts)]
+        return [_named_otherwise(new, old, facts, world)]
     if not after:
         if _with_parent(new, world, gone=True):
             return [steps.Step((), facts)]
@@ -57,6 +41,40 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     if relation is not None and (relation.kind == "foreign table" or "partition by" in relation.facts or again):
         return [steps.Step((*again, *_plain(new)), facts)]
     return [steps.Step(tuple(in_steps(new)), facts, alone=True)]
+
+
+def _named_otherwise(new: model.Item, old: model.Item, facts: frozenset[str], world: steps.World) -> steps.Outcome:
+    """Return what gives a NOT NULL that is there on both sides the name that is expected."""
+    was = old.facts.get("not null constraint") or usual(old, world.actual)
+    now = new.facts.get("not null constraint") or usual(new, world.expected)
+    same = names.parts(was) == names.parts(now)
+    relation = world.whole(new)
+    if names.inherited(new, relation):
+        # What is attached keeps its name, and that is the usual one only with the parent.
+        if same and relation is not None and "partition of" in relation.facts:
+            return steps.Step((), facts)
+        return steps.Refusal("a constraint that comes from a parent has its name from there", (), facts)
+    if "inherited" in old.facts:
+        # The name that it has from its parent stays.
+        return steps.Step((), facts, late=True)
+    if same:
+        # The name stays, and is the usual one only with the parent, or only without it.
+        return steps.Step((), facts)
+    return steps.Step((f"ALTER TABLE {names.relation(new)} RENAME CONSTRAINT {was} TO {now};",), facts)
+
+
+def _beside_parent(new: model.Item, old: model.Item, facts: frozenset[str], world: steps.World) -> steps.Outcome:
+    """Return what becomes of a NOT NULL that only one side has of its own, beside the parent's."""
+    relation, present = world.whole(new), world.whole(old, actual=True)
+    if new.facts.get("not null", "").endswith(_OWN_TOO):
+        if relation and present and names.parents(relation) != names.parents(present):
+            # What it said alone it says beside its parent, once that is its parent.
+            return steps.Step((), facts, late=True)
+        reason = "NOT NULL that comes from a parent has its name from there, also where the table says it too"
+        return steps.Refusal(reason, (names.alter_column(new, "SET NOT NULL"),), facts)
+    if relation is not None and not names.parents(relation):
+        return steps.Step((), facts, late=True)
+    return steps.Refusal("a table that says NOT NULL of its own, beside its parent, goes on to say so", (), facts)
 
 
 def usual(item: model.Item, items: Mapping[steps.Key, model.Item]) -> str:
