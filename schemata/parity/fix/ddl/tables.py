@@ -194,7 +194,11 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         "force row security": ("FORCE ROW LEVEL SECURITY", "NO FORCE ROW LEVEL SECURITY"),
         "persistence": ("SET UNLOGGED", "SET LOGGED"),
         "of type": (f"OF {new.facts.get('of type')}", "NOT OF"),
-        "access method": (f"SET ACCESS METHOD {names.quoted(new.facts.get('access method', 'heap'))}",) * 2,
+        "access method": (
+            f"SET ACCESS METHOD {names.quoted(new.facts.get('access method', 'heap'))}",
+            # A partitioned table without one is another thing than one that says heap.
+            f"SET ACCESS METHOD {'DEFAULT' if 'partition by' in new.facts else 'heap'}",
+        ),
         "tablespace": (f"SET TABLESPACE {names.quoted(new.facts.get('tablespace', 'pg_default'))}",) * 2,
     }
     for fact, (there, gone) in simple.items():
