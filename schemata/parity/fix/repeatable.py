@@ -76,7 +76,8 @@ def _altered(item: model.Item, sql: str) -> str:
             if rest.startswith(part) and not rest.startswith(f"{part}IF EXISTS "):
                 return f"{head}{part}IF EXISTS {rest.removeprefix(part)}"
         column = f"ALTER COLUMN {names.quoted(item.name)} "
-        once = rest.startswith(("ADD ", "INHERIT "))
+        # What is of no type is not a typed table: NOT OF says that it is so already.
+        once = rest.startswith(("ADD ", "INHERIT ", "NOT OF"))
         if rest.startswith("NO INHERIT "):
             # What the table is no longer a child of is "not a parent of" it.
             return passing(sql, "undefined_table")

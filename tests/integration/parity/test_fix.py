@@ -60,11 +60,13 @@ Make = Callable[[tuple[str, ...]], str]
 
 @pytest.fixture(scope="module")
 def server(programs: binaries.Binaries) -> Iterator[server_state.Server]:
-    """Run a server of this module: the roles of the cases belong to it."""
+    """Run a server of this module: the roles and the tablespace of the cases belong to it."""
     with instance.temporary(programs, settings={"max_logical_replication_workers": "0"}) as running:
         with psycopg.connect(urls.with_database(running.url, "postgres"), autocommit=True) as admin:
             for role in test_cases.ROLES:
                 admin.execute(f"CREATE ROLE {role}")
+            admin.execute("SET allow_in_place_tablespaces = on")
+            admin.execute(f"CREATE TABLESPACE {test_cases.TABLESPACE} LOCATION ''")
         yield running
 
 

@@ -46,6 +46,15 @@ def options(facts: Mapping[str, str]) -> str:
     return " ".join([*words, *(["CYCLE"] if "cycle" in facts else [])])
 
 
+_MOST = {"smallint": 2**15 - 1, "integer": 2**31 - 1}
+
+
+def _fits(item: model.Item) -> bool:
+    """Tell whether the limits of a sequence are possible in its type."""
+    most = _MOST.get(item.facts.get("type", ""), 2**63 - 1)
+    return all(abs(int(item.facts.get(fact, "1"))) <= most + 1 for fact in ("minimum", "maximum"))
+
+
 def position(item: model.Item, column: model.Item) -> str:
     """Return the statement that moves a new sequence past the values that its column has."""
     highest, lowest = ("max", "greatest") if not item.facts.get("increment", "1").startswith("-") else ("min", "least")
@@ -94,6 +103,9 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
         words = [
             f"{word} {new.facts.get(fact, defaults.get(fact, ''))}" for fact, word in _OPTIONS.items() if fact in own
         ]
+        if is_identity(new) and own & {"minimum", "maximum"} and "type" not in own and "type" in new.facts:
+            # It may have another type than its column, and limits are those of a type.
+            words.insert(0, f"AS {new.facts['type'] if _fits(new) else 'bigint'}")
         if "cycle" in own:
             words.append("CYCLE" if "cycle" in new.facts else "NO CYCLE")
         text = f"ALTER SEQUENCE {address} {' '.join(words)}"

@@ -203,6 +203,8 @@ _PARAMETERS = {
     "run as owner": ("run_as_owner", "false"),
     "origin": ("origin", "any"),
 }
+#: The first major version of which parallel is the default.
+_STREAMS_IN_PARALLEL = 18
 _STREAMING = {"t": "on", "true": "on", "p": "parallel"}
 
 
@@ -217,6 +219,8 @@ def change_subscription(
         words = []
         for fact in sorted(own):
             parameter, usual = _PARAMETERS[fact]
+            if fact == "streaming" and world.major >= _STREAMS_IN_PARALLEL:
+                usual = "parallel"
             value = new.facts.get(fact, usual)
             value = _STREAMING.get(value, value) if fact == "streaming" else "true" if value == "yes" else value
             words.append(f"{parameter} = {names.literal(value)}")

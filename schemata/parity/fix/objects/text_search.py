@@ -32,7 +32,7 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     if "mappings" in changed:
         to, was = _mappings(new), _mappings(old)
         sql = [
-            f"ALTER TEXT SEARCH CONFIGURATION {names.address(new)} DROP MAPPING FOR {names.quoted(token)};"
+            f"ALTER TEXT SEARCH CONFIGURATION {names.address(new)} DROP MAPPING IF EXISTS FOR {names.quoted(token)};"
             for token in was
             if token not in to
         ]
