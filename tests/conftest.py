@@ -83,6 +83,12 @@ def programs(pytestconfig: pytest.Config) -> binaries.Binaries:
     return _programs(pytestconfig.getoption("--postgres"))
 
 
+@pytest.fixture
+def own_programs(programs: binaries.Binaries, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands use the programs under test: smoke downloads none, and a new project has none of its own."""
+    monkeypatch.setenv(binaries.OVERRIDE, str(Path(programs.program("postgres")).parent))
+
+
 @pytest.fixture(scope="session")
 def server(programs: binaries.Binaries) -> Iterator[server_state.Server]:
     """Run one server for the session, in memory where there is room."""

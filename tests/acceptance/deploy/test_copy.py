@@ -225,6 +225,7 @@ def test_a_signal_in_the_middle_of_the_rows(project: Project, head: str) -> None
     assert state == [("interrupted", "a signal stopped it")]
 
 
+@pytest.mark.usefixtures("own_programs")
 def test_a_dump_is_a_migration(
     platform: str,
     project: Project,

@@ -26,6 +26,7 @@ def settings(tmp_path: Path, database: str) -> config.Config:
     return config.load(tmp_path, {})
 
 
+@pytest.mark.usefixtures("own_programs")
 def test_what_is_only_recorded_is_accepted_everywhere(settings: config.Config, database: str) -> None:
     """Dry run, migrate, seal, status, smoke and rollback take them; the reason is in the notes and in yoyo's log."""
     planned = migrate.migrate(settings, url=database, dry_run=True)

@@ -152,6 +152,7 @@ def test_a_rollback_that_could_not_run_is_no_matter_of_the_lock_file(
         authoring.seal(settings)
 
 
+@pytest.mark.usefixtures("own_programs")
 def test_schemas_that_the_settings_do_not_list(
     project: Project, make_database: Callable[..., str], programs: binaries.Binaries
 ) -> None:
@@ -212,6 +213,7 @@ def test_smoke_downloads_nothing(
     assert "structure app: schema app (structure) is not what the last migrate left" in notes
 
 
+@pytest.mark.usefixtures("own_programs")
 def test_smoke_says_that_the_migrations_do_not_run(project: Project) -> None:
     """What is expected cannot be known where they need something that none of them makes: that is for a person."""
     project.write(START, "ALTER TABLE app.older ADD COLUMN more int;")
