@@ -167,9 +167,7 @@ def _check_schemas(settings: config.Config, prepared: preparing.Prepared) -> Non
 
 
 def _present(settings: config.Config) -> tuple[migration.Migration, ...]:
-    if not any(settings.migrations.glob("*/*.sql")) and not any(settings.migrations.glob("*/*.py")):
-        return ()
-    return files.read(settings.migrations, settings.schemas)
+    return files.read(settings.migrations, settings.schemas) if files.holds_any(settings.migrations) else ()
 
 
 def _not_these(

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from schemata import config, errors, targets
 from schemata.adoption import verification
-from schemata.deploy import deployment, repair, results, transactional
+from schemata.deploy import deployment, repair, results
 from schemata.history import damage, evidence, inventory, recorded, tables
 from schemata.history.drift import rows
 from schemata.history.squashed import recognition
-from schemata.migrations import files, lookup, migration, precheck
+from schemata.migrations import files, lookup, migration
 from schemata.postgres import catalog, libpq
 from schemata.report import progress
 
@@ -79,14 +79,8 @@ def baseline(
             found = deploy.prepare(settings.locks.wait, accepted=True, check=check)
             done, head, parts = records(deploy, sources, chosen, found, lambda item: comment)
             if verified and verified.accepted:
-                who = by or f"{deploy.session.client.user}@{deploy.session.client.host}"
-                parts += acceptances(deploy, found, verified, who, reason.strip())
-            if parts:
-                with transactional.rolled_back(deploy.session):
-                    deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
-                deploy.prepare(settings.locks.wait, accepted=True)
-                before = deploy.notice_drift(found, done[0].id if done else "")
-                deploy.note_structure(before, head.digest)
+                parts += acceptances(deploy, found, verified, deploy.author(by), reason.strip())
+            write(deploy, found, done, head, parts)
         notes = ["Not compared with the database, as --unverified asks."] if verified is None else []
         notes += [f"Accepted: {one.subject} is {one.change}." for one in (verified.accepted if verified else ())]
         return results.Migrated(target, "baselined", done=tuple(done), revision=head.last_id, notes=tuple(notes))
@@ -150,20 +144,8 @@ def records(
         if item.id in known:
             parts.append(deploy.history.adopt(item, deploy.session.client))
             continue
-        after = tables.head_after_apply(head, item)
-        parts.append(
-            deploy.history.record_apply(
-                item,
-                head,
-                after,
-                deploy.session.client,
-                fingerprint=precheck.parsed(item).fingerprint,
-                statement_count=0,
-                state="baselined",
-                comment=comment(item)[:COMMENT],
-            )
-        )
-        head = after
+        sql, head = repair.without_running(deploy, item, head, state="baselined", comment=comment(item)[:COMMENT])
+        parts.append(sql)
     if not actual.head_agrees():
         # In the one transaction: between two, nothing would tell any more what is recorded nowhere else.
         left = {item.id for item in evidence.doubtful(sources, actual)} - {item.id for item in done}
@@ -171,6 +153,22 @@ def records(
         if left:
             parts.append(deploy.history.set_head(recorded.Head()))
     return done, head, parts
+
+
+def write(
+    deploy: deployment.Deploy,
+    actual: recorded.Recorded,
+    done: Sequence[results.Applied],
+    head: recorded.Head,
+    parts: Sequence[str],
+) -> None:
+    """Run what `records` returned, if anything, in one transaction, and remember the structure as it is then."""
+    if not parts:
+        return
+    deploy.write(parts)
+    deploy.prepare(deploy.settings.locks.wait, accepted=True)
+    before = deploy.notice_drift(actual, done[0].id if done else "")
+    deploy.note_structure(before, head.digest)
 
 
 def _done(item: migration.Migration) -> results.Applied:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from schemata import config, errors, targets
 from schemata.adoption import baseline, preparing, records, verification
 from schemata.adoption.ledgers import entries, judgement, reading
-from schemata.deploy import deployment, repair, transactional
+from schemata.deploy import deployment, repair
 from schemata.history import damage, inventory, recorded, tables
 from schemata.migrations import migration
 from schemata.postgres import catalog, queries
@@ -180,15 +180,9 @@ class Recording:
         if times:
             parts.append(deploy.history.dated(times))
         if done and verified.accepted:
-            who = self._asked.by or f"{deploy.session.client.user}@{deploy.session.client.host}"
             reason = self._asked.reason.strip() or f"{self._prepared.history.tool} keeps its own records there"
-            parts += baseline.acceptances(deploy, found, verified, who, reason)
-        if parts:
-            with transactional.rolled_back(deploy.session):
-                deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
-            deploy.prepare(settings.locks.wait, accepted=True)
-            before = deploy.notice_drift(found, done[0].id if done else "")
-            deploy.note_structure(before, head.digest)
+            parts += baseline.acceptances(deploy, found, verified, deploy.author(self._asked.by), reason)
+        baseline.write(deploy, found, done, head, parts)
         return Written(tuple(one.id for one in done), tuple(one.subject for one in verified.accepted))
 
     def _comment(self, record: records.Record) -> str:

@@ -246,7 +246,7 @@ def _remember_failure(
         _remember(deploy, item, direction, "interrupted", began, "57014", None, "a signal stopped it")
     elif isinstance(error, transactional.ScriptFailed | transactional.LockTimeout | failures.CallFailed):
         line = None if isinstance(error, transactional.LockTimeout) else error.line
-        _remember(deploy, item, direction, "failed", began, _sqlstate(error), line, error.message)
+        _remember(deploy, item, direction, "failed", began, transactional.sqlstate_of(error), line, error.message)
 
 
 def _remember(
@@ -296,7 +296,8 @@ def _nontransactional(
     deploy.session.script(f"SET application_name = '{name}'")
     if not resume.done and transactions.is_one(statements, units):
         try:
-            _steps(deploy, script, item.schema).run(statements, units, resume, record(len(statements), None))
+            steps = _steps(deploy, script, item.schema, lambda done: "")
+            steps.run(statements, units, resume, record(len(statements), None))
             deploy.session.script(deploy.session.epilogue(script.sql))
         except (errors.Error, KeyboardInterrupt) as error:
             with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
@@ -305,52 +306,28 @@ def _nontransactional(
             _remember_failure(deploy, item, direction, began, error)
             raise
         return transactional.Ran(len(statements), 1, time.monotonic() - began)
-    structure = deploy.structure([item.schema])
-    number = int(
-        str(
-            deploy.session.rows(
-                deploy.history.start_attempt(
-                    item,
-                    deploy.session.client,
-                    direction=direction,
-                    fingerprint=fingerprint or "",
-                    statement_count=len(statements),
-                    statements_done=resume.done,
-                    structure=structure,
-                )
-            )[0][0]
-        )
-    )
-    finish = record(len(statements), number)
     own = transactions.last(statements, units) >= 0
-    try:
-        _steps(deploy, script, item.schema, number).run(statements, units, resume, finish if own else "")
-        # What the file has set is not to be in the way of the record.
-        deploy.session.reset()
-        if not own:
-            with transactional.rolled_back(deploy.session):
-                deploy.session.script(f"BEGIN; {finish}; COMMIT")
-    except errors.Error as error:
-        failed = error if isinstance(error, transactional.ScriptFailed) else None
-        # What the server refused did not happen, so the file goes on there once it is fixed; only a block that
-        # commits by itself may have done a part.
-        state = "interrupted" if failed and failed.partly else "failed"
-        _end(deploy, number, state, _sqlstate(error), failed.line if failed else None, error.message)
-        raise
-    except KeyboardInterrupt:
-        _end(deploy, number, "interrupted", "57014", None, "a signal stopped it")
-        raise
-    return transactional.Ran(len(statements), 1, time.monotonic() - began)
+
+    def run(progress: Callable[[int], str], record: str) -> None:
+        _steps(deploy, script, item.schema, progress).run(statements, units, resume, record)
+
+    return nontransactional.attempt(
+        deploy,
+        item,
+        len(statements),
+        resume,
+        record,
+        run,
+        direction=direction,
+        fingerprint=fingerprint or "",
+        takes_record=own,
+    )
 
 
 def _steps(
-    deploy: deployment.Deploy, script: transactional.Script, schema: str, number: int | None = None
+    deploy: deployment.Deploy, script: transactional.Script, schema: str, progress: Callable[[int], str]
 ) -> nontransactional.Steps:
-    """Return the run of a file, which notes in the attempt of that number how far it came; without one nowhere."""
-
-    def progress(done: int) -> str:
-        return "" if number is None else deploy.history.progress(number, done)
-
+    """Return the run of a file, which notes by the SQL of `progress` how far it came."""
     return nontransactional.Steps(
         deploy.session, script, schema, progress, deploy.budget, deploy.monitor, deploy.reporter.info
     )
@@ -381,17 +358,3 @@ def _python(deploy: deployment.Deploy, item: migration.Migration) -> ModuleType:
 
     running.expect_psycopg(deploy.session, item.id)
     return running
-
-
-def _sqlstate(error: errors.Error) -> str:
-    """Return with which code the server refused; empty where the refusal is not the server's."""
-    if isinstance(error, transactional.ScriptFailed):
-        return error.sqlstate
-    return transactional.LOCK_NOT_AVAILABLE if isinstance(error, transactional.LockTimeout) else ""
-
-
-def _end(deploy: deployment.Deploy, number: int, state: str, sqlstate: str, line: int | None, message: str) -> None:
-    with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
-        deploy.session.rollback()
-        deploy.session.reset()
-        deploy.session.script(deploy.history.end_attempt(number, state, sqlstate, line, message))

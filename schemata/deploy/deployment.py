@@ -171,6 +171,15 @@ class Deploy:
             sql = ""  # it is no SQL: its steps are run, not its text
         return transactional.Script(item.id, path, sql, names, self.history.unmoved(head))
 
+    def write(self, parts: Sequence[str]) -> None:
+        """Run statements about the history in one transaction: all of them, or none."""
+        with transactional.rolled_back(self.session):
+            self.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
+
+    def author(self, by: str) -> str:
+        """Return in whose name something is accepted: the one named, else who runs this."""
+        return by or f"{self.session.client.user}@{self.session.client.host}"
+
     def structure(self, schemas: Sequence[str]) -> dict[str, str]:
         """Return the structure's fingerprints; empty where an application's lock on a table is in the way."""
         try:

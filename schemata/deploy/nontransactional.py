@@ -4,16 +4,20 @@ A statement that can run in a transaction shares one with the note that it is do
 file's own; after a crash only a statement that cannot is ever indeterminate, and only the one that was running.
 """
 
+import contextlib
 import dataclasses
 import random
 import time
 from collections.abc import Callable, Sequence
 
 from schemata import errors
-from schemata.deploy import concurrent_index, lock, transactional
+from schemata.deploy import concurrent_index, deployment, lock, transactional
+from schemata.deploy.python import failures
 from schemata.history import recorded
+from schemata.migrations import migration
 from schemata.postgres import activity, lock_holder, sessions
 from schemata.sql import position, statement, transactions
+from schemata.system import signals
 
 _DUPLICATE_OBJECT = "42710"
 _ACTIVE_TRANSACTION = "25001"
@@ -58,6 +62,63 @@ class LockLetGo(errors.Busy):
             f"{migration_id} released the deploy lock (pg_advisory_unlock_all), and another deploy took it",
             "Run again when that deploy is over: it goes on where this one stopped.",
         )
+
+
+def attempt(
+    deploy: deployment.Deploy,
+    item: migration.Migration,
+    count: int,
+    resume: Resume,
+    record: Callable[[int, int | None], str],
+    run: Callable[[Callable[[int], str], str], None],
+    *,
+    direction: str,
+    fingerprint: str,
+    takes_record: bool = False,
+) -> transactional.Ran:
+    """Run a file of `count` steps in an attempt that knows how far it came, and record it when all is done.
+
+    :param run: takes the SQL that notes a number of steps as done, and that of the record or nothing.
+    :param takes_record: whether the record goes into a transaction of the file's own.
+
+    A failure ends the attempt with what became of it: what the server refused did not happen, so the file goes on there
+    once it is fixed; only what commits by itself may have done a part.
+    """
+    began = time.monotonic()
+    structure = deploy.structure([item.schema])
+    started = deploy.history.start_attempt(
+        item,
+        deploy.session.client,
+        direction=direction,
+        fingerprint=fingerprint,
+        statement_count=count,
+        statements_done=resume.done,
+        structure=structure,
+    )
+    number = int(str(deploy.session.rows(started)[0][0]))
+    finish = record(count, number)
+    try:
+        run(lambda done: deploy.history.progress(number, done), finish if takes_record else "")
+        # What the file has set is not to be in the way of the record.
+        deploy.session.reset()
+        if not takes_record:
+            deploy.write([finish])
+    except errors.Error as error:
+        failed = error if isinstance(error, transactional.ScriptFailed | failures.CallFailed) else None
+        state = "interrupted" if failed and failed.partly else "failed"
+        _end(deploy, number, state, transactional.sqlstate_of(error), failed.line if failed else None, error.message)
+        raise
+    except KeyboardInterrupt:
+        _end(deploy, number, "interrupted", "57014", None, "a signal stopped it")
+        raise
+    return transactional.Ran(count, 1, time.monotonic() - began)
+
+
+def _end(deploy: deployment.Deploy, number: int, state: str, sqlstate: str, line: int | None, message: str) -> None:
+    with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
+        deploy.session.rollback()
+        deploy.session.reset()
+        deploy.session.script(deploy.history.end_attempt(number, state, sqlstate, line, message))
 
 
 def plan(

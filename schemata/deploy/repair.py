@@ -105,18 +105,30 @@ def _write_lost(
     deploy.note_structure()
 
 
-def _resolved(deploy: deployment.Deploy, item: migration.Migration, head: recorded.Head) -> str:
-    """Return the SQL that records as applied what a person found to be so."""
-    return deploy.history.record_apply(
+def without_running(
+    deploy: deployment.Deploy, item: migration.Migration, head: recorded.Head, *, state: str, comment: str
+) -> tuple[str, recorded.Head]:
+    """Return the SQL that records a migration as applied of which nothing runs, and the head after it.
+
+    :param comment: what yoyo's log says of it.
+    """
+    after = tables.head_after_apply(head, item)
+    sql = deploy.history.record_apply(
         item,
         head,
-        tables.head_after_apply(head, item),
+        after,
         deploy.session.client,
         fingerprint=precheck.parsed(item).fingerprint,
         statement_count=0,
-        state="resolved",
-        comment="resolved as applied",
+        state=state,
+        comment=comment,
     )
+    return sql, after
+
+
+def _resolved(deploy: deployment.Deploy, item: migration.Migration, head: recorded.Head) -> str:
+    """Return the SQL that records as applied what a person found to be so."""
+    return without_running(deploy, item, head, state="resolved", comment="resolved as applied")[0]
 
 
 def _around(
@@ -225,7 +237,7 @@ def accept_drift(
         # What was noticed before is open only as long as nobody knows that it is gone.
         open_ = set() if known else {row.schema for row in found.drift if not row.accepted_by}
         chosen = [name for name in now if (name in differing or name in open_) and schema in ("", name)]
-        who = by or f"{deploy.session.client.user}@{deploy.session.client.host}"
+        who = deploy.author(by)
         parts = [
             rows.accept(settings.history_schema, name, (expected or now).get(name, ""), now[name], who, reason.strip())
             for name in chosen
@@ -233,8 +245,7 @@ def accept_drift(
         if parts:
             if not found.keeps_drift:
                 parts.insert(0, rows.create_later(settings.history_schema))
-            with transactional.rolled_back(deploy.session):
-                deploy.session.script("BEGIN; " + "; ".join(parts) + "; COMMIT")
+            deploy.write(parts)
             deploy.note_structure()
     accepted = [fingerprints.describe(name, differing.get(name, ("as noticed before",))) for name in chosen]
     nothing = f"There is no drift{f' of schema {schema}' if schema else ''} to accept; nothing was recorded."

@@ -159,6 +159,13 @@ def milliseconds(seconds: float) -> str:
     return f"'{round(seconds * 1000)}ms'"
 
 
+def sqlstate_of(error: errors.Error) -> str:
+    """Return with which code the server refused; empty where the refusal is not the server's."""
+    if isinstance(error, ScriptFailed):
+        return error.sqlstate
+    return LOCK_NOT_AVAILABLE if isinstance(error, LockTimeout) else ""
+
+
 def search_path(names: Sequence[str]) -> str:
     """Return the value of a search_path setting."""
     return ", ".join(queries.identifier(name) for name in names)

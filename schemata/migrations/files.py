@@ -45,6 +45,11 @@ def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...
         ) from error
 
 
+def holds_any(folder: Path) -> bool:
+    """Tell whether a folder of migrations, which need not be there, holds a file in the folder of a schema."""
+    return any(any(folder.glob(f"*/*{ending}")) for ending in (".sql", python_files.SUFFIX))
+
+
 def _read_all(folder: Path, schemas: tuple[str, ...]) -> list[migration.Migration]:
     found: list[migration.Migration] = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -109,6 +114,23 @@ def _read_one(path: str, stem: str, schema: str, rollback_path: str) -> migratio
         raise migration.InvalidMigration(
             path, 0, f"its name says schema {named}, its folder {schema}", "Rename it or move it."
         )
+    made = made_of(path, stem, schema, timestamp, slug, rollback_path)
+    if made.rollback_path and made.directives.irreversible:
+        in_steps = made.rollback_path == path
+        comment, other = ("#", "a rollback of each step") if in_steps else ("--", "a rollback file")
+        raise migration.InvalidMigration(
+            path, 0, f"it has the line `{comment} irreversible:` and also {other}", "Remove one of the two."
+        )
+    return made
+
+
+def made_of(
+    path: str, id_: str, schema: str, timestamp: str, slug: str, rollback_path: str = ""
+) -> migration.Migration:
+    """Return the migration that a file is, whatever its name; of one in Python its rollback is in its steps.
+
+    :param rollback_path: of a file of its own; empty for none. Raises what `read` raises.
+    """
     text = text_of(path)
     if python_files.is_python(path):
         directives = python_files.parse_directives(text, path)
@@ -117,13 +139,8 @@ def _read_one(path: str, stem: str, schema: str, rollback_path: str) -> migratio
             rollback_path = path
     else:
         directives = migration.parse_directives(text, path)
-    if rollback_path and directives.irreversible:
-        comment, other = ("#", "a rollback of each step") if rollback_path == path else ("--", "a rollback file")
-        raise migration.InvalidMigration(
-            path, 0, f"it has the line `{comment} irreversible:` and also {other}", "Remove one of the two."
-        )
     return migration.Migration(
-        id=stem,
+        id=id_,
         schema=schema,
         timestamp=timestamp,
         slug=slug,

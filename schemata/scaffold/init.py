@@ -11,6 +11,7 @@ from schemata import config, errors
 from schemata.adoption import adopt
 from schemata.adoption import outcome as adopting
 from schemata.config import values
+from schemata.migrations import files as migration_files
 from schemata.parity import locking
 from schemata.report import progress
 from schemata.scaffold import baseline, contents, files, live, outcome
@@ -46,14 +47,16 @@ def init(
             "Take --from-tool; `inv adopt … --url URL` then compares the database with them.",
         )
     wanted: tuple[str, ...] = values.list_of(values.schema_of)(schemas, "--schemas")
-    table = _table(root)
+    present = files.read(root / config.FILE)
+    document = _document(root, present)
+    table = _table(root, document)
     found = None
-    has_migrations = any((root / _folder(table)).glob("*/*.sql"))
+    has_migrations = migration_files.holds_any(root / _folder(table))
     if from_database and not has_migrations:
         found = live.read(from_database, wanted or tuple(table.get("schemas", ())), reporter)
     if not table:
         table = {
-            "name": name or _name(root),
+            "name": name or _name(root, document),
             "schemas": list((found.schemas if found else wanted) or (_OF_TOOLS if from_tool else _DEFAULT)),
         }
         config.parse(table, root.absolute(), {})
@@ -62,7 +65,7 @@ def init(
             f"{root / config.FILE} has schemas {table.get('schemas')} and --schemas says {list(wanted)}",
             "Change the file, or leave --schemas out. Nothing was written.",
         )
-    steps = list(_steps(root, table, compose, dockerfile))
+    steps = [_settings(present, document, table), *_steps(root, table, compose, dockerfile)]
     notes: tuple[str, ...] = ()
     texts: dict[str, str] = {}
     adopted = None
@@ -118,17 +121,19 @@ def _next_of_tool(tool: str, folder: str) -> tuple[str, ...]:
     )
 
 
-def _table(root: Path) -> dict[str, Any]:
-    """Return the settings that are there; empty where there are none. Raises ConfigError where they are not valid."""
-    text = files.read(root / config.FILE)
-    if text is None:
-        return {}
+def _document(root: Path, present: str | None) -> dict[str, Any]:
+    """Return what pyproject.toml says; empty where there is none. Raises ConfigError where it cannot be read."""
     try:
-        tool = tomllib.loads(text).get("tool", {})
+        return tomllib.loads(present or "")
     except tomllib.TOMLDecodeError as error:
         raise errors.ConfigError(
             f"{root / config.FILE} is not TOML: {error}", "Correct that line. Nothing was written."
         ) from error
+
+
+def _table(root: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that are there; empty where there are none. Raises ConfigError where they are not valid."""
+    tool = document.get("tool", {})
     table = tool.get("schemata", {}) if isinstance(tool, dict) else {}
     if table:
         config.parse(table, root.absolute(), {})
@@ -139,18 +144,16 @@ def _folder(table: dict[str, Any]) -> str:
     return str(table.get("migrations", "migrations"))
 
 
-def _name(root: Path) -> str:
+def _name(root: Path, document: dict[str, Any]) -> str:
     """Return the project's name: of its package, else of the folder."""
-    text = files.read(root / config.FILE)
-    project = tomllib.loads(text).get("project", {}) if text else {}
+    project = document.get("project", {})
     if isinstance(project, dict) and isinstance(project.get("name"), str):
         return str(project["name"])
     return re.sub(r"[^a-z0-9-]+", "-", root.absolute().name.lower()).strip("-") or "app"
 
 
 def _steps(root: Path, table: dict[str, Any], compose: bool, dockerfile: bool) -> "list[files.Step]":
-    settings = contents.settings(table["name"], table["schemas"]) if "name" in table else ""
-    steps = [_settings(root, settings), _tasks(root)]
+    steps = [_tasks(root)]
     for schema in table["schemas"]:
         folder = f"{_folder(table)}/{schema}"
         is_there = (root / folder).is_dir()
@@ -169,12 +172,12 @@ def _steps(root: Path, table: dict[str, Any], compose: bool, dockerfile: bool) -
     return steps
 
 
-def _settings(root: Path, text: str) -> files.Step:
-    present = files.read(root / config.FILE)
+def _settings(present: str | None, document: dict[str, Any], table: dict[str, Any]) -> files.Step:
+    if "schemata" in document.get("tool", {}):
+        return files.Step(config.FILE, "there")
+    text = contents.settings(table["name"], table["schemas"])
     if present is None:
         return files.Step(config.FILE, "create", text)
-    if "schemata" in tomllib.loads(present).get("tool", {}):
-        return files.Step(config.FILE, "there")
     more = ("" if not present or present.endswith("\n") else "\n") + ("\n" if present.strip() else "") + text
     try:
         tomllib.loads(present + more)

@@ -13,7 +13,6 @@ from schemata.report import progress
 from schemata.snapshot import model, taking
 
 _SQL = queries.load("live", os.path.join(os.path.dirname(__file__), "queries"))
-_HISTORY = "schemata"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +70,7 @@ def read(url: str, wanted: tuple[str, ...], reporter: progress.Reporter) -> Live
     with targets.named(choice), targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
         snapshot = taking.take(settings, choice, connection, None, reporter=reporter)
-        found = inventory.look(connection.query, snapshot.schemas, _HISTORY).tools
+        found = inventory.look(connection.query, snapshot.schemas, settings.history_schema).tools
         tables = [(one.schema, one.table) for one in found]
         owned = []
         if tables:

@@ -12,7 +12,7 @@ from yoyo import migrations as yoyo_migrations
 from yoyo.backends.core import postgresql
 
 from schemata import errors, targets
-from schemata.deploy import apply, deployment, lock, migrate, plans, results, rollback, transactional
+from schemata.deploy import apply, deployment, lock, migrate, plans, repair, results, rollback
 from schemata.deploy.python import connection as python_connection
 from schemata.history import recorded, status, tables
 from schemata.migrations import files, migration, precheck, rollback_files
@@ -202,20 +202,8 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
             for item in sources.in_order(map(self._read, migrations)):
                 if item.id in actual.ids():
                     continue
-                after = tables.head_after_apply(head, item)
-                parts.append(
-                    deploy.history.record_apply(
-                        item,
-                        head,
-                        after,
-                        deploy.session.client,
-                        fingerprint=precheck.parsed(item).fingerprint,
-                        statement_count=0,
-                        state="baselined",
-                        comment="yoyo mark",
-                    )
-                )
-                head = after
+                sql, head = repair.without_running(deploy, item, head, state="baselined", comment="yoyo mark")
+                parts.append(sql)
             self._write(deploy, parts)
 
     def mark_one(self, migration: Any, log: bool = True) -> None:
@@ -315,8 +303,7 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
 
     def _write(self, deploy: deployment.Deploy, parts: list[str]) -> None:
         if parts:
-            with transactional.rolled_back(deploy.session):
-                deploy.session.script("BEGIN; " + ";\n".join(parts) + "; COMMIT")
+            deploy.write(parts)
             deploy.note_structure()
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from schemata.migrations import checksums, files, migration, python_files
+from schemata.migrations import files, migration, python_files
 
 #: What yoyo runs after each run that applied something; it is not recorded.
 POST_APPLY = "post-apply"
@@ -18,30 +18,13 @@ def read(theirs: Any, schema: str, schemas: Sequence[str]) -> migration.Migratio
     An id of three parts says its schema. Any other name, which yoyo takes too, belongs to `schema`.
     """
     path = os.path.abspath(theirs.path)
-    text = files.text_of(path)
     timestamp, slug = "", theirs.id
     with contextlib.suppress(migration.InvalidMigration):
         named, timestamp, slug = migration.parse_id(theirs.id, path)
         if not schemas or named in schemas:
             schema = named
-    if python_files.is_python(path):
-        directives = python_files.parse_directives(text, path)
-        rollback_path = path if python_files.without_rollback(text, path) is None else ""
-    else:
-        directives = migration.parse_directives(text, path)
-        rollback_path = f"{path.removesuffix('.sql')}{files.ROLLBACK}"
-        rollback_path = rollback_path if os.path.exists(rollback_path) else ""
-    return migration.Migration(
-        id=theirs.id,
-        schema=schema,
-        timestamp=timestamp,
-        slug=slug,
-        path=path,
-        sql=text,
-        checksum=checksums.checksum(text),
-        directives=directives,
-        rollback_path=rollback_path,
-    )
+    beside = "" if python_files.is_python(path) else f"{path.removesuffix('.sql')}{files.ROLLBACK}"
+    return files.made_of(path, theirs.id, schema, timestamp, slug, beside if os.path.exists(beside) else "")
 
 
 def in_order(items: Iterable[migration.Migration]) -> tuple[migration.Migration, ...]:

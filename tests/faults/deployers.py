@@ -188,3 +188,9 @@ def as_role(url: str, role: str) -> str:
     """Return a URL with another role, whose password is its name."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{role}:{role}@{rest.rpartition('@')[2]}"
+
+
+def ids(root: Path) -> list[str]:
+    """Return the ids of a project's migrations, by the names of their files alone, sorted."""
+    paths = [path for ending in ("sql", "py") for path in root.glob(f"migrations/*/*.{ending}")]
+    return sorted(path.stem for path in paths if ".rollback." not in path.name)

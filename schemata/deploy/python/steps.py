@@ -4,21 +4,18 @@ The SQL of a step is run as that of a file is, statement by statement, so that a
 watched here too. What is called runs by itself; only the file can say whether it may be called again.
 """
 
-import contextlib
 import dataclasses
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from schemata import errors
 from schemata.deploy import deployment, lock, nontransactional, transactional
 from schemata.deploy.python import connection, failures, loading, running
-from schemata.history import recorded, tables
+from schemata.history import recorded
 from schemata.migrations import migration, precheck, python_files
 from schemata.postgres import activity, lock_holder, queries, sessions
 from schemata.sql import statement, transactions
-from schemata.system import signals
 
 _LEFT = (
     "What it has committed stays, and so do the steps before it. Fix the file; then run again. It goes on without a "
@@ -173,45 +170,15 @@ def apply(
 ) -> transactional.Ran:
     """Run a file step by step, in an attempt that knows how far it came, and record it when all is done."""
     steps = load(item, deploy.reporter.info, rollback=direction == "rollback")
-    session, history, began = deploy.session, deploy.history, time.monotonic()
-    started = history.start_attempt(
-        item,
-        session.client,
-        direction=direction,
-        fingerprint=fingerprint,
-        statement_count=steps.count,
-        statements_done=resume.done,
-        structure=deploy.structure([item.schema]),
+    session = deploy.session
+    session.script(f"SET application_name = {queries.literal(session.client.application_name(item.id))}")
+
+    def run(progress: Callable[[int], str], _: str) -> None:
+        steps.run(session, script, progress, deploy.budget, deploy.monitor, resume)
+
+    return nontransactional.attempt(
+        deploy, item, steps.count, resume, record, run, direction=direction, fingerprint=fingerprint
     )
-    name = queries.literal(session.client.application_name(item.id))
-    number = int(str(session.rows(f"SET application_name = {name}; {started}")[0][0]))
-    try:
-        steps.run(session, script, lambda done: history.progress(number, done), deploy.budget, deploy.monitor, resume)
-        session.script("RESET SESSION AUTHORIZATION; RESET ROLE")
-        with transactional.rolled_back(session):
-            session.script(f"BEGIN; {record(steps.count, number)}; COMMIT")
-        session.reset()
-    except (errors.Error, KeyboardInterrupt) as error:
-        with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
-            session.rollback()
-            session.script(f"RESET SESSION AUTHORIZATION; RESET ROLE; {_ended(history, number, error)}")
-        raise
-    return transactional.Ran(steps.count, 1, time.monotonic() - began)
-
-
-def _ended(history: tables.History, number: int, error: BaseException) -> str:
-    """Return the SQL that ends an attempt. Only what may have committed a part of a step is interrupted, not failed."""
-    if isinstance(error, transactional.ScriptFailed):
-        state = "interrupted" if error.partly else "failed"
-        return history.end_attempt(number, state, error.sqlstate, error.line, error.message)
-    if isinstance(error, failures.CallFailed):
-        state = "interrupted" if error.partly else "failed"
-        return history.end_attempt(number, state, "", error.line, error.message)
-    if isinstance(error, transactional.LockTimeout):
-        return history.end_attempt(number, "failed", transactional.LOCK_NOT_AVAILABLE, None, error.message)
-    if isinstance(error, errors.Error):
-        return history.end_attempt(number, "failed", "", None, error.message)
-    return history.end_attempt(number, "interrupted", "57014", None, "a signal stopped it")
 
 
 def load(item: migration.Migration, info: Info, *, rollback: bool = False) -> Steps:

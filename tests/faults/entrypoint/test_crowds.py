@@ -67,8 +67,7 @@ def _each_once(project: Project) -> None:
         logged = connection.execute("SELECT migration_id FROM schemata._yoyo_log ORDER BY 1").fetchall()
         states = connection.execute("SELECT migration_id, state FROM schemata.attempts ORDER BY 1").fetchall()
         applied = connection.execute("SELECT applied FROM schemata.head").fetchone()
-    paths = [path for ending in ("sql", "py") for path in project.root.glob(f"migrations/*/*.{ending}")]
-    expected = sorted(path.stem for path in paths if ".rollback." not in path.name)
+    expected = deployers.ids(project.root)
     assert [row[0] for row in logged] == expected
     assert states == [(id_, "applied") for id_ in expected]
     assert applied == (len(expected),)
