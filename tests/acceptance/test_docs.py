@@ -36,7 +36,7 @@ from schemata.remedies import table
 from schemata.server.embedded import instance
 from schemata.services import manage
 from schemata.snapshot import kinds
-from tests.acceptance.services.test_services import free_ports
+from tests import ports
 from tests.conftest import REPOSITORY, Project
 
 DOCUMENTS = sorted(
@@ -156,7 +156,7 @@ def scratch(tmp_path: Path) -> Iterator[Project]:
         shutil.copy(REPOSITORY / name, project.root / name)
     # Beside a developer's own system and other tests.
     names = [item.name for item in config.load(REPOSITORY, {}).services]
-    for name, port in zip(names, free_ports(len(names)), strict=True):
+    for name, port in zip(names, ports.free_ports(len(names)), strict=True):
         project.environment[manage.variable(name)] = str(port)
     yield project
     for home in tmp_path.glob("*/.schemata"):

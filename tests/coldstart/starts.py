@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,19 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemata import config
+from tests import ports
 from tests.coldstart import cells
 from tests.conftest import REPOSITORY
 from tests.patience import PATIENCE, until
 
 _STOP = 5.0  # seconds that a service has to end after SIGTERM
 _SHOWN = 4000  # characters of a log in a failure
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def ask(port: int, path: str = "/ready") -> tuple[int, dict[str, object]]:
@@ -130,7 +123,7 @@ class Image:
 
     def start(self, service: str, command: Sequence[str] = (), *, name: str = "", **environment: str) -> Start:
         """Start a service through the entrypoint: its own program, or `command` in its place."""
-        port = free_port()
+        port = ports.free_port()
         name = name or service
         log = self.root.parent / f"{name}-{len(self.started)}.log"
         path = [str(self.root), str(self.root / self.settings.client.folder), str(REPOSITORY)]

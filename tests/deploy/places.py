@@ -1,15 +1,14 @@
 """Copies of the repository in which commands may run, and ports that are free."""
 
-import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from schemata import config
 from schemata.server.embedded import instance
+from tests import ports
 from tests.conftest import REPOSITORY
 
 
@@ -26,13 +25,10 @@ def copy(root: Path) -> Path:
 
 def free_ports() -> dict[str, str]:
     """Return a variable for the port of each service, as dev-up and Compose read them, with a port that is free now."""
-    found = {}
-    with contextlib.ExitStack() as held:
-        for service in config.load(REPOSITORY, {}).services:
-            # Held until all are known: else one could be found twice.
-            listener = held.enter_context(socket.create_server(("127.0.0.1", 0)))
-            found[f"{service.name.upper().replace('-', '_')}_PORT"] = str(listener.getsockname()[1])
-    return found
+    return {
+        f"{service.name.upper().replace('-', '_')}_PORT": str(ports.free_port())
+        for service in config.load(REPOSITORY, {}).services
+    }
 
 
 def stop(root: Path, environment: dict[str, str]) -> None:

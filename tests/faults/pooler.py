@@ -4,7 +4,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,13 +12,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tests import ports
 from tests.patience import until
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(url: str) -> bool:
@@ -37,7 +31,7 @@ def running(folder: Path, url: str, mode: str, size: int) -> Iterator[Callable[[
     if program is None:
         pytest.skip("pgbouncer is not on this machine (apt-get install pgbouncer)")
     direct = urlsplit(url)
-    port = _free_port()
+    port = ports.free_port()
     (folder / "users").write_text(f'"{direct.username}" "{direct.password}"\n')
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\n* = host={direct.hostname} port={direct.port} user={direct.username} "

@@ -104,7 +104,7 @@ def _added_to_domain(domain: str, rest: str, sql: str) -> str:
     which a block with EXCEPTION is ("cannot start a subtransaction when there are unprocessed inval messages").
     """
     name = names.parts(rest.removeprefix("ADD CONSTRAINT ").split(" CHECK ")[0].split(" NOT NULL")[0])[-1]
-    tag = next(f"$fix{number or ''}$" for number in itertools.count() if f"$fix{number or ''}$" not in sql)
+    tag = _tag(sql)
     return (
         f"DO {tag} BEGIN\nIF NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE contypid ="
         f" {names.literal(domain)}::pg_catalog.regtype AND conname = {names.literal(name)}) THEN\n"
@@ -132,6 +132,11 @@ def _passed(item: model.Item, sql: str) -> str:
 
 def passing(sql: str, *others: str) -> str:
     """Return a block that runs a statement and passes over what is there already, and over these conditions."""
-    tag = next(f"$fix{number or ''}$" for number in itertools.count() if f"$fix{number or ''}$" not in sql)
+    tag = _tag(sql)
     conditions = " OR ".join((*_ALREADY, *others))
     return f"DO {tag} BEGIN\n{sql}\nEXCEPTION WHEN {conditions} THEN\n    NULL; -- it is so already\nEND {tag};"
+
+
+def _tag(sql: str) -> str:
+    """Return a dollar quote that a statement does not hold."""
+    return next(f"$fix{number or ''}$" for number in itertools.count() if f"$fix{number or ''}$" not in sql)

@@ -17,7 +17,8 @@ import pytest
 
 from schemata import config
 from schemata.server.embedded import instance, server_state
-from tests.acceptance.services.test_services import free_ports, working_in
+from tests import ports
+from tests.acceptance.services.test_services import working_in
 from tests.conftest import REPOSITORY, Project
 from tests.patience import until
 from tests.services import paging
@@ -38,7 +39,7 @@ class Platform:
             shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
         for name in ("pyproject.toml", "tasks.py"):
             shutil.copy(REPOSITORY / name, root / name)
-        self.ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
+        self.ports = dict(zip(NAMES, ports.free_ports(len(NAMES)), strict=True))
         for name, port in self.ports.items():
             self.project.environment[f"{name.upper().replace('-', '_')}_PORT"] = str(port)
 

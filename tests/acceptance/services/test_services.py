@@ -26,6 +26,7 @@ import pytest
 
 from schemata.server.embedded import instance, server_state
 from schemata.services import managed_process
+from tests import ports
 from tests.conftest import Project, shell_code
 from tests.patience import until
 
@@ -67,15 +68,6 @@ http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).s
 """
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-
-
 def working_in(folder: Path) -> dict[int, str]:
     """Return the processes that work in a folder, by their number, with their command line: the system's own word."""
     found = {}
@@ -91,7 +83,7 @@ class Services:
 
     def __init__(self, project: Project, kind: str = "external", patience: float = 30) -> None:
         self.project = project
-        self.ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
+        self.ports = dict(zip(NAMES, ports.free_ports(len(NAMES)), strict=True))
         self.configure(kind, patience)
         project.write(ONE, "-- One.\nCREATE TABLE app.one (id int);\n", "DROP TABLE app.one;\n")
         (project.root / "program.py").write_text(PROGRAM)
@@ -266,7 +258,7 @@ def test_a_port_in_use_is_named_with_its_owner_before_anything_is_started(servic
         assert not services.file("first").exists()
         with psycopg.connect(services.project.url) as connection:
             assert connection.execute("SELECT to_regnamespace('app')").fetchone() == (None,)
-        (other,) = free_ports(1)
+        (other,) = ports.free_ports(1)
         assert _row(services.up(SECOND_PORT=str(other)), "second")[2] == f"http://127.0.0.1:{other}"
     assert services.up(code=2, SECOND_PORT="lots").count("SECOND_PORT")
     text = services.up(code=2, SECOND_PORT=str(services.ports["first"]))
@@ -353,7 +345,7 @@ def test_only_what_changed_is_started_anew(services: Services) -> None:
     """Another port concerns one service, a new migration all, a service that is declared no more is stopped."""
     services.up()
     first = services.pids()
-    (port,) = free_ports(1)
+    (port,) = ports.free_ports(1)
     text = services.up(SECOND_PORT=str(port))
     second = services.pids()
     assert _row(text, "first")[1] == "was running"

@@ -27,7 +27,7 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
             return [steps.Step((), facts)]
         return [steps.Step((names.alter_column(new, "DROP NOT NULL"),), facts)]
     if after == "yes" and before == "yes NOT VALID":
-        name = old.facts.get("not null constraint") or usual(old, world.actual)
+        name = name_of(old, world.actual)
         sql = [f"ALTER TABLE {names.relation(new)} VALIDATE CONSTRAINT {name};"]
         return [steps.Step(tuple(sql), facts, alone=True)]
     if after == "yes" and not before and _with_parent(new, world, gone=False):
@@ -45,8 +45,7 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
 
 def _named_otherwise(new: model.Item, old: model.Item, facts: frozenset[str], world: steps.World) -> steps.Outcome:
     """Return what gives a NOT NULL that is there on both sides the name that is expected."""
-    was = old.facts.get("not null constraint") or usual(old, world.actual)
-    now = new.facts.get("not null constraint") or usual(new, world.expected)
+    was, now = name_of(old, world.actual), name_of(new, world.expected)
     same = names.parts(was) == names.parts(now)
     relation = world.whole(new)
     if names.inherited(new, relation):
@@ -77,6 +76,11 @@ def _beside_parent(new: model.Item, old: model.Item, facts: frozenset[str], worl
     return steps.Refusal("a table that says NOT NULL of its own, beside its parent, goes on to say so", (), facts)
 
 
+def name_of(item: model.Item, items: Mapping[steps.Key, model.Item]) -> str:
+    """Return the name of a column's NOT NULL, quoted, whether the snapshot tells it or not."""
+    return item.facts.get("not null constraint") or usual(item, items)
+
+
 def usual(item: model.Item, items: Mapping[steps.Key, model.Item]) -> str:
     """Return the name of NOT NULL that a snapshot does not tell: that of the parent it comes from, or PostgreSQL's."""
     relation = steps.whole(items, item)
@@ -84,7 +88,7 @@ def usual(item: model.Item, items: Mapping[steps.Key, model.Item]) -> str:
         for schema, name in names.parents(relation):
             parent = items.get((schema, "column", name, item.name))
             if parent is not None and "not null" in parent.facts:
-                return parent.facts.get("not null constraint") or usual(parent, items)
+                return name_of(parent, items)
     return names.quoted(f"{item.of}_{item.name}_not_null")
 
 

@@ -269,8 +269,7 @@ def _not_null_renamed(table: model.Item, world: steps.World) -> list[str]:
         old = world.actual.get(column.key)
         if old is None or world.major < nullability.NAMED or "not null" not in old.facts.keys() & column.facts.keys():
             continue
-        was = old.facts.get("not null constraint") or nullability.usual(old, world.actual)
-        now = column.facts.get("not null constraint") or nullability.usual(column, world.expected)
+        was, now = nullability.name_of(old, world.actual), nullability.name_of(column, world.expected)
         told = old.facts.get("not null constraint") != column.facts.get("not null constraint")
         if not told and names.parts(was) != names.parts(now):
             sql.append(_alter(table, f"RENAME CONSTRAINT {was} TO {now}"))
