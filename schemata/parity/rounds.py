@@ -1,6 +1,5 @@
 """`inv parity --watch`: the same question again and again, until a signal."""
 
-import gc
 import time
 from collections.abc import Callable
 
@@ -45,8 +44,6 @@ def repeat(
                 with signals.deferred():
                     rounds, code = rounds + 1, result.exit_code
                     show(result)
-                # A read exempts what it made from the garbage collection, which for one command is right.
-                gc.unfreeze()
                 time.sleep(max(0.0, every - (time.monotonic() - began)))
         except KeyboardInterrupt as stop:
             if not rounds:

@@ -106,8 +106,6 @@ def read(
                 second = None
     finally:
         if collects:
-            # Nor later: to print it would set off the same search. `parity.rounds` undoes it after each round.
-            gc.freeze()
             gc.enable()
     raise AssertionError("the last try returns or raises")
 
