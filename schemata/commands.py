@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from schemata import targets as targets
     from schemata.adoption import adopt as adopt
     from schemata.adoption import baseline as baseline
+    from schemata.checklist import check as check
     from schemata.client import generate as generate
     from schemata.deploy import migrate as migrate
     from schemata.deploy import repair as repair
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "adopt": "schemata.adoption.adopt",
     "audit": "schemata.parity.audit",
+    "check": "schemata.checklist.check",
     "authoring": "schemata.migrations.authoring",
     "baseline": "schemata.adoption.baseline",
     "down": "schemata.server.down",

@@ -50,6 +50,13 @@ class Locks:
 
 
 @dataclasses.dataclass(frozen=True)
+class Check:
+    """What `inv check` needs to know: the documents that mention every table, as paths or patterns below the root."""
+
+    documents: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Server:
     """Where the database runs when nothing else is said."""
 
@@ -130,6 +137,7 @@ class Config:
     postgres: tuple[str, ...] = ("14", "15", "16", "17", "18")
     wait: Wait = Wait()
     locks: Locks = Locks()
+    check: Check = Check()
     server: Server = Server()
     client: Client = Client()
     compose: Compose = Compose()
@@ -164,6 +172,7 @@ _TOP: dict[str, values.Converter] = {
 }
 _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     "wait": (Wait, {"attempts": values.count(1, 100_000), "delay": values.seconds}),
+    "check": (Check, {"documents": values.list_of(values.text_of)}),
     "locks": (
         Locks,
         {

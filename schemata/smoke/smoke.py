@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterator
-from xml.etree import ElementTree
 
 from schemata import config, errors, targets
 from schemata.history import status, tables
@@ -12,7 +11,7 @@ from schemata.history.drift import findings
 from schemata.migrations import files, migration
 from schemata.pages import pages
 from schemata.postgres import catalog, libpq
-from schemata.report import progress, results
+from schemata.report import junit_xml, progress, results
 from schemata.smoke import structure
 
 
@@ -140,16 +139,5 @@ def _asked(connection: libpq.Connection, examine: Callable[[], list[str]]) -> st
 
 
 def _write_junit(path: str, checks: list[Check]) -> None:
-    failed = [check for check in checks if check.problem]
-    suite = ElementTree.Element(
-        "testsuite", name="smoke", tests=str(len(checks)), failures=str(len(failed)), errors="0", skipped="0"
-    )
-    for check in checks:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=f"smoke.{check.group}", name=check.name, time=f"{check.seconds:.3f}"
-        )
-        if check.problem:
-            ElementTree.SubElement(case, "failure", message=check.problem).text = check.problem
-    root = ElementTree.Element("testsuites")
-    root.append(suite)
-    files.write_output(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n", "--junit")
+    cases = [junit_xml.Case(check.group, check.name, check.seconds, check.problem) for check in checks]
+    files.write_output(path, junit_xml.document("smoke", cases), "--junit")

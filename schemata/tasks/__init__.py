@@ -25,6 +25,7 @@ namespace = collection.Collection(
     migrations.migrate_resolve,
     migrations.migrate_restamp,
     migrations.rollback,
+    structure.check,
     structure.smoke,
     structure.snapshot,
     structure.parity,

@@ -27,6 +27,16 @@ def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = F
 
 
 @task(
+    only="Only these lines, by name, separated by commas.",
+    junit="Also write JUnit XML to this file.",
+    json=flags.JSON,
+)
+def check(reporter: Any, only: str = "", junit: str = "", json: bool = False) -> Any:
+    """Go through the checklist of a change, on temporary databases."""
+    return commands.check.check(config.load(), only=only, junit=junit, reporter=reporter)
+
+
+@task(
     url=flags.URL,
     target="A target of the settings instead of --url.",
     schemas=flags.SCHEMAS,

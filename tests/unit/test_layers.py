@@ -77,6 +77,10 @@ MAY_IMPORT = {
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
     },
+    # Every line of the checklist, each asked of the feature that knows.
+    "checklist": {
+        "errors", "config", "report", "snapshot", "migrations", "parity", "smoke", "client", "server.programs",
+    },
     "client": {"errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history"},
     "services": {"errors", "config", "system", "report", "postgres", "server.embedded"},
     "server": {
@@ -97,7 +101,7 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold",
-        "adoption",
+        "adoption", "checklist",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -114,6 +118,7 @@ PURE = {
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.replaceable",
     "schemata.sql.transactions",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
+    "schemata.checklist.outcome",
     "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides",
     "schemata.config.declared",
     "schemata.parity.ignoring", "schemata.parity.renames",
