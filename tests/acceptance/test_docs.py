@@ -151,6 +151,8 @@ def scratch(tmp_path: Path) -> Iterator[Project]:
     project = Project(tmp_path / "platform")
     project.root.mkdir()
     shutil.copytree(REPOSITORY / "migrations", project.root / "migrations", ignore=shutil.ignore_patterns("manifest"))
+    (project.root / "docs").mkdir()
+    shutil.copy(REPOSITORY / "docs" / "schema.md", project.root / "docs" / "schema.md")
     shutil.copytree(REPOSITORY / "services", project.root / "services", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "tasks.py"):
         shutil.copy(REPOSITORY / name, project.root / name)
