@@ -1,6 +1,8 @@
 """A function as a command that Invoke runs: its flags, what it prints, how it ends. `tasks` is made of these."""
 
+import atexit
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -127,6 +129,15 @@ def _refuse_empty(flags: dict[str, Any]) -> None:
                 raise errors.ConfigError(
                     f"{one.flag} is empty", f"Set the variable that is used for it, or leave {one.flag} out."
                 )
+
+
+def keep_everything() -> None:
+    """Collect no garbage in this process, which ends soon: what a command has read would be gone through each time.
+
+    Python does so once more at the end, whether or not it is disabled: then it is to find nothing to go through.
+    """
+    gc.disable()
+    atexit.register(gc.freeze)
 
 
 def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -64,6 +64,7 @@ def migrate_status(
     json: bool = False,
 ) -> Any:
     """Show what is applied, pending, changed or missing."""
+    command_line.keep_everything()
     return commands.status.status_of(config.load(), url=url or "", schema=schema, check=check, drift=not no_drift)
 
 

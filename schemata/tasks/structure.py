@@ -1,8 +1,6 @@
 """What a migrated database is: asked, read, compared, and written as a typed client."""
 
-import atexit
 import functools
-import gc
 from typing import Any
 
 from schemata import command_line, commands, config
@@ -11,18 +9,10 @@ from schemata.tasks import flags
 task = command_line.task
 
 
-def _keep_everything() -> None:
-    """Collect no garbage in this process, which ends soon: what a command has read would be gone through each time.
-
-    Python does so once more at the end, whether or not it is disabled: then it is to find nothing to go through.
-    """
-    gc.disable()
-    atexit.register(gc.freeze)
-
-
 @task(url=flags.URL, junit="Also write JUnit XML to this file.", json=flags.JSON)
 def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = False) -> Any:
     """Check that the migrated database has its objects and answers."""
+    command_line.keep_everything()
     return commands.smoke.smoke(config.load(), url=url or "", junit=junit, reporter=reporter)
 
 
@@ -56,7 +46,7 @@ def snapshot(
     json: bool = False,
 ) -> Any:
     """Show what a database is made of; write it to a file."""
-    _keep_everything()
+    command_line.keep_everything()
     return commands.snapshot.snapshot(
         config.load(),
         url=url or "",
@@ -145,7 +135,7 @@ def parity(
     )
     every = flags.seconds(watch, "--watch")
     if every is None:
-        _keep_everything()
+        command_line.keep_everything()
         return once()
     return commands.rounds.repeat(once, every, lambda found: command_line.show(found, json), whole=json)
 
