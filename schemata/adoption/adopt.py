@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from schemata import config, errors, targets
-from schemata.adoption import model, outcome, preparing, recording
+from schemata.adoption import model, outcome, preparing, recording, side_by_side
 from schemata.adoption.ledgers import judgement
 from schemata.migrations import files, migration
 from schemata.parity import locking
@@ -37,6 +37,8 @@ def adopt(
     through: str = "",
     accept: Sequence[str] = (),
     by: str = "",
+    mirror: bool = False,
+    hold_lock: bool = False,
     reporter: progress.Reporter = progress.SILENT,
 ) -> outcome.Adopted:
     """Write the migrations of another tool's folder as ours; with `url` record there what its ledger calls applied.
@@ -47,10 +49,13 @@ def adopt(
     the ledger, which is only read. A run that was killed is repeated. With `plan` nothing is changed.
 
     :param schema: that of names without one: where the tool's search_path leads.
+    :param mirror: and :param hold_lock: the settings then say, for the time in which the tool still runs, that its
+        ledger is kept true and its lock taken.
     :param values: NAME=VALUE of templated names. :param skip: names of what is left out, for the reason. The other
         parameters are a person's answers to what `judgement` asks and `verification` refuses.
     """
     _check(settings, tool, schema, skip, accept, reason, url, (resolve, accept_edited, accept_gone, through, accept))
+    added = side_by_side.addition(settings, tool, ledger, mirror=mirror, hold_lock=hold_lock)
     asked = preparing.Asked(_pairs("--set", values), dict.fromkeys(skip, reason.strip()), ledger, keep_ledger)
     decisions = judgement.Decisions(_pairs("--resolve", resolve), tuple(accept_edited), tuple(accept_gone), through)
     of_database = recording.Asked(decisions, ledger, project, tuple(accept), reason if accept else "", by)
@@ -82,6 +87,8 @@ def adopt(
             proof = _recording(staged, choice, prepared, look, of_database, command, reporter)
             new = tuple(one.id for one in proof.new)
             accepted = proof.compare() if new else ()
+        if added and not plan:
+            side_by_side.write(settings.root, added)
         if not there and not plan:
             _put(settings, staged.migrations, prepared)
     if choice and look and new and not plan:
@@ -95,6 +102,7 @@ def adopt(
         recorded=new,
         accepted=accepted,
         plan=plan,
+        settings=added,
     )
 
 
@@ -185,10 +193,4 @@ def _not_these(
 
 def _put(settings: config.Config, staged: Path, prepared: preparing.Prepared) -> None:
     texts = {**prepared.converted.files, files.MANIFEST: (staged / files.MANIFEST).read_text(encoding="utf-8")}
-    try:
-        directories.add(settings.migrations, texts)
-    except OSError as error:
-        raise errors.ConfigError(
-            f"{settings.migrations} cannot be written: {error.strerror}",
-            "Correct the folder's permissions and run it again: nothing was written.",
-        ) from error
+    directories.put(settings.migrations, texts)

@@ -2,7 +2,7 @@
 
 import re
 
-from schemata.adoption import origin
+from schemata.deploy.other_tool import origin
 from schemata.migrations import migration
 
 _DIRECTIVE = re.compile(r"(?P<before>\s*--\s*)(?P<word>[a-z_-]+)\s*:.*", re.DOTALL)

@@ -8,7 +8,8 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from schemata.adoption import comments, model, naming, origin, schemas
+from schemata.adoption import comments, model, naming, schemas
+from schemata.deploy.other_tool import origin
 from schemata.migrations import migration
 from schemata.sql import statement
 

@@ -23,7 +23,7 @@ class Adopted:
 
     :param folder: of the migrations. :param written: how many files were written; 0 where they were there. :param look:
         what the database said, if one was asked. :param recorded: ids that were recorded there, :param accepted:
-        differences that were.
+        differences that were. :param settings: what pyproject.toml got.
     """
 
     prepared: preparing.Prepared
@@ -33,6 +33,7 @@ class Adopted:
     recorded: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
     plan: bool = False
+    settings: str = ""
 
     @property
     def ok(self) -> bool:
@@ -128,6 +129,10 @@ class Adopted:
             word = "would be recorded" if self.plan else "recorded"
             found.append(f"{len(self.recorded)} {word} as applied, {len(self.pending)} pending.")
         found += [f"Accepted: {subject}." for subject in self.accepted]
+        if self.settings:
+            word = "Would be added" if self.plan else "Added"
+            lines = [line for line in self.settings.splitlines() if line]
+            found.append("\n".join([f"{word} to pyproject.toml:", *(f"  {line}" for line in lines)]))
         return found
 
     def _next(self) -> list[str]:
@@ -173,6 +178,7 @@ class Adopted:
             "roles": list(prepared.roles),
             "extensions": list(prepared.extensions),
             "schemas_made": list(prepared.made),
+            "settings": self.settings,
             **(self._told(self.look) if self.look else {}),
         }
 

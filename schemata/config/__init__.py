@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from schemata import errors
-from schemata.config import comparing, declared, values
+from schemata.config import comparing, declared, transition, values
 
 FILE = "pyproject.toml"
 # Variables that are read elsewhere, before or without the settings.
@@ -141,6 +141,7 @@ class Config:
     server: Server = Server()
     client: Client = Client()
     compose: Compose = Compose()
+    adoption: transition.Adoption = transition.NONE
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
     targets: tuple[declared.Target, ...] = ()
@@ -208,6 +209,7 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
         Compose,
         {"file": values.text_of, "database": values.text_of, "patience": values.seconds},
     ),
+    "adoption": (transition.Adoption, transition.KEYS),
 }
 _SERVICE: dict[str, values.Converter] = {
     "command": values.command,
@@ -297,6 +299,7 @@ def parse(table: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> C
     if history in found["schemas"]:
         what = f"{history!r} is also one of the application's schemas"
         raise values.InvalidSetting("[tool.schemata] history_schema", what, "Give the history a schema of its own.")
+    transition.check(found["adoption"])
     found["migrations"] = (root / found.get("migrations", "migrations")).absolute()
     for schema in found["client"].schemas:
         if schema not in found["schemas"]:

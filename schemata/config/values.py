@@ -69,6 +69,15 @@ def name_of(value: Any, where: str) -> str:
     return text
 
 
+def table(value: Any, where: str) -> str:
+    """Return a table's name with its schema in front."""
+    text = text_of(value, where)
+    schema, _, name = text.partition(".")
+    if not schema or not name:
+        raise InvalidSetting(where, f"{text!r} is not SCHEMA.TABLE", '"public.schema_migrations"')
+    return text
+
+
 def schema_of(value: Any, where: str) -> str:
     """Return the name of a schema that may be the application's: none of the system's."""
     text = name_of(value, where)

@@ -47,7 +47,7 @@ def apply(
     prepared = not item.not_run and not item.is_python and deploy.session.keeps_prepared(item.sql)
 
     def record(count: int, number: int | None) -> str:
-        return deploy.history.record_apply(
+        own = deploy.history.record_apply(
             item,
             head,
             after,
@@ -58,6 +58,7 @@ def apply(
             prepared=prepared and number is None,
             comment=item.not_run[:255] or None,
         )
+        return mirrored(own, deploy.other_ledger.apply(item) if deploy.other_ledger else "")
 
     if item.not_run:
         script = dataclasses.replace(script, sql="")
@@ -72,6 +73,11 @@ def apply(
     finally:
         deploy.notices.end(item.id)
     return results.Applied(item.id, item.schema, ran.statements, ran.tries, round(ran.seconds, 4)), after
+
+
+def mirrored(record: str, other: str) -> str:
+    """Return the SQL of a record, with that of another tool's ledger behind it where there is any."""
+    return f"{record};\n{other}" if other else record
 
 
 def run_unrecorded(deploy: deployment.Deploy, item: migration.Migration, head: recorded.Head) -> None:
@@ -90,6 +96,8 @@ def batch(deploy: deployment.Deploy, pending: Sequence[migration.Migration]) -> 
     for item in pending[: batches.MOST]:
         size += len(item.sql)
         plain = item.transactional and not item.not_run and not item.is_python
+        if deploy.other_ledger and deploy.other_ledger.apply(item):
+            break  # two records each, and which one fails has to be known
         fits = plain and batches.fits(deploy.session, item.sql)
         if not fits or size > batches.MOST_CHARACTERS or _statements(deploy, item) is None:
             break
@@ -154,13 +162,15 @@ def undo(
     head: recorded.Head,
     gone: Sequence[str],
     resume: nontransactional.Resume,
+    sources: Sequence[migration.Migration] = (),
 ) -> tuple[results.Applied, recorded.Head]:
     """Roll one migration back and record it; return what was done and the head after it."""
     after = tables.head_after_rollback(actual, head, item, gone)
     script = deploy.script(item, head, rollback=True)
 
     def record(count: int, number: int | None) -> str:
-        return deploy.history.record_rollback(item, head, after, deploy.session.client, attempt_number=number)
+        own = deploy.history.record_rollback(item, head, after, deploy.session.client, attempt_number=number)
+        return mirrored(own, deploy.other_ledger.rollback(item, sources) if deploy.other_ledger else "")
 
     try:
         if item.rollback_transactional:

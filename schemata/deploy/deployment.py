@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from schemata import config, errors, targets
 from schemata.deploy import lock, notices, transactional
-from schemata.history import damage, recorded, tables
+from schemata.deploy.other_tool import ledger, lock_key
+from schemata.history import damage, ledgers, recorded, tables
 from schemata.history.drift import expectation, rows
 from schemata.history.squashed import rows as squashed_rows
 from schemata.migrations import migration
@@ -38,6 +39,7 @@ class Deploy:
     wait: float = 0.0
     parsed: dict[str, migration.Parsed] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
+    other_ledger: ledger.Ledger | None = None
 
     def read(self) -> recorded.Recorded:
         """Return the history as this session sees it now."""
@@ -53,9 +55,32 @@ class Deploy:
             return True
         if not lock.acquire(self.session, wait, self.reporter.info, done):
             return False
-        if self.settings.prisma_lock:
-            lock.acquire_prisma(self.session, wait, self.reporter.info)
+        self._lock_others(wait)
         return True
+
+    def _lock_others(self, wait: float) -> None:
+        """Take the locks of the tools that still migrate the same database, where the settings say so."""
+        tools = {"prisma"} if self.settings.prisma_lock else set()
+        adoption = self.settings.adoption
+        if adoption.hold_lock:
+            tools.add(adoption.tool)
+        for tool in sorted(tools):
+            ask = self.session.rows
+            found = ledger.find(ask, tool, adoption.ledger if tool == adoption.tool else "")
+            database = str(ask("SELECT current_database()")[0][0])
+            key = lock_key.key(tool, database, found.schema, found.table)
+            lock.acquire_other(self.session, key, ledgers.ADOPTED[tool], wait, self.reporter.info)
+
+    def _find_mirror(self) -> None:
+        """Find the ledger that is kept true, where the settings ask for that."""
+        adoption = self.settings.adoption
+        if not adoption.mirror or self.other_ledger is not None:
+            return
+        found = ledger.find(self.session.rows, adoption.tool, adoption.ledger)
+        if found.columns:
+            self.other_ledger = found
+        else:
+            self.notes.append(f"{found.name}: not there, so no ledger of {adoption.tool} is kept")
 
     def prepare(
         self,
@@ -80,6 +105,7 @@ class Deploy:
             lock.wait_for_yoyo(self.session, self.history.schema, wait, self.reporter.info)
             found = self.read()
         self.session.prepare(self.history.prepare_record())
+        self._find_mirror()
         return found
 
     def _prepare(self, accepted: bool, check: Callable[[recorded.Recorded], None]) -> recorded.Recorded:
@@ -169,7 +195,8 @@ class Deploy:
         path, sql = (item.rollback_path, item.rollback_sql) if rollback else (item.path, item.sql)
         if item.is_python:
             sql = ""  # it is no SQL: its steps are run, not its text
-        return transactional.Script(item.id, path, sql, names, self.history.unmoved(head))
+        mirrored = self.other_ledger.name if self.other_ledger and self.other_ledger.apply(item) else ""
+        return transactional.Script(item.id, path, sql, names, self.history.unmoved(head), mirrored)
 
     def write(self, parts: Sequence[str]) -> None:
         """Run statements about the history in one transaction: all of them, or none."""

@@ -76,12 +76,12 @@ def still_ours(session: sessions.Session) -> bool:
     return session.rows(f"SELECT pg_try_advisory_lock({lock_holder.KEY})") == [("t",)]
 
 
-def acquire_prisma(session: sessions.Session, wait: float, info: Info) -> None:
-    """Take Prisma's lock as well, so that its pipeline and ours never run together."""
+def acquire_other(session: sessions.Session, key: int, tool: str, wait: float, info: Info) -> None:
+    """Take the lock of another tool as well, so that its pipeline and ours never run together."""
     _poll(
-        lambda: session.rows(f"SELECT pg_try_advisory_lock({lock_holder.PRISMA_KEY})") == [("t",)],
-        lambda: catalog.holders(session.rows, lock_holder.PRISMA_KEY),
-        "Prisma's migration lock",
+        lambda: session.rows(f"SELECT pg_try_advisory_lock({key})") == [("t",)],
+        lambda: catalog.holders(session.rows, key),
+        f"{tool}'s migration lock",
         wait,
         info,
         lambda: False,

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from schemata import config, errors, targets
-from schemata.deploy import deployment, migrate, transactional
+from schemata.deploy import apply, deployment, migrate, transactional
 from schemata.history import damage, evidence, recorded, tables
 from schemata.history.drift import expectation, rows
 from schemata.history.squashed import recognition
@@ -128,7 +128,8 @@ def without_running(
 
 def _resolved(deploy: deployment.Deploy, item: migration.Migration, head: recorded.Head) -> str:
     """Return the SQL that records as applied what a person found to be so."""
-    return without_running(deploy, item, head, state="resolved", comment="resolved as applied")[0]
+    own = without_running(deploy, item, head, state="resolved", comment="resolved as applied")[0]
+    return apply.mirrored(own, deploy.other_ledger.apply(item) if deploy.other_ledger else "")
 
 
 def _around(
@@ -186,7 +187,10 @@ def _write(
             parts.append(_resolved(deploy, item, head))
         else:
             after = tables.head_after_rollback(actual, head, item, [item.id])
-            parts.append(deploy.history.record_rollback(item, head, after, deploy.session.client))
+            own = deploy.history.record_rollback(item, head, after, deploy.session.client)
+            parts.append(
+                apply.mirrored(own, deploy.other_ledger.rollback(item, sources) if deploy.other_ledger else "")
+            )
         sql = _around(deploy, actual, sources, item, parts, 1 if applied else -1)
     try:
         with transactional.rolled_back(deploy.session):

@@ -110,7 +110,7 @@ def rollback(
                         "another process changed the history after the list was made; nothing was rolled back",
                         "Run again.",
                     )
-                revision = undo_all(deploy, again, chosen, done)
+                revision = undo_all(deploy, again, chosen, done, sources)
         except sessions.ConnectionLost as error:
             settled = migrate.settled(settings, choice, chosen, done, rollback=True)
             raise migrate.ConnectionEnded(str(error), settled) from error
@@ -185,6 +185,7 @@ def undo_all(
     actual: recorded.Recorded,
     chosen: Sequence[migration.Migration],
     done: list[results.Applied],
+    sources: Sequence[migration.Migration] = (),
 ) -> str:
     """Undo these in their order, adding each to `done` as it is committed; return the revision reached."""
     attempts = {item.id: item for item in actual.open_attempts if item.direction == "rollback"}
@@ -198,7 +199,7 @@ def undo_all(
             resume = migrate.resume_of(deploy, item, attempts[item.id])
         gone.append(item.id)
         try:
-            undone, head = apply.undo(deploy, item, actual, head, gone, resume)
+            undone, head = apply.undo(deploy, item, actual, head, gone, resume, sources)
         except transactional.ScriptFailed as failure:
             failure.hint = migrate.advice(
                 deploy, failure, item.rollback_transactional, f"{len(done)} rolled back", "inv rollback"

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from schemata import errors
 from schemata.deploy import lock
+from schemata.deploy.other_tool import ledger
 from schemata.postgres import activity, lock_holder, queries, scripts, sessions
 from schemata.sql import lexer, position
 
@@ -54,7 +55,8 @@ class Budget:
 class Script:
     """A file to run: what it is called in reports, and where its unqualified names go.
 
-    `unmoved` is SQL that fails with a division by zero once the history is not what the plan was made from.
+    `unmoved` is SQL that fails with a division by zero once the history is not what the plan was made from; `mirrored`
+    names another tool's ledger that is written right behind the record, by one statement.
     """
 
     migration_id: str
@@ -62,6 +64,7 @@ class Script:
     sql: str
     search_path: Sequence[str]
     unmoved: str = ""
+    mirrored: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,7 +261,7 @@ def _record(session: sessions.Session, script: Script, text: str) -> None:
 def write_record(session: sessions.Session, script: Script, before: str, record: str) -> None:
     """Send a record and what ends its transaction, after the statements of `before`.
 
-    Raises HistoryMoved, NotRecorded, or ScriptFailed where the COMMIT is what fails.
+    Raises HistoryMoved, NotRecorded, ledger.NotMirrored, or ScriptFailed where the COMMIT is what fails.
     """
     try:
         if hinders_record(script.sql):
@@ -270,6 +273,8 @@ def write_record(session: sessions.Session, script: Script, before: str, record:
             raise HistoryMoved(script.migration_id) from failure
         if is_record and failure.sqlstate == _INSUFFICIENT_PRIVILEGE:
             raise NotRecorded(script.migration_id, failure) from failure
+        if script.mirrored and failure.index == before.count(";") + 2:
+            raise ledger.NotMirrored(script.migration_id, script.mirrored, failure.message) from failure
         raise ScriptFailed(script, failure, None) from failure
 
 

@@ -43,6 +43,21 @@ class ExistingLedger:
         return f"{self.schema}.{self.table} of {self.tool} ({count}{last})"
 
 
+#: How the settings and commands write the tools whose histories can be adopted, and what `KNOWN` calls each.
+ADOPTED = {
+    "prisma": "Prisma",
+    "flyway": "Flyway",
+    "sqitch": "Sqitch",
+    "dbmate": "dbmate or Rails",
+    "alembic-sql": "Alembic",
+    "goose": "goose",
+    "golang-migrate": "golang-migrate",
+    "diesel": "Diesel",
+    "sqlx": "SQLx",
+    "drizzle": "Drizzle",
+    "node-pg-migrate": "node-pg-migrate",
+    "supabase": "Supabase",
+}
 #: A history of ours in another schema than the settings say.
 OURS = "this program itself, in another history_schema than the settings name"
 

@@ -1,12 +1,10 @@
 """What `init` would do to the files of a folder, as a value; and doing it. What is there is never overwritten."""
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from schemata import errors
-from schemata.system import directories
 
 Action = Literal["create", "append", "there", "kept"]
 
@@ -68,17 +66,3 @@ def do(root: Path, steps: "tuple[Step, ...]") -> None:
                 f"{path} cannot be written: {error.strerror}",
                 "Correct the folder's permissions and run it again: what is written already stays as it is.",
             ) from error
-
-
-def put(folder: Path, texts: Mapping[str, str]) -> None:
-    """Put the first migrations in their folder in one step: all of them are there afterwards, or none.
-
-    :param texts: by their paths in the folder, which holds no migration yet.
-    """
-    try:
-        directories.add(folder, texts)
-    except OSError as error:
-        raise errors.ConfigError(
-            f"{folder} cannot be written: {error.strerror}",
-            "Correct the folder's permissions and run it again: no migration was written.",
-        ) from error

@@ -15,6 +15,7 @@ from schemata.migrations import files as migration_files
 from schemata.parity import locking
 from schemata.report import progress
 from schemata.scaffold import baseline, contents, files, live, outcome
+from schemata.system import directories
 
 _DEFAULT = ("app",)
 _OF_TOOLS = ("public",)
@@ -85,7 +86,7 @@ def init(
     if not dry_run:
         files.do(root, tuple(steps))
         if texts:
-            files.put(root / _folder(table), texts)
+            directories.put(root / _folder(table), texts)
             locking.lock(config.load(root, {}), postgres=str(found.snapshot.major) if found else "", reporter=reporter)
     written = [files.Step(f"{_folder(table)}/{path}", "create", text) for path, text in texts.items()]
     return outcome.Initialised(

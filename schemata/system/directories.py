@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from schemata import errors
+
 # Linux, renameat2(2): swap two names in one step. Not everywhere (older libraries, some network volumes).
 _HERE, _EXCHANGE = -100, 2
 _ABANDONED = 600.0  # seconds after which what a killed writer left beside may go
@@ -92,6 +94,17 @@ def add(folder: Path, files: Mapping[str, str]) -> None:
             copy.rename(folder)
     finally:
         shutil.rmtree(copy, ignore_errors=True)
+
+
+def put(folder: Path, files: Mapping[str, str]) -> None:
+    """Put files into a folder as `add` does. Raises ConfigError where it cannot be written; nothing was then."""
+    try:
+        add(folder, files)
+    except OSError as error:
+        raise errors.ConfigError(
+            f"{folder} cannot be written: {error.strerror}",
+            "Correct the folder's permissions and run it again: no migration was written.",
+        ) from error
 
 
 def exchange(one: Path, other: Path) -> None:

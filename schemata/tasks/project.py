@@ -66,6 +66,8 @@ def init(
     through="The last one that a database without a ledger has.",
     accept="A difference that is taken as it is, as a refusal names it; may come several times.",
     by="In whose name a difference is accepted (default: user@host).",
+    mirror="From now on keep the tool's own records true: each of its migrations that ours applies gets its row there.",
+    hold_lock="From now on take the tool's lock too, so that it and ours never migrate at the same time.",
     iterable=["set", "skip", "resolve", "accept_edited", "accept_gone", "accept"],
     json=flags.JSON,
 )
@@ -88,6 +90,8 @@ def adopt(
     through: str = "",
     accept: list[str] | None = None,
     by: str = "",
+    mirror: bool = False,
+    hold_lock: bool = False,
     json: bool = False,
 ) -> Any:
     """Take over another tool's migrations, and its ledger."""
@@ -110,5 +114,7 @@ def adopt(
         through=through,
         accept=accept or (),
         by=by,
+        mirror=mirror,
+        hold_lock=hold_lock,
         reporter=reporter,
     )

@@ -189,7 +189,7 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
             done: list[results.Applied] = []
             if chosen:
                 with self._settled(chosen, done, rollback=True):
-                    rollback.undo_all(deploy, actual, chosen, done)
+                    rollback.undo_all(deploy, actual, chosen, done, known)
 
     def rollback_one(self, migration: Any, force: bool = False) -> None:
         """Roll one migration back."""

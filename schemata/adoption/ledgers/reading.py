@@ -11,21 +11,6 @@ from schemata.postgres import libpq, queries
 
 _QUERIES = queries.load("ledgers", os.path.join(os.path.dirname(__file__), "queries"))
 
-#: What `history.ledgers` calls each tool.
-_TOOLS = {
-    "prisma": "Prisma",
-    "flyway": "Flyway",
-    "sqitch": "Sqitch",
-    "dbmate": "dbmate or Rails",
-    "alembic-sql": "Alembic",
-    "goose": "goose",
-    "golang-migrate": "golang-migrate",
-    "diesel": "Diesel",
-    "sqlx": "SQLx",
-    "drizzle": "Drizzle",
-    "node-pg-migrate": "node-pg-migrate",
-    "supabase": "Supabase",
-}
 #: Those that keep where they stand, and not each migration.
 _SINGLE = ("alembic-sql", "golang-migrate")
 
@@ -38,7 +23,7 @@ def read(ask: queries.Ask, tool: str, table: str = "", project: str = "") -> ent
 
     Raises ConfigError where several fit and none is named, NotAvailable for one that this role may not read.
     """
-    if tool not in _TOOLS:
+    if tool not in ledgers.ADOPTED:
         return None
     if table:
         schema, _, name = table.rpartition(".")
@@ -49,8 +34,9 @@ def read(ask: queries.Ask, tool: str, table: str = "", project: str = "") -> ent
         if not found:
             return None
         if len(found) > 1:
+            names = ", ".join(f"{schema}.{name}" for schema, name in found)
             raise errors.ConfigError(
-                f"the database has {len(found)} ledgers of {_TOOLS[tool]}: {', '.join(f'{s}.{t}' for s, t in found)}",
+                f"the database has {len(found)} ledgers of {ledgers.ADOPTED[tool]}: {names}",
                 f"Say which one belongs to these migrations: --ledger {found[0][0]}.{found[0][1]}",
             )
         schema, name = found[0]
@@ -60,12 +46,12 @@ def read(ask: queries.Ask, tool: str, table: str = "", project: str = "") -> ent
 
 def _find(ask: queries.Ask, tool: str) -> list[tuple[str, str]]:
     """Return (schema, table) of each ledger of a tool."""
-    named = sorted({known.table for known in ledgers.KNOWN if known.tool == _TOOLS[tool]})
+    named = sorted({known.table for known in ledgers.KNOWN if known.tool == ledgers.ADOPTED[tool]})
     query = _QUERIES["tables"].format(names=", ".join(map(queries.literal, named)))
     found = []
     for schema, table, columns, readable in json.loads(str(ask(query)[0][0])):
         known = ledgers.recognise(schema, table, columns)
-        if known is None or known.tool != _TOOLS[tool]:
+        if known is None or known.tool != ledgers.ADOPTED[tool]:
             continue
         if not readable:
             raise errors.NotAvailable(
@@ -85,7 +71,7 @@ def _rows(ask: queries.Ask, tool: str, table: tuple[str, str], project: str) -> 
         found: list[rows.Raw] = json.loads(str(ask(query)[0][0]))
     except libpq.QueryFailed as failure:
         raise model.UnreadHistory(
-            f"{'.'.join(table)} is not a ledger of {_TOOLS[tool]}: {failure}",
+            f"{'.'.join(table)} is not a ledger of {ledgers.ADOPTED[tool]}: {failure}",
             "Name the table that the tool writes: --ledger SCHEMA.TABLE",
         ) from failure
     return found

@@ -89,7 +89,7 @@ def _mark(pipe: int, phase: str) -> None:
     if phase == "begin":
         os.write(pipe, b"x")
     elif phase == "files":
-        directories.add = marked(directories.add)  # type: ignore[assignment]
+        directories.put = marked(directories.put)  # type: ignore[assignment]
     else:
         recording.Recording.write = marked(recording.Recording.write)  # type: ignore[assignment, method-assign]
 

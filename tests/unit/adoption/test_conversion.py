@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemata.adoption import comments, conversion, model, naming, origin, schemas
+from schemata.adoption import comments, conversion, model, naming, schemas
 from schemata.adoption.formats import texts
+from schemata.deploy.other_tool import origin
 from schemata.migrations import migration
 from schemata.sql import statement
 from tests.unit import cases
