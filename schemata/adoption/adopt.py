@@ -8,13 +8,12 @@ from pathlib import Path
 
 from schemata import config, errors, targets
 from schemata.adoption import model, outcome, preparing, recording, side_by_side
+from schemata.adoption.execution import proving
 from schemata.adoption.ledgers import judgement
 from schemata.migrations import files, migration
 from schemata.parity import locking
 from schemata.report import progress
 from schemata.system import directories
-
-_SHOWN = 5
 
 
 def adopt(
@@ -60,13 +59,9 @@ def adopt(
     decisions = judgement.Decisions(_pairs("--resolve", resolve), tuple(accept_edited), tuple(accept_gone), through)
     of_database = recording.Asked(decisions, ledger, project, tuple(accept), reason if accept else "", by)
     now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d%H%M%S")
-    prepared = preparing.read(settings, tool, Path(path), asked, schema=schema, now=now)
-    _check_schemas(settings, prepared)
     present = _present(settings)
-    there = preparing.is_there(prepared, present)
-    if present and not there:
-        raise _not_these(settings, prepared, present)
-    prepared = preparing.as_there(prepared, present) if there else prepared
+    prepared = preparing.read(settings, tool, Path(path), asked, schema=schema, now=now, present=present)
+    _check_schemas(settings, prepared)
     choice = targets.choose(settings, url) if url else None
     look = recording.look(settings, choice, prepared, of_database) if choice else None
     if look and not plan:
@@ -74,11 +69,11 @@ def adopt(
     command = f"inv adopt {tool} {path}"
     with tempfile.TemporaryDirectory(prefix="schemata-adopt-") as scratch:
         staged = settings
-        if not there:
+        if prepared.new:
             major = look.major if look else 0
-            prepared = preparing.tried(settings, prepared, Path(scratch, "tried"), major=major, reporter=reporter)
             staged = dataclasses.replace(settings, migrations=Path(scratch, "migrations"))
-            preparing.write(staged.migrations, prepared.converted.files)
+            prepared = proving.tried(settings, prepared, staged.migrations, major=major, reporter=reporter)
+            proving.stage(settings, prepared, staged.migrations)
             if choice or not plan:  # a plan alone needs no replay, nor the folder in which one is kept
                 locking.lock(staged, postgres=str(major or ""), reporter=reporter)
         new: tuple[str, ...] = ()
@@ -89,15 +84,16 @@ def adopt(
             accepted = proof.compare() if new else ()
         if added and not plan:
             side_by_side.write(settings.root, added)
-        if not there and not plan:
-            _put(settings, staged.migrations, prepared)
+        if prepared.new and not plan:
+            manifest = (staged.migrations / files.MANIFEST).read_text(encoding="utf-8")
+            directories.put(settings.migrations, {**prepared.texts, files.MANIFEST: manifest})
     if choice and look and new and not plan:
         written = _recording(settings, choice, prepared, look, of_database, command, reporter).write()
         new, accepted = written.ids, written.accepted
     return outcome.Adopted(
         prepared,
         str(settings.migrations),
-        written=0 if there else len(prepared.converted.files),
+        written=len(prepared.texts),
         look=look,
         recorded=new,
         accepted=accepted,
@@ -176,21 +172,3 @@ def _check_schemas(settings: config.Config, prepared: preparing.Prepared) -> Non
 
 def _present(settings: config.Config) -> tuple[migration.Migration, ...]:
     return files.read(settings.migrations, settings.schemas) if files.holds_any(settings.migrations) else ()
-
-
-def _not_these(
-    settings: config.Config, prepared: preparing.Prepared, present: Sequence[migration.Migration]
-) -> errors.MigrationError:
-    ours = {item.id: item for item in prepared.converted.migrations}
-    strange = [item.id for item in present if item.id not in ours or item.directives.imported_from]
-    named = ", ".join(strange[:_SHOWN]) + (", …" if len(strange) > _SHOWN else "")
-    return errors.MigrationError(
-        f"{settings.migrations} has migrations that are not those of {prepared.history.root} ({named}): an imported "
-        "history comes first, and whole",
-        "Adopt into a project without migrations, or bring the files of both sides back as they were adopted.",
-    )
-
-
-def _put(settings: config.Config, staged: Path, prepared: preparing.Prepared) -> None:
-    texts = {**prepared.converted.files, files.MANIFEST: (staged / files.MANIFEST).read_text(encoding="utf-8")}
-    directories.put(settings.migrations, texts)

@@ -139,6 +139,14 @@ def imported(migrations: Iterable[migration.Migration], tool: str) -> dict[str, 
     return found
 
 
+def without_rollback(item: Converted, why: str) -> Converted:
+    """Return a migration without its rollback, which fails."""
+    head, _, body = item.text.partition("\n\n")
+    reason = f"its down file fails: {_on_one_line(why)}"
+    text = "\n".join([head, f"-- irreversible: {reason}", "", body])
+    return dataclasses.replace(item, text=text, rollback=None, irreversible=reason)
+
+
 def in_mode(item: Converted, mode: str) -> Converted:
     """Return a migration whose file declares another mode."""
     head, _, body = item.text.partition("\n\n")

@@ -96,6 +96,11 @@ class Adopted:
             found.append(f"A new server needs these roles before the first migration: {', '.join(prepared.roles)}")
         if prepared.extensions:
             found.append(f"The server needs these extensions: {', '.join(prepared.extensions)}")
+        if prepared.expected:
+            found.append(
+                f"Nothing makes these extensions, so {prepared.all_preludes[-1]} does on an empty database: "
+                f"{', '.join(prepared.expected)}"
+            )
         if prepared.made:
             found.append(f"The files make these schemas, so the settings do not list them: {', '.join(prepared.made)}")
         return found
@@ -117,12 +122,13 @@ class Adopted:
         return found
 
     def _done(self) -> list[str]:
-        count = len(self.prepared.converted.files)
+        count = len({**self.prepared.converted.files, **self.prepared.texts})
+        there = f" {count - self.written} are there already." if 0 < self.written < count else ""
         if self.plan:
-            new = "would be written" if self.written else "are there already"
-            found = [f"Plan: {count} files {new} in {self.folder}; nothing was changed."]
+            new = f"{self.written} files would be written" if self.written else f"{count} files are there already"
+            found = [f"Plan: {new} in {self.folder}; nothing was changed.{there}"]
         elif self.written:
-            found = [f"Written: {self.written} files in {self.folder}, and its manifest. Commit them."]
+            found = [f"Written: {self.written} files in {self.folder}, and its manifest. Commit them.{there}"]
         else:
             found = [f"The {count} files are there already in {self.folder}."]
         if self.look:
@@ -177,6 +183,8 @@ class Adopted:
             "skipped": [dataclasses.asdict(one) for one in prepared.history.skipped],
             "roles": list(prepared.roles),
             "extensions": list(prepared.extensions),
+            "extensions_expected": list(prepared.expected),
+            "new": list(prepared.new),
             "schemas_made": list(prepared.made),
             "settings": self.settings,
             **(self._told(self.look) if self.look else {}),

@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 from schemata import config, errors
 from schemata.adoption import conversion, model, sources
-from schemata.adoption.execution import classification, templates, trial
+from schemata.adoption.execution import classification, prelude, templates
 from schemata.adoption.readers import reading
+from schemata.deploy.other_tool import origin
 from schemata.migrations import files, migration
-from schemata.report import progress
 
 _SHOWN = 20
-_MODE = "-- mode: "
 
 
 class NotRunnable(errors.MigrationError):
@@ -42,6 +41,8 @@ class Prepared:
     :param roles: that the files name and do not make. :param extensions: that they make. :param made: schemas that they
         make. :param without: tables of the tool itself, of which the statements are left out.
     :param tried: whether all of it ran in an empty database.
+    :param new: ids of those that are not there yet. :param expected: extensions that they expect and do not make, for
+        which a migration is written. :param preludes: ids of such migrations that are there.
     """
 
     history: model.History
@@ -53,6 +54,24 @@ class Prepared:
     notes: tuple[str, ...]
     without: tuple[str, ...] = ()
     tried: bool = False
+    new: tuple[str, ...] = ()
+    expected: tuple[str, ...] = ()
+    preludes: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Return the texts of what is new, by path below the folder of migrations."""
+        items = tuple(one for one in self.converted.migrations if one.id in self.new)
+        found = dataclasses.replace(self.converted, migrations=items).files
+        if self.expected:
+            found[prelude.path(items)] = prelude.text(self.history.tool, self.expected)
+        return found
+
+    @property
+    def all_preludes(self) -> tuple[str, ...]:
+        """Return the ids of the migrations that make what others made beforehand."""
+        items = [one for one in self.converted.migrations if one.id in self.new]
+        return (*self.preludes, *([prelude.id_of(items)] if self.expected else []))
 
 
 class _Classified(NamedTuple):
@@ -80,10 +99,20 @@ def folder(tool: str, path: Path) -> Path:
     return usual
 
 
-def read(settings: config.Config, tool: str, path: Path, asked: Asked, *, schema: str, now: str) -> Prepared:
+def read(
+    settings: config.Config,
+    tool: str,
+    path: Path,
+    asked: Asked,
+    *,
+    schema: str,
+    now: str,
+    present: Sequence[migration.Migration] = (),
+) -> Prepared:
     """Return a tool's migrations as ours, each in the mode that its text asks for. Changes nothing.
 
     :param schema: that of names without one. :param now: a time YYYYMMDDHHMMSS.
+    :param present: what the project has: those that were adopted from the tool keep their ids.
 
     Raises what `readers.reading.read` raises; NotRunnable with every line that cannot be run, and ConfigError for names
     without a value.
@@ -125,13 +154,14 @@ def read(settings: config.Config, tool: str, path: Path, asked: Asked, *, schema
         )
     history = dataclasses.replace(history, scripts=tuple(scripts))
     made = conversion.made_schemas(script.up for script in scripts)
-    converted = _convert(settings, history, told, schema=schema, now=now, made=made)
+    converted = _convert(settings, history, told, schema=schema, now=now, made=made, present=present)
     because = {converted.id_of(name): why for name, why in told.because.items()}
     of_files = (f"{one.script.name}: {note}" for one in converted.migrations for note in one.notes)
     notes = [*converted.notes, *of_files, *notes]
-    return Prepared(
+    made_ready = Prepared(
         history, converted, because, tuple(sorted(roles)), tuple(extensions), made, tuple(notes), tuple(without)
     )
+    return beside(made_ready, present)
 
 
 def path_of(history: model.History, script: model.Script) -> str:
@@ -139,75 +169,76 @@ def path_of(history: model.History, script: model.Script) -> str:
     return f"{history.root}/{script.path}" if history.root else script.path
 
 
-def tried(
-    settings: config.Config, prepared: Prepared, scratch: Path, *, major: int = 0, reporter: progress.Reporter
-) -> Prepared:
-    """Return what was prepared with the modes in which the files ran, in an empty database of a temporary server.
+def beside(prepared: Prepared, present: Sequence[migration.Migration]) -> Prepared:
+    """Return what was prepared with the files that are there already as they are; the others are new.
 
-    :param scratch: an empty folder. Raises NotRunnable where one runs in no mode, NotAvailable without such a server.
+    Raises MigrationError for one whose file in the tool's folder is another than the one that was adopted, or gone.
     """
-    write(scratch, prepared.converted.files)
-    items = files.read(scratch, settings.schemas)
-    what = "a migration" if len(items) == 1 else f"{len(items)} migrations"
-    reporter.info(f"Trying {what} in a temporary server.")
-    # With their own folder, of which the server has the extensions.
-    settings = dataclasses.replace(settings, migrations=scratch)
-    found = trial.in_scratch(settings, items, major=major, reporter=reporter)
-    if found.failed:
-        failed = next(one for one in prepared.converted.migrations if one.id == found.failed)
-        raise NotRunnable(
-            f"{path_of(prepared.history, failed.script)} does not run on an empty database after the "
-            f"{len(found.tried)} before it: {found.error.replace(f'{scratch}/', '')}",
-            "If the tool's names without a schema are in another one, say so: --schema NAME. List a schema that "
-            "something else makes before it in `schemas` of the settings. Or correct "
-            f"the file where it is, or leave it out: --skip {failed.script.name} --reason TEXT."
-            f"{_ledger_hint(prepared)} Nothing was written.",
+    by_id = {item.id: item for item in files.with_rollbacks(present)}
+    adopted = conversion.imported(present, prepared.history.tool)
+    wanted = {one.script.name for one in prepared.converted.migrations}
+    strange = [f"{name}: there is no such file any more" for name in adopted if name not in wanted]
+    migrations, new = [], []
+    for one in prepared.converted.migrations:
+        item = by_id.get(one.id)
+        if item is None:
+            new.append(one.id)
+        elif why := _edited(one, item):
+            strange.append(f"{path_of(prepared.history, one.script)}: {why}")
+        else:
+            one = _as_there(one, item)
+        migrations.append(one)
+    if strange:
+        raise _no_longer(prepared, strange)
+    first = min((one.id.split(".")[1] for one in migrations), default="")
+    earlier = [item.id for item in present if item.id not in {one.id for one in migrations} and item.timestamp < first]
+    notes = list(prepared.notes)
+    preludes = [id_ for id_ in earlier if prelude.is_one(by_id[id_].sql)]
+    if others := [id_ for id_ in earlier if id_ not in preludes]:
+        named = ", ".join(others[:_SHOWN])
+        notes.append(
+            f"the project's own {named} come before them by time: on an empty database they run first, and a database "
+            "that has the imported ones needs --allow-out-of-order for them"
         )
-    modes = {one.id: one.mode for one in found.tried}
-    migrations = tuple(conversion.in_mode(one, modes[one.id]) for one in prepared.converted.migrations)
-    because = {one.id: one.because for one in found.tried if one.because}
     return dataclasses.replace(
         prepared,
-        converted=dataclasses.replace(prepared.converted, migrations=migrations),
-        because=because,
-        roles=tuple(sorted({*prepared.roles, *found.roles})),
-        tried=True,
+        converted=dataclasses.replace(prepared.converted, migrations=tuple(migrations)),
+        new=tuple(new),
+        notes=tuple(notes),
+        preludes=tuple(preludes),
     )
 
 
-def _ledger_hint(prepared: Prepared) -> str:
-    if not prepared.without:
-        return ""
-    return f" If it needs {', '.join(prepared.without)}, which is left out, let the files make it: --keep-ledger."
+def _edited(one: conversion.Converted, item: migration.Migration) -> str:
+    """Return in what way a file is another than the one that was adopted; empty where it is the same."""
+    source = origin.of(item.sql)
+    if source is None or source.name != one.script.name:
+        return f"{item.id} is there, and did not come from it"
+    if source.checksum != one.script.checksum:
+        return "it was edited after it was adopted"
+    if item.sql.partition("\n\n")[2] != one.text.partition("\n\n")[2]:
+        return f"{item.id} was edited, or its names were given other values (--set)"
+    return ""
 
 
-def write(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write files into a folder that is nobody's but ours."""
-    for name, text in texts.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+def _as_there(one: conversion.Converted, item: migration.Migration) -> conversion.Converted:
+    return dataclasses.replace(
+        one,
+        text=item.sql,
+        mode="" if item.directives.mode == "transaction" else item.directives.mode,
+        rollback=item.rollback_sql if item.rollback_path else None,
+        irreversible=item.directives.irreversible,
+    )
 
 
-def is_there(prepared: Prepared, present: Sequence[migration.Migration]) -> bool:
-    """Tell whether migrations are there already, in whatever mode; what people wrote besides does not matter."""
-    by_id = {item.id: item for item in present}
-    ours = {item.id: item for item in prepared.converted.migrations}
-    return all(
-        id_ in by_id and _without_mode(by_id[id_].sql) == _without_mode(item.text) for id_, item in ours.items()
-    ) and all(item.id in ours for item in present if item.directives.imported_from)
-
-
-def as_there(prepared: Prepared, present: Sequence[migration.Migration]) -> Prepared:
-    """Return what was prepared with the modes that the files have which are there already."""
-    modes = {item.id: item.directives.mode for item in present}
-    migrations = tuple(conversion.in_mode(one, modes[one.id]) for one in prepared.converted.migrations)
-    return dataclasses.replace(prepared, converted=dataclasses.replace(prepared.converted, migrations=migrations))
-
-
-def _without_mode(text: str) -> str:
-    lines = text.split("\n")
-    head = next((at for at, line in enumerate(lines) if not line.startswith("--")), len(lines))
-    return "\n".join([*(line for line in lines[:head] if not line.startswith(_MODE)), *lines[head:]])
+def _no_longer(prepared: Prepared, strange: Sequence[str]) -> errors.MigrationError:
+    more = [f"  … and {len(strange) - _SHOWN} more"] if len(strange) > _SHOWN else []
+    lines = [f"  {line}" for line in strange[:_SHOWN]]
+    return errors.MigrationError(
+        "\n".join([f"{prepared.history.root} is not what was adopted from it:", *lines, *more]),
+        "Bring the files of both sides back as they were; what is to change is a migration of its own: inv "
+        "migrate-new. Nothing was written.",
+    )
 
 
 def _with_values(script: model.Script, values: Mapping[str, str]) -> model.Script:
@@ -237,7 +268,14 @@ def _note(told: _Classified, script: model.Script, seen: classification.Classifi
 
 
 def _convert(
-    settings: config.Config, history: model.History, told: _Classified, *, schema: str, now: str, made: Iterable[str]
+    settings: config.Config,
+    history: model.History,
+    told: _Classified,
+    *,
+    schema: str,
+    now: str,
+    made: Iterable[str],
+    present: Sequence[migration.Migration],
 ) -> conversion.Conversion:
     """Return the conversion. Where the search_path is the folder's schema, all files are of the one of the tool.
 
@@ -250,6 +288,7 @@ def _convert(
         history,
         default_schema=schema,
         now=now,
+        known=conversion.imported(present, history.tool),
         modes=told.modes,
         outside=told.outside,
         failed_downs=told.failed,

@@ -54,7 +54,7 @@ class Look:
 
     def plan(self, prepared: preparing.Prepared) -> records.Plan:
         """Return what is to be recorded. Raises MigrationError with every question that a person has to answer."""
-        return records.plan(prepared.history, prepared.converted, self.judged)
+        return records.plan(prepared.history, prepared.converted, self.judged, prepared.all_preludes)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a judgement means for our history: the ids that are recorded as applied, and those that are pending."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from schemata.adoption import conversion, model
 from schemata.adoption.ledgers import judgement
@@ -39,8 +40,17 @@ class Plan:
     skipped: tuple[model.Skipped, ...] = ()
 
 
-def plan(history: model.History, converted: conversion.Conversion, judged: judgement.Judgement) -> Plan:
-    """Return what to write. Raises MigrationError with every question that a person has to answer."""
+def plan(
+    history: model.History,
+    converted: conversion.Conversion,
+    judged: judgement.Judgement,
+    preludes: Sequence[str] = (),
+) -> Plan:
+    """Return what to write. Raises MigrationError with every question that a person has to answer.
+
+    :param preludes: ids of migrations that make what was there before the first of the tool's: they count as applied
+        where any of those is.
+    """
     judged.raise_unless_ok()
     ids = {item.script.name: item for item in converted.migrations}
     records = [
@@ -55,6 +65,12 @@ def plan(history: model.History, converted: conversion.Conversion, judged: judge
         )
         for item in judged.applied
     ]
+    if records:
+        note = "made beforehand by somebody else"
+        records = [
+            *(Record(id_, id_.partition(".")[0], "extensions", "", "", ran=False, note=note) for id_ in preludes),
+            *records,
+        ]
     return Plan(
         tuple(records),
         tuple(ids[item.script.name].id for item in judged.pending),

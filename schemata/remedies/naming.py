@@ -15,6 +15,15 @@ _OF_EXTENSIONS = {
 }  # fmt: skip
 
 
+def extension_of(name: str) -> str:
+    """Return the extension that makes a function, type or operator class of this name; empty where none is known.
+
+    >>> extension_of("uuid_generate_v4"), extension_of("lower")
+    ('uuid-ossp', '')
+    """
+    return _OF_EXTENSIONS.get(name, "")
+
+
 def _dotted(text: str) -> str:
     return text.split("(")[0].rpartition(".")[2].strip('"')
 

@@ -72,7 +72,7 @@ MAY_IMPORT = {
     # Another tool's migrations, made ours; and what a database has, proved before it is recorded.
     "adoption": {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets",
-        "history", "deploy", "parity",
+        "history", "deploy", "parity", "remedies",
     },
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",

@@ -1,13 +1,15 @@
 """Run a history in a database that is there to be tried in, and see in which mode each of its files runs."""
 
 import dataclasses
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 from schemata import config, errors
 from schemata.adoption.execution import classification
 from schemata.deploy import migrate, transactional
 from schemata.migrations import migration, precheck
 from schemata.parity import expected, scratch
+from schemata.remedies import naming
 from schemata.report import progress
 
 #: What the server says of a statement that wants no transaction around it, or one of its own.
@@ -18,6 +20,8 @@ _WANTS_ANOTHER_MODE = {
     "55006": "it changes a table of which the same transaction has changed rows",
 }
 _PENDING_EVENTS = "55006"
+_UNDEFINED = ("42704", "42883")
+_NAME = re.compile(r'(?:type|operator class) "?(?:\w+\.)?(\w+)|function (?:\w+\.)?(\w+)\(')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,19 +38,23 @@ class Trial:
     """What became of a history.
 
     :param tried: those that ran, in order. :param failed: the one that runs in no mode, if any, and `error` what the
-        server or the engine said; those after it were not tried. :param roles: roles that had to be made.
+        server or the engine said, with `hint`; those after it were not tried. :param roles: roles that had to be made.
+    :param extension: that the failed one expects to be there.
     """
 
     tried: tuple[Tried, ...]
     failed: str = ""
     error: str = ""
     roles: tuple[str, ...] = ()
+    hint: str = ""
+    extension: str = ""
 
 
 def in_scratch(
     settings: config.Config,
     sources: Sequence[migration.Migration],
     *,
+    fixed: Collection[str] = (),
     major: int = 0,
     reporter: progress.Reporter = progress.SILENT,
 ) -> Trial:
@@ -55,13 +63,14 @@ def in_scratch(
     Raises NotAvailable where there is no server of it.
     """
     with scratch.database(settings, major, reporter) as url:
-        return run(settings, sources, url=url, reporter=reporter)
+        return run(settings, sources, fixed=fixed, url=url, reporter=reporter)
 
 
 def run(
     settings: config.Config,
     sources: Sequence[migration.Migration],
     *,
+    fixed: Collection[str] = (),
     url: str,
     reporter: progress.Reporter = progress.SILENT,
 ) -> Trial:
@@ -69,8 +78,10 @@ def run(
 
     Each is tried as one transaction first, unless its text says that it cannot be one; where the server's error says
     so, it is tried statement by statement.
+
+    :param fixed: ids of those that are run as they say.
     """
-    chosen = [_first(item) for item in sources]
+    chosen = [(item, "") if item.id in fixed else _first(item) for item in sources]
     because = {item.id: why for item, why in chosen}
     items = [item for item, _ in chosen]
     roles: list[str] = []
@@ -90,6 +101,8 @@ def run(
             if role and role not in roles:
                 expected.create_role(url, role)
                 roles.append(role)
+            elif items[number].id in fixed:
+                return _ended(items, because, number, failure, roles)
             elif why := _wants_another_mode(items[number], failure):
                 items[number] = _in_mode(items[number], "statements")
                 because[items[number].id] = why
@@ -138,7 +151,16 @@ def _ended(
     error: errors.Error,
     roles: Sequence[str],
 ) -> Trial:
-    return Trial(_tried(items[:number], because), items[number].id, error.message, tuple(roles))
+    extension = missing_extension(error) if isinstance(error, transactional.ScriptFailed) else ""
+    return Trial(_tried(items[:number], because), items[number].id, error.message, tuple(roles), error.hint, extension)
+
+
+def missing_extension(error: transactional.ScriptFailed) -> str:
+    """Return the extension that makes what a statement names and nothing has made; empty where none is known."""
+    if error.sqlstate not in _UNDEFINED or "It exists as" in error.hint:
+        return ""
+    found = _NAME.search(error.failure.message)
+    return naming.extension_of(found[1] or found[2]) if found else ""
 
 
 def _tried(items: Sequence[migration.Migration], because: dict[str, str]) -> tuple[Tried, ...]:
