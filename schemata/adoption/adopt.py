@@ -8,7 +8,7 @@ from pathlib import Path
 
 from schemata import config, errors, targets
 from schemata.adoption import model, outcome, preparing, recording, side_by_side
-from schemata.adoption.execution import proving
+from schemata.adoption.execution import proving, roles
 from schemata.adoption.ledgers import judgement
 from schemata.migrations import files, migration
 from schemata.parity import locking
@@ -38,6 +38,7 @@ def adopt(
     by: str = "",
     mirror: bool = False,
     hold_lock: bool = False,
+    create_roles: bool = False,
     reporter: progress.Reporter = progress.SILENT,
 ) -> outcome.Adopted:
     """Write the migrations of another tool's folder as ours; with `url` record there what its ledger calls applied.
@@ -50,11 +51,13 @@ def adopt(
     :param schema: that of names without one: where the tool's search_path leads.
     :param mirror: and :param hold_lock: the settings then say, for the time in which the tool still runs, that its
         ledger is kept true and its lock taken.
+    :param create_roles: roles that the files expect are made, without login, on the project's own dev server.
     :param values: NAME=VALUE of templated names. :param skip: names of what is left out, for the reason. The other
         parameters are a person's answers to what `judgement` asks and `verification` refuses.
     """
     _check(settings, tool, schema, skip, accept, reason, url, (resolve, accept_edited, accept_gone, through, accept))
     added = side_by_side.addition(settings, tool, ledger, mirror=mirror, hold_lock=hold_lock)
+    dev = roles.of_dev_server(settings) if create_roles else None
     asked = preparing.Asked(_pairs("--set", values), dict.fromkeys(skip, reason.strip()), ledger, keep_ledger)
     decisions = judgement.Decisions(_pairs("--resolve", resolve), tuple(accept_edited), tuple(accept_gone), through)
     of_database = recording.Asked(decisions, ledger, project, tuple(accept), reason if accept else "", by)
@@ -90,6 +93,7 @@ def adopt(
     if choice and look and new and not plan:
         written = _recording(settings, choice, prepared, look, of_database, command, reporter).write()
         new, accepted = written.ids, written.accepted
+    created = roles.create(dev, prepared.roles) if dev and not plan else ()
     return outcome.Adopted(
         prepared,
         str(settings.migrations),
@@ -99,6 +103,7 @@ def adopt(
         accepted=accepted,
         plan=plan,
         settings=added,
+        created=created,
     )
 
 

@@ -24,6 +24,7 @@ class Adopted:
     :param folder: of the migrations. :param written: how many files were written; 0 where they were there. :param look:
         what the database said, if one was asked. :param recorded: ids that were recorded there, :param accepted:
         differences that were. :param settings: what pyproject.toml got.
+        :param created: roles that were made on the dev server.
     """
 
     prepared: preparing.Prepared
@@ -34,6 +35,7 @@ class Adopted:
     accepted: tuple[str, ...] = ()
     plan: bool = False
     settings: str = ""
+    created: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -92,8 +94,11 @@ class Adopted:
         prepared = self.prepared
         found = [f"Note: {note}" for note in prepared.notes]
         found += [f"Left out: {one.name}: {one.reason}" for one in prepared.history.skipped]
-        if prepared.roles:
-            found.append(f"A new server needs these roles before the first migration: {', '.join(prepared.roles)}")
+        if prepared.roles and not self.created:
+            found.append(
+                f"A new server needs these roles before the first migration: {', '.join(prepared.roles)} "
+                "(--create-roles makes them on the dev server)"
+            )
         if prepared.extensions:
             found.append(f"The server needs these extensions: {', '.join(prepared.extensions)}")
         if prepared.expected:
@@ -135,6 +140,8 @@ class Adopted:
             word = "would be recorded" if self.plan else "recorded"
             found.append(f"{len(self.recorded)} {word} as applied, {len(self.pending)} pending.")
         found += [f"Accepted: {subject}." for subject in self.accepted]
+        if self.created:
+            found.append(f"Made on the dev server, without login: {', '.join(self.created)}.")
         if self.settings:
             word = "Would be added" if self.plan else "Added"
             lines = [line for line in self.settings.splitlines() if line]
@@ -187,6 +194,7 @@ class Adopted:
             "new": list(prepared.new),
             "schemas_made": list(prepared.made),
             "settings": self.settings,
+            "roles_created": list(self.created),
             **(self._told(self.look) if self.look else {}),
         }
 

@@ -68,6 +68,7 @@ def init(
     by="In whose name a difference is accepted (default: user@host).",
     mirror="From now on keep the tool's own records true: each of its migrations that ours applies gets its row there.",
     hold_lock="From now on take the tool's lock too, so that it and ours never migrate at the same time.",
+    create_roles="Make the roles that the files expect, without login, on the dev server; never elsewhere.",
     iterable=["set", "skip", "resolve", "accept_edited", "accept_gone", "accept"],
     json=flags.JSON,
 )
@@ -92,6 +93,7 @@ def adopt(
     by: str = "",
     mirror: bool = False,
     hold_lock: bool = False,
+    create_roles: bool = False,
     json: bool = False,
 ) -> Any:
     """Take over another tool's migrations, and its ledger."""
@@ -116,5 +118,6 @@ def adopt(
         by=by,
         mirror=mirror,
         hold_lock=hold_lock,
+        create_roles=create_roles,
         reporter=reporter,
     )

@@ -1,14 +1,16 @@
 """A folder that got more files, files of one's own around it, down files that fail, and what nobody made in it."""
 
 import re
+import uuid
 
 import psycopg
 import pytest
 
-from schemata import config, errors
+from schemata import config, errors, targets
 from schemata.adoption import adopt, preparing
 from schemata.deploy import migrate, rollback
 from schemata.migrations import files
+from schemata.postgres import urls
 from tests.conftest import Project
 from tests.integration.adoption.test_adopt import IDS, LEDGER, PRISMA, SQL, A, B, C, lay, repository, row
 from tests.unit import cases
@@ -182,3 +184,36 @@ def test_what_the_surroundings_lack_is_said_with_what_to_type(sql: str, words: s
     with pytest.raises(preparing.NotRunnable) as refused:
         adopt.adopt(config.load(repository.root, {}), "prisma", theirs)
     assert words in refused.value.hint
+
+
+def test_roles_are_made_on_the_dev_server_only(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are not there, without login, and only where the commands mean the project's own server."""
+    one, other = (f"adoption_{uuid.uuid4().hex[:8]}" for _ in range(2))
+    sql = f"CREATE TABLE a (i int);\nGRANT SELECT ON a TO {one}, {other};\n"
+    theirs = str(lay(repository.root, {f"{A}/migration.sql": sql}))
+    settings = config.load(repository.root, {})
+    listed = "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY(%s)"
+    with psycopg.connect(repository.url, autocommit=True) as connection:
+        try:
+            # The scratch database is on the same server, where the trial makes what it needs.
+            plan = adopt.adopt(settings, "prisma", theirs)
+            assert set(plan.prepared.roles) == {one, other}
+            assert "(--create-roles makes them on the dev server)" in "\n".join(plan.summary())
+            for name in (one, other):
+                for database in connection.execute("SELECT datname FROM pg_database WHERE datallowconn").fetchall():
+                    with psycopg.connect(urls.with_database(repository.url, database[0]), autocommit=True) as there:
+                        if there.execute("SELECT to_regclass('public.a')").fetchone() != (None,):
+                            there.execute(f"DROP OWNED BY {name}")
+                connection.execute(f"DROP ROLE IF EXISTS {name}")
+            connection.execute(f"CREATE ROLE {one} LOGIN")
+            monkeypatch.setenv("DATABASE_URL", repository.url)
+            with pytest.raises(errors.ConfigError, match="DATABASE_URL names another"):
+                adopt.adopt(settings, "prisma", theirs, create_roles=True)
+            monkeypatch.setattr(targets, "choose", lambda *_: targets.Choice(repository.url, "dev server", is_dev=True))
+            found = adopt.adopt(settings, "prisma", theirs, create_roles=True)
+            assert found.created == (other,)
+            assert sorted(connection.execute(listed, [[one, other]])) == sorted([(one, True), (other, False)])
+            assert adopt.adopt(settings, "prisma", theirs, create_roles=True).created == ()
+        finally:
+            for name in (one, other):
+                connection.execute(f"DROP ROLE IF EXISTS {name}")
