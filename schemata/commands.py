@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from schemata.parity import parity as parity
     from schemata.parity import rounds as rounds
     from schemata.parity.fix import fixing as fixing
+    from schemata.rehearsal import rehearse as rehearse
     from schemata.scaffold import init as init
     from schemata.server import docker as docker
     from schemata.server import down as down
@@ -56,6 +57,7 @@ _MODULES = {
     "manage": "schemata.services.manage",
     "migrate": "schemata.deploy.migrate",
     "parity": "schemata.parity.parity",
+    "rehearse": "schemata.rehearsal.rehearse",
     "repair": "schemata.deploy.repair",
     "restamp": "schemata.history.restamp",
     "rollback": "schemata.deploy.rollback",

@@ -190,7 +190,7 @@ def guard(choice: Choice, target: results.Target, connection: libpq.Connection, 
         return not (yes or word)
     name = target.database
     host = "" if connection.is_socket else str(connection.host)
-    looks = host not in _LOCAL or any(part in f"{host} {name}".lower() for part in ("prod", "live", "primary"))
+    looks = looks_like_production(connection, name)
     if looks and word != name:
         raise errors.Error(
             f"{target.describe()} looks like production (host {host or 'local socket'}, database {name}), "
@@ -203,6 +203,12 @@ def guard(choice: Choice, target: results.Target, connection: libpq.Connection, 
             "If you mean it, add --yes.",
         )
     return not (yes or word)
+
+
+def looks_like_production(connection: libpq.Connection, database: str) -> bool:
+    """Tell whether a database looks like one that people depend on: on another machine, or by its name."""
+    host = "" if connection.is_socket else str(connection.host)
+    return host not in _LOCAL or any(part in f"{host} {database}".lower() for part in ("prod", "live", "primary"))
 
 
 def ask(text: str, question: str, otherwise: str) -> None:

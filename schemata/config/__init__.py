@@ -142,6 +142,7 @@ class Config:
     client: Client = Client()
     compose: Compose = Compose()
     adoption: transition.Adoption = transition.NONE
+    rehearsal: declared.Rehearsal = dataclasses.field(default_factory=declared.Rehearsal)
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
     targets: tuple[declared.Target, ...] = ()
@@ -210,6 +211,17 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
         {"file": values.text_of, "database": values.text_of, "patience": values.seconds},
     ),
     "adoption": (transition.Adoption, transition.KEYS),
+    "rehearsal": (
+        declared.Rehearsal,
+        {
+            "rows": values.count(1, 9),
+            "large_rows": values.count(0, 10**12),
+            "scan_rate": values.count(1, 1_000_000),
+            "rewrite_rate": values.count(1, 1_000_000),
+            "index_rate": values.count(1, 1_000_000),
+            "require_proof": values.list_of(values.text_of),
+        },
+    ),
 }
 _SERVICE: dict[str, values.Converter] = {
     "command": values.command,

@@ -319,6 +319,29 @@ def opened(
     A signal in the block becomes errors.Interrupted, a lost connection errors.NotAvailable, each after
     what was under way was rolled back, cancelled or left for the server to end.
     """
+    with signals.raised():
+        try:
+            with of_session(settings, choice, reporter, connection, keep=keep) as deploy:
+                yield deploy
+        except KeyboardInterrupt as error:
+            terminated = isinstance(error, signals.Terminated)
+            raise errors.Interrupted(
+                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the statement was cancelled",
+                "The migrations applied before it stay. Run again to go on; `inv migrate-status` shows the state.",
+                errors.TERMINATED if terminated else errors.INTERRUPTED,
+            ) from error
+
+
+@contextlib.contextmanager
+def of_session(
+    settings: config.Config,
+    choice: targets.Choice,
+    reporter: progress.Reporter,
+    connection: libpq.Connection,
+    *,
+    keep: bool = False,
+) -> Iterator[Deploy]:
+    """As `opened`, for a caller that heeds signals by itself because it has several such sessions."""
     budget = transactional.Budget(
         lock_timeout=settings.locks.lock_timeout,
         statement_timeout=settings.locks.statement_timeout,
@@ -328,26 +351,15 @@ def opened(
     )
     who = sessions.this_client()
     heard = notices.Notices(reporter.info, verbose=reporter.verbose)
-    with signals.raised():
+    with (
+        contextlib.closing(heard),
+        sessions.session(connection, who, keep=keep, notice=heard) as session,
+        activity.Monitor(
+            choice.url, session.pid, min(_MONITOR_PATIENCE, settings.locks.lock_timeout / 2), reporter.info
+        ) as monitor,
+    ):
+        deploy = Deploy(settings, session, tables.History(settings.history_schema), budget, monitor, reporter, heard)
         try:
-            with (
-                contextlib.closing(heard),
-                sessions.session(connection, who, keep=keep, notice=heard) as session,
-                activity.Monitor(
-                    choice.url, session.pid, min(_MONITOR_PATIENCE, settings.locks.lock_timeout / 2), reporter.info
-                ) as monitor,
-            ):
-                deploy = Deploy(
-                    settings, session, tables.History(settings.history_schema), budget, monitor, reporter, heard
-                )
-                try:
-                    yield deploy
-                except sessions.StatementFailed as failure:
-                    raise _refused(session, failure) from failure
-        except KeyboardInterrupt as error:
-            terminated = isinstance(error, signals.Terminated)
-            raise errors.Interrupted(
-                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the statement was cancelled",
-                "The migrations applied before it stay. Run again to go on; `inv migrate-status` shows the state.",
-                errors.TERMINATED if terminated else errors.INTERRUPTED,
-            ) from error
+            yield deploy
+        except sessions.StatementFailed as failure:
+            raise _refused(session, failure) from failure

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from schemata import config, errors, targets
+from schemata.attestations import demand
 from schemata.deploy import apply, deployment, nontransactional, plans, results, transactional
 from schemata.history import recorded, tables
 from schemata.history.squashed import recognition
@@ -33,6 +34,7 @@ def migrate(
     allow_out_of_order: bool = False,
     on_existing_objects: bool = False,
     create_database: bool = False,
+    require_proof: bool = False,
     sources: tuple[migration.Migration, ...] | None = None,
     parsed: Mapping[str, migration.Parsed] | None = None,
     connection: libpq.Connection | None = None,
@@ -43,7 +45,8 @@ def migrate(
     `to` ends with that migration, `schema` with the last pending one of that schema; whatever sorts
     before is applied too, because there is one order. `sources` are the files, where they were read
     already, and `parsed` what the parser found in them. Where nothing is recorded and the schemas hold objects, it
-    refuses unless it is said to work `on_existing_objects`. A failure leaves everything before it applied and
+    refuses unless it is said to work `on_existing_objects`; with `require_proof`, or where the settings demand that of
+    this database, also what is not attested. A failure leaves everything before it applied and
     nothing of it, unless it is non-transactional: then the next run repairs it or says what is indeterminate.
 
     One connection does it all, from the first question to the last commit. That is `connection`, where the caller
@@ -62,7 +65,7 @@ def migrate(
         choice = targets.choose(settings, url)
         held.enter_context(targets.named(choice))
         opened = connection or held.enter_context(_login(settings, choice, may_create or choice.is_dev, reporter))
-        run = _Run(plan, choice, opened, connection is not None, dict(parsed or {}), reporter)
+        run = _Run(plan, choice, opened, connection is not None, dict(parsed or {}), require_proof, reporter)
         return run.show() if dry_run else run.apply(wait)
 
 
@@ -76,6 +79,7 @@ class _Run:
         connection: libpq.Connection,
         keep: bool,
         parsed: dict[str, migration.Parsed],
+        require_proof: bool,
         reporter: progress.Reporter,
     ) -> None:
         self._began = time.monotonic()
@@ -89,6 +93,8 @@ class _Run:
             self._missing = catalog.missing_schemas(connection.query, settings.schemas)
             self._actual = tables.History(settings.history_schema).read(connection.query)
             self._squashed = recognition.recognise(plan.sources, self._actual).recordable
+        about = (self._target.database, self._target.server_version)
+        self._unproved = demand.missing(settings, choice, connection, about, self._pending, asked=require_proof)
         rollbacks = () if plan.of_a_build else plans.rollback_notes(self._pending)
         self._notes = [*choice.notes, *plans.notes(self._compared), *rollbacks]
         # Before anything is made for them: a file that cannot run leaves an empty database empty.
@@ -111,7 +117,7 @@ class _Run:
             self._target,
             "applied",
             planned=planned,
-            notes=(*self._notes, *self._lock_file()),
+            notes=(*self._notes, *self._lock_file(), *demand.note(self._unproved)),
             dry_run=True,
             revision=self._compared.database_revision,
         )
@@ -122,6 +128,8 @@ class _Run:
 
     def apply(self, wait: float) -> results.Migrated:
         """Apply what is pending under the deploy lock, for which it waits `wait` seconds."""
+        if self._unproved:
+            raise self._unproved
         done: list[results.Applied] = []
         revision = self._compared.database_revision
         if self._has_work():

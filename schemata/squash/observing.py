@@ -9,6 +9,8 @@ from schemata import config
 from schemata.postgres import queries
 from schemata.snapshot import model, reading
 
+# Asked of in one query.
+_TABLES = 50
 _SQL = queries.load("proof", os.path.join(os.path.dirname(__file__), "queries"))
 
 
@@ -46,15 +48,19 @@ def observe(ask: queries.Ask, settings: config.Config, roles: frozenset[str]) ->
     history = queries.literal(settings.history_schema)
     tables: dict[str, Rows] = {}
     refreshed = []
+    of_tables: dict[str, Sequence[str]] = {}
     for schema, name, kind, populated, columns in json.loads(str(ask(_SQL["tables"].format(history=history))[0][0])):
         table = f"{queries.identifier(schema)}.{queries.identifier(name)}"
         if kind == "m" and populated:
             refreshed.append((schema, table))
         # What a materialized view holds is of the moment of its last REFRESH: only whether it is filled counts.
-        tables[table] = rows(ask, table, columns) if kind == "r" else Rows(0 if populated else -1, "", {})
+        if kind == "r":
+            of_tables[table] = columns
+        tables[table] = Rows(0 if populated else -1, "", {})
+    structure = reading.read(ask, history=settings.history_schema)
     return Observed(
-        reading.read(ask, history=settings.history_schema),
-        tables,
+        structure,
+        tables | rows_of(ask, of_tables),
         tuple(refreshed),
         json.loads(str(ask(_SQL["sequences"].format(history=history))[0][0])),
         tuple(json.loads(str(ask(_SQL["server"])[0][0]))),
@@ -64,12 +70,28 @@ def observe(ask: queries.Ask, settings: config.Config, roles: frozenset[str]) ->
 
 def rows(ask: queries.Ask, table: str, columns: Sequence[str]) -> Rows:
     """Return what the rows of a table are, over these columns."""
+    return rows_of(ask, {table: columns})[table]
+
+
+def rows_of(ask: queries.Ask, tables: Mapping[str, Sequence[str]]) -> dict[str, Rows]:
+    """Return what the rows of tables are, each over the columns that are given for it."""
+    found: dict[str, Rows] = {}
+    names = list(tables)
+    for first in range(0, len(names), _TABLES):
+        some = names[first : first + _TABLES]
+        answer = ask("SELECT " + ",\n".join(_summed(table, tables[table]) for table in some))[0]
+        for table, told in zip(some, answer, strict=True):
+            count, whole, *parts = (value or "" for value in json.loads(str(told)))
+            found[table] = Rows(int(count), whole, dict(zip(tables[table], parts, strict=True)))
+    return found
+
+
+def _summed(table: str, columns: Sequence[str]) -> str:
     names = [queries.identifier(name) for name in columns]
     sums = [f"sum(hashtextextended(ROW({', '.join(names)})::text, 0)::numeric)"]
     sums += [f"sum(hashtextextended(ROW({name})::text, 0)::numeric)" for name in names]
-    answer = ask(f"SELECT {', '.join(['count(*)::text', *(f'{one}::text' for one in sums)])} FROM {table}")[0]
-    count, whole, *parts = (value or "" for value in answer)
-    return Rows(int(count), whole, dict(zip(columns, parts, strict=True)))
+    wanted = ", ".join(["count(*)::text", *(f"{one}::text" for one in sums)])
+    return f"(SELECT to_json(ARRAY[{wanted}])::text FROM {table})"
 
 
 def volatile(ask: queries.Ask, names: Collection[str]) -> set[str]:

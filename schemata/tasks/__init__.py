@@ -6,7 +6,7 @@ Another repository has them by `from schemata.tasks import namespace as ns` in i
 from invoke import collection
 
 from schemata import command_line
-from schemata.tasks import migrations, project, server, structure
+from schemata.tasks import migrations, project, rehearsal, server, structure
 
 #: For a repository's own tasks: the same way to print a result, to end, and to say what went wrong.
 task = command_line.task
@@ -26,6 +26,7 @@ namespace = collection.Collection(
     migrations.migrate_restamp,
     migrations.rollback,
     structure.check,
+    rehearsal.rehearse,
     structure.smoke,
     structure.snapshot,
     structure.parity,

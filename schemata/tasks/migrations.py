@@ -17,6 +17,7 @@ task = command_line.task
     allow_out_of_order="Apply also migrations that come before an applied one.",
     on_existing_objects="Migrate although nothing is recorded and the schemas hold objects, which it may destroy.",
     create_database="Create the database if the server has none of that name.",
+    require_proof="Refuse what migrations/attestations does not prove for this version.",
     verbose=flags.VERBOSE,
     json=flags.JSON,
 )
@@ -30,6 +31,7 @@ def migrate(
     allow_out_of_order: bool = False,
     on_existing_objects: bool = False,
     create_database: bool = False,
+    require_proof: bool = False,
     verbose: bool = False,
     json: bool = False,
 ) -> Any:
@@ -44,6 +46,7 @@ def migrate(
         allow_out_of_order=allow_out_of_order,
         on_existing_objects=on_existing_objects,
         create_database=create_database,
+        require_proof=require_proof,
         reporter=reporter,
     )
 

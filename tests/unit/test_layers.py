@@ -43,9 +43,11 @@ MAY_IMPORT = {
     "snapshot": {"errors", "config", "report", "postgres", "migrations", "targets"},
     "history": {"errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets"},
     "remedies": {"lazy", "sql", "migrations"},
+    # Stored proofs, which a deploy may demand; below it, because it asks for them.
+    "attestations": {"errors", "config", "postgres", "migrations", "targets"},
     "deploy": {
         "errors", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
-        "remedies", "server.programs",
+        "remedies", "server.programs", "attestations",
     },
     # What yoyo's own command line loads by its entry point.
     "yoyo_backend": {
@@ -63,6 +65,11 @@ MAY_IMPORT = {
     "squash": {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "deploy", "parity",
         "server.programs", "server.embedded",
+    },
+    # Migrations tried on databases that are dropped afterwards.
+    "rehearsal": {
+        "errors", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history", "deploy",
+        "parity", "squash", "server.programs", "attestations",
     },
     # A repository's first files, and its first migrations from a live database.
     "scaffold": {
@@ -101,7 +108,7 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold",
-        "adoption", "checklist",
+        "adoption", "checklist", "rehearsal",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -145,6 +152,10 @@ PURE = {
     "schemata.migrations.lock_file", "schemata.migrations.replaced", "schemata.migrations.python_files",
     "schemata.squash.contents", "schemata.squash.structure", "schemata.squash.between", "schemata.squash.baseline",
     "schemata.squash.plan", "schemata.squash.draft", "schemata.squash.outcome", "schemata.squash.effects",
+    "schemata.attestations.attestation",
+    "schemata.rehearsal.trace.states", "schemata.rehearsal.trace.effect", "schemata.rehearsal.trace.traces",
+    "schemata.rehearsal.trace.judging", "schemata.rehearsal.trace.advice", "schemata.rehearsal.trace.sizes",
+    "schemata.rehearsal.samples.values", "schemata.rehearsal.samples.patterns", "schemata.rehearsal.outcome",
     "schemata.remedies.remedy", "schemata.remedies.table", "schemata.remedies.access", "schemata.remedies.naming",
     "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.running", "schemata.remedies.structure",
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",

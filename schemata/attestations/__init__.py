@@ -1,0 +1,1 @@
+"""Stored proofs of migrations, each bound to the checksum of what it is of: `migrations/attestations`, committed."""

@@ -1,0 +1,1 @@
+"""Made-up rows for tables of which nothing is known but their definition."""

@@ -1,0 +1,45 @@
+"""Whether a change is safe: rehearsed, and proved to lead back."""
+
+from typing import Any
+
+from schemata import command_line, commands, config
+from schemata.tasks import flags
+
+task = command_line.task
+
+
+@task(
+    of=command_line.WithOptional,
+    migrations="Only these, separated by commas (default: what is pending).",
+    url="A server that can make databases (default: a temporary one).",
+    target="For whom: a URL or a target of the settings, whose sizes count.",
+    all="Every migration, each as if it were deployed by itself.",
+    rollbacks="Also prove the rollbacks: up, down and up again, on rows.",
+    attest="Also write what was proved to migrations/attestations.",
+    accept="With --attest: why findings that are errors are accepted.",
+    json=flags.JSON,
+)
+def rehearse(
+    reporter: Any,
+    migrations: str | None = None,
+    url: str = "",
+    target: str = "",
+    all: bool = False,
+    rollbacks: bool = False,
+    attest: bool = False,
+    accept: str = "",
+    json: bool = False,
+) -> Any:
+    """Try the pending migrations; show what each locks and breaks."""
+    names = [name.strip() for name in (migrations or "").split(",") if name.strip()]
+    return commands.rehearse.rehearse(
+        config.load(),
+        names,
+        everything=all,
+        url=url,
+        target=target,
+        rollbacks=rollbacks,
+        attest=attest,
+        accept=accept,
+        reporter=reporter,
+    )
