@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from schemata import config, errors, targets
 from schemata.attestations import demand
 from schemata.deploy import apply, deployment, nontransactional, plans, results, transactional
+from schemata.deploy.preview import locks
 from schemata.history import recorded, tables
 from schemata.history.squashed import recognition
 from schemata.migrations import files, migration, precheck, python_files
@@ -102,8 +103,11 @@ class _Run:
 
     def show(self) -> results.Migrated:
         """Return what would be applied; change nothing."""
+        version = self._target.server_version
+        known = locks.planned(self._plan.settings, self._connection, version, self._pending)
         planned = tuple(
             {
+                **known[item.id],
                 "id": item.id,
                 "mode": item.directives.mode,
                 "not_run": item.not_run,

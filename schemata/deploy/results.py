@@ -1,7 +1,7 @@
 """What `migrate` and `rollback` return."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemata.report import document, results
@@ -66,6 +66,8 @@ class Migrated:
                 document.Text(f"-- {item['id']} ({how})", "bold"),
                 document.Verbatim(str(item["sql"]).rstrip()),
                 *(document.Verbatim(f"-- {loss}") for loss in item.get("destroys", ())),
+                *_locks(item.get("locks", ())),
+                *_attested(item.get("attested")),
             ]
         last = f"Dry run: {len(self.planned)} would be {self.verb}; nothing was changed."
         return [*shown, document.Gap(), document.Text(last)]
@@ -90,3 +92,34 @@ def excerpt(sql: str, path: str) -> str:
         return sql
     end = sql.rfind("\n", 0, _SHOWN) + 1 or _SHOWN
     return f"{sql[:end]}-- … and {len(sql) - end:,} more characters, which are not shown: {path}\n"
+
+
+def _locks(locks: Sequence[Mapping[str, Any]]) -> list[document.Block]:
+    """Return a table of the locks that keep others out; nothing where there are none."""
+    if not locks:
+        return []
+    rows = tuple(
+        (
+            lock["line"],
+            lock["mode"].removesuffix("Lock") or "not in the text",
+            lock["table"],
+            lock["blocks"],
+            _size(lock),
+        )
+        for lock in locks
+    )
+    return [document.Grid(("line", "lock", "on", "blocks", "size there"), rows)]
+
+
+def _size(lock: Mapping[str, Any]) -> str:
+    if lock["rows"] is None:
+        return ""
+    return f"about {lock['rows']:,} rows, {lock['bytes'] / 1_000_000:,.1f} MB"
+
+
+def _attested(known: Mapping[str, Any] | None) -> list[document.Block]:
+    if known is None:
+        return []
+    proofs = ", ".join(f"{name} {value}" for name, value in known.items() if name not in ("seconds", "at"))
+    told = f"Attested {known['at']}: {proofs}; it took {known['seconds'] * 1000:.0f} ms on the rows of the rehearsal."
+    return [document.Text(told, "dim")]

@@ -6,15 +6,12 @@ from typing import Any
 
 from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, migrate, nontransactional, plans, results, transactional
+from schemata.deploy.preview import destroyed
 from schemata.history import damage, recorded, status, tables
 from schemata.migrations import files, lookup, migration, python_files, replaced, rollback_files
-from schemata.postgres import libpq, queries, sessions
+from schemata.postgres import libpq, sessions
 from schemata.report import progress
 from schemata.report import results as report_results
-from schemata.sql import destructive
-
-# Up to this size rows are counted exactly; above, the planner's estimate is told as such.
-_EXACT_BYTES = 100 * 1024 * 1024
 
 
 class Irreversible(errors.MigrationError):
@@ -86,7 +83,7 @@ def rollback(
                 raise plans.DeployRefused(doubts)
             chosen = select(sources, found, to, steps)
             _refuse_changed(settings, sources, chosen, connection)
-            planned = tuple(_preview(item, connection) for item in chosen)
+            planned = tuple(destroyed.preview(item, connection) for item in chosen)
             if dry_run or not chosen:
                 return results.Migrated(
                     target, "rolled back", planned=planned, dry_run=dry_run, revision=found.head.last_id
@@ -209,49 +206,6 @@ def undo_all(
     deploy.session.reset()
     deploy.note_structure(before, head.digest)
     return head.last_id
-
-
-def _preview(item: migration.Migration, connection: libpq.Connection) -> Mapping[str, Any]:
-    statements = rollback_files.check(item)
-    losses = []
-    for loss in destructive.destroys(statements):
-        schema = loss.schema or item.schema
-        what = f"{loss.kind} {schema}.{loss.name}" + (f" column {loss.column}" if loss.column else "")
-        rows = _rows(connection, schema, loss.name) if loss.kind in _WITH_ROWS else ""
-        losses.append(what + (f": {rows}" if rows else ""))
-    return {
-        "id": item.id,
-        "mode": item.rollback_mode,
-        "transactional": item.rollback_transactional,
-        "path": item.rollback_path,
-        "sql": (
-            python_files.shown(item, rollback=True)
-            if item.is_python
-            else results.excerpt(item.rollback_sql, item.rollback_path)
-        ),
-        "destroys": losses,
-    }
-
-
-_WITH_ROWS = ("drop table", "drop column", "drop materialized view", "truncate", "delete", "update")
-
-
-def _rows(connection: libpq.Connection, schema: str, name: str) -> str:
-    table = f"{queries.identifier(schema)}.{queries.identifier(name)}"
-    found = connection.query(
-        "SELECT reltuples::bigint::text, pg_total_relation_size(oid)::text FROM pg_class WHERE oid = to_regclass($1)",
-        table,
-    )
-    if not found:
-        return ""
-    estimate, size = int(str(found[0][0])), int(str(found[0][1]))
-    if size > _EXACT_BYTES:
-        return f"about {max(estimate, 0):,} rows, {size // 1048576:,} MiB"
-    try:
-        count = connection.query(f"SELECT count(*)::text FROM {table}", timeout=10)[0][0]
-    except libpq.QueryFailed:
-        return f"about {max(estimate, 0):,} rows"
-    return f"{int(str(count)):,} row{'' if count == '1' else 's'}"
 
 
 def _shown(target: report_results.Target, planned: Sequence[Mapping[str, Any]]) -> str:

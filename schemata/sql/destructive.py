@@ -20,12 +20,16 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class Destruction:
-    """Data or an object that a statement destroys. `kind` reads like the SQL: `drop table`, `delete`."""
+    """Data or an object that a statement destroys. `kind` reads like the SQL: `drop table`, `delete`.
+
+    `cascade` tells that what depends on it goes with it.
+    """
 
     kind: str
     schema: str | None
     name: str
     column: str | None = None
+    cascade: bool = False
 
 
 def destroys(statements: Iterable[statement.Statement]) -> list[Destruction]:
@@ -53,8 +57,10 @@ def _losses(node: pg.Node) -> Iterator[Destruction]:
             table = node.alter_table_stmt.relation
             kind = "drop attribute" if node.alter_table_stmt.objtype == pg.OBJECT_TYPE else "drop column"
             for command in node.alter_table_stmt.cmds:
-                if command.alter_table_cmd.subtype == pg.AT_DropColumn:
-                    yield Destruction(kind, table.schemaname or None, table.relname, command.alter_table_cmd.name)
+                change = command.alter_table_cmd
+                if change.subtype == pg.AT_DropColumn:
+                    cascade = change.behavior == pg.DROP_CASCADE
+                    yield Destruction(kind, table.schemaname or None, table.relname, change.name, cascade)
         case "select_stmt" | "insert_stmt" | "update_stmt" | "delete_stmt" | "merge_stmt" | "create_table_as_stmt":
             # Walked whole, because WITH may hold a DELETE of its own. A function's body or a rule is not
             # among these: it destroys nothing when it is created.
@@ -67,13 +73,14 @@ def _losses(node: pg.Node) -> Iterator[Destruction]:
 def _drops(drop: pg.DropStmt) -> Iterator[Destruction]:
     word = pg.ObjectType.Name(drop.remove_type).removeprefix("OBJECT_").lower().replace("_", " ")
     kind = "drop " + {"matview": "materialized view"}.get(word, word)
+    cascade = drop.behavior == pg.DROP_CASCADE
     for item in drop.objects:
         parts = parser.names(item)
         if word in ("trigger", "rule", "policy"):
             # A name of the table's: table.trigger, with or without the schema in front.
             yield Destruction(kind, parts[-3] if len(parts) > 2 else None, ".".join(parts[-2:]))
         else:
-            yield Destruction(kind, *parser.qualified(parts))
+            yield Destruction(kind, *parser.qualified(parts), cascade=cascade)
 
 
 def _changed_rows(part: Message) -> Iterator[Destruction]:

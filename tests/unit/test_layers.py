@@ -123,7 +123,7 @@ PURE = {
     "schemata.sql.destructive", "schemata.sql.kinds", "schemata.sql.lexer",
     "schemata.sql.client_copy", "schemata.sql.extension_requests",
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.replaceable",
-    "schemata.sql.transactions",
+    "schemata.sql.transactions", "schemata.sql.table_locks",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
     "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides",
@@ -198,7 +198,7 @@ HOMES = {
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
-        "schemata.sql.transactions",
+        "schemata.sql.transactions", "schemata.sql.table_locks",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",
         "schemata.adoption.schemas",

@@ -13,10 +13,12 @@ _NOTHING = ""
 def run(tracer: tracing.Tracer) -> None:
     """Run the file in its mode; a step that fails is the last one."""
     item = tracer.item
-    running.expect_psycopg(tracer.deploy.session, item.id)
+    session = tracer.deploy.session
+    running.expect_psycopg(session, item.id)
     if item.transactional:
-        with tracing.transaction(tracer):
-            _in_transaction(tracer)
+        # psycopg is given the session while nothing is open.
+        with connection.lent(session, transactional=True) as lent, tracing.transaction(tracer):
+            _in_transaction(tracer, lent)
         return
     loaded = steps.load(item, tracer.deploy.reporter.info)
     lines = [step.line for step in python_files.steps(item.sql, item.path)]
@@ -28,12 +30,16 @@ def run(tracer: tracing.Tracer) -> None:
             continue
         tracing.settings(tracer, set(), outside=False)
         tracer.begin()
-        _call(tracer, loaded.body, part.step, number, _line(lines, number), transactional=False)
-    tracer.deploy.session.rollback()
-    tracer.deploy.session.reset()
+        with (
+            tracer.observed(_line(lines, number), f"step {number + 1}"),
+            connection.lent(session, transactional=False) as lent,
+        ):
+            _call(tracer, lent, loaded.body, part.step, number)
+    session.rollback()
+    session.reset()
 
 
-def _in_transaction(tracer: tracing.Tracer) -> None:
+def _in_transaction(tracer: tracing.Tracer, lent: connection.MigrationConnection) -> None:
     item = tracer.item
     loaded = loading.load(item, tracer.deploy.reporter.info)
     body = running.Body(item, False, tracer.deploy.reporter.info)
@@ -46,22 +52,21 @@ def _in_transaction(tracer: tracing.Tracer) -> None:
             tracing.send_in_transaction(
                 tracer, precheck.check_script(item.path, python_files.placed(text), mode="transaction")
             )
-        else:
-            lines = [one.line for one in known]
-            _call(tracer, body, step, number, _line(lines, number), transactional=True)
+            continue
+        with tracer.observed(_line([one.line for one in known], number), f"step {number + 1}"):
+            _call(tracer, lent, body, step, number)
 
 
 def _call(
-    tracer: tracing.Tracer, body: running.Body, step: Any, number: int, line: int, *, transactional: bool
+    tracer: tracing.Tracer, lent: connection.MigrationConnection, body: running.Body, step: Any, number: int
 ) -> None:
-    session = tracer.deploy.session
-    with tracer.observed(line, f"step {number + 1}"), connection.lent(session, transactional=transactional) as lent:
-        backend = running.Backend(lent, number)
-        backend.tolerant = running.tolerates(step)
-        try:
-            running.call(session, step, backend, body, number, _NOTHING)
-        except failures.CallFailed as error:
-            raise _Raised(error.message) from error
+    """Have yoyo run one step. What its own code raises is told as a statement that failed."""
+    backend = running.Backend(lent, number)
+    backend.tolerant = running.tolerates(step)
+    try:
+        running.call(tracer.deploy.session, step, backend, body, number, _NOTHING)
+    except failures.CallFailed as error:
+        raise _Raised(error.message) from error
 
 
 class _Raised(sessions.StatementFailed):
