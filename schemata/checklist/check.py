@@ -1,6 +1,7 @@
 """`inv check`: every line of the checklist, asked and answered."""
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Sequence
 
@@ -15,18 +16,20 @@ def check(
     settings: config.Config,
     *,
     only: str = "",
+    again: bool = False,
     junit: str = "",
     reporter: progress.Reporter = progress.SILENT,
 ) -> outcome.Checklist:
     """Return the answer to each line of the checklist, or to those that `only` names, separated by commas.
 
-    Works on temporary databases of its own and changes nothing. A line that fails does not end it; what a failed line
-    would have made is not asked. With `junit` the answers are also written to that file, as JUnit XML.
+    What an attestation proves is not rehearsed, unless `again` is given. Works on temporary databases of its own and
+    changes nothing. A line that fails does not end it; what a failed line would have made is not asked. With `junit`
+    the answers are also written to that file, as JUnit XML.
     """
     steps = _chosen(only)
     answered: dict[str, outcome.Line] = {}
     with contextlib.ExitStack() as stack:
-        situation = lines.Situation(settings, reporter, stack)
+        situation = lines.Situation(settings, reporter, stack, again=again)
         for number, step in enumerate(steps):
             reporter.step(number, len(steps), step.title)
             began = time.monotonic()
@@ -35,8 +38,10 @@ def check(
                 answer = outcome.Answer(f"needs {step.needs}, which failed", asked=False)
             else:
                 answer = _answer(step, situation)
+            # Paths as people write them: the table has no room for whole ones.
+            answer = dataclasses.replace(answer, text=answer.text.replace(f"{settings.root}/", ""))
             answered[step.name] = outcome.Line(step.name, step.title, answer, time.monotonic() - began)
-    scope = f"{settings.name}: {document.number(len(files.read(settings.migrations, settings.schemas)), 'migration')}"
+    scope = f"{settings.name}: {document.number(len(situation.sources), 'migration')}"
     found = outcome.Checklist(tuple(answered.values()), scope)
     if junit:
         files.write_output(junit, junit_xml.document("check", [_case(line) for line in found.lines]), "--junit")

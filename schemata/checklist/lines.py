@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from schemata import config, errors
+from schemata.attestations import demand
 from schemata.checklist import documented, outcome
 from schemata.client import generate
-from schemata.migrations import files
+from schemata.migrations import files, migration
 from schemata.parity import expected, locking
+from schemata.rehearsal import outcome as rehearsal_outcome
+from schemata.rehearsal import rehearse
 from schemata.report import document, progress
 from schemata.server import programs
 from schemata.smoke import smoke
@@ -18,13 +21,23 @@ _PAGE = "page"
 
 
 class Situation:
-    """What the lines ask about: the project, and a fresh database in which its migrations ran."""
+    """What the lines ask about: the project, a fresh database in which its migrations ran, and a rehearsal.
 
-    def __init__(self, settings: config.Config, reporter: progress.Reporter, stack: contextlib.ExitStack) -> None:
+    :param again: whether migrations are rehearsed although an attestation proves them.
+    """
+
+    def __init__(
+        self, settings: config.Config, reporter: progress.Reporter, stack: contextlib.ExitStack, *, again: bool
+    ) -> None:
         self.settings = settings
         self.reporter = reporter
         self._stack = stack
-        self._failed: errors.Error | None = None
+        self._again = again
+
+    @functools.cached_property
+    def sources(self) -> tuple[migration.Migration, ...]:
+        """Return the migrations."""
+        return files.read(self.settings.migrations, self.settings.schemas)
 
     @functools.cached_property
     def major(self) -> int:
@@ -34,8 +47,8 @@ class Situation:
     @functools.cached_property
     def fresh(self) -> str:
         """Return the URL of a database that the migrations made; it is gone after the checklist."""
-        sources = files.read(self.settings.migrations, self.settings.schemas)
-        url, _ = self._stack.enter_context(expected.replayed(self.settings, sources, self.major, self.reporter))
+        replayed = expected.replayed(self.settings, self.sources, self.major, self.reporter)
+        url, _ = self._stack.enter_context(replayed)
         return url
 
     @functools.cached_property
@@ -43,6 +56,31 @@ class Situation:
         """Return what smoke asked of the fresh database."""
         found: list[Mapping[str, Any]] = smoke.smoke(self.settings, url=self.fresh).as_dict()["checks"]
         return found
+
+    @functools.cached_property
+    def unproved(self) -> Mapping[str, list[str]]:
+        """Return the migrations that no attestation proves, with what is missing."""
+        return demand.lacking(self.settings.migrations, self.sources, self.major)
+
+    @functools.cached_property
+    def rehearsed(self) -> rehearsal_outcome.Rehearsed | None:
+        """Return the rehearsal of what no attestation proves, or of everything; None where nothing is left to do."""
+        ids = [item.id for item in self.sources if self._again or item.id in self.unproved]
+        if not ids:
+            return None
+        everything = len(ids) == len(self.sources)
+        return rehearse.rehearse(
+            self.settings,
+            () if everything else ids,
+            everything=everything,
+            rollbacks=True,
+            reporter=self.reporter,
+        )
+
+    def attested(self) -> str:
+        """Return how many migrations an attestation proves, in words; empty for none."""
+        count = len(self.sources) - len(self.rehearsed.traces if self.rehearsed else ())
+        return f"{document.number(count, 'migration')} attested" if count else ""
 
 
 class Step(NamedTuple):
@@ -64,10 +102,43 @@ def _lock_file(situation: Situation) -> outcome.Answer:
 
 
 def _fresh(situation: Situation) -> outcome.Answer:
-    url = situation.fresh
-    count = len(files.read(situation.settings.migrations, situation.settings.schemas))
-    told = document.number(count, "migration")
-    return outcome.Answer(f"{told} ran in an empty database" if url else "")
+    told = document.number(len(situation.sources), "migration")
+    return outcome.Answer(f"{told} ran in an empty database" if situation.fresh else "")
+
+
+def _existing(situation: Situation) -> outcome.Answer:
+    found = situation.rehearsed
+    if found is None:
+        return outcome.Answer(situation.attested())
+    serious = [one for one in found.findings if one.severity == "error" and found.verdict(one.migration_id) == "errors"]
+    counts = [
+        document.number(len(some), name)
+        for name in ("error", "warning")
+        if (some := [one for one in found.findings if one.severity == name])
+    ]
+    told = [f"{len(found.traces)} rehearsed: {', '.join(counts) or 'no finding'}", situation.attested()]
+    details: list[document.Block] = [
+        document.Finding(one.code, one.place, one.text, one.instead, one.sql, "red") for one in serious
+    ]
+    advice = "Where that is acceptable, say why, on record: inv rehearse --attest --accept REASON"
+    blocks = (*details, document.Text(advice)) if serious else ()
+    return outcome.Answer("; ".join(filter(None, told)), errors.NEEDS_PERSON if serious else errors.DONE, blocks)
+
+
+def _rollbacks(situation: Situation) -> outcome.Answer:
+    found = situation.rehearsed
+    if found is None:
+        return outcome.Answer(situation.attested())
+    wrong = {one.migration_id: list(one.problems) for one in found.proofs if not one.ok}
+    for item in situation.sources:
+        if not (item.rollback_path or item.directives.irreversible or item.not_run):
+            wrong.setdefault(item.id, []).append("it has neither a rollback nor the line `-- irreversible: reason`")
+    proved = sum(one.ok and not one.unproved for one in found.proofs)
+    told = "; ".join(filter(None, (f"{document.number(proved, 'rollback')} proved", situation.attested())))
+    if not wrong:
+        return outcome.Answer(told)
+    lines = [line for id_, problems in wrong.items() for line in (f"{id_}:", *(f"  {one}" for one in problems))]
+    return outcome.Answer(f"{len(wrong)} wrong; {told}", errors.NEEDS_PERSON, _texts(lines))
 
 
 def _smoke(situation: Situation) -> outcome.Answer:
@@ -116,6 +187,8 @@ def _texts(lines: list[str]) -> tuple[document.Block, ...]:
 STEPS = (
     Step("lock-file", "The lock file is up to date", _lock_file),
     Step("fresh-database", "Tested on a fresh database", _fresh),
+    Step("existing-database", "Tested on an existing database", _existing, "fresh-database"),
+    Step("rollbacks", "Rollbacks lead back, without loss", _rollbacks, "fresh-database"),
     Step("smoke", "Smoke covers what they make", _smoke, "fresh-database"),
     Step("query-plans", "Pages use their indexes (EXPLAIN)", _pages, "fresh-database"),
     Step("documents", "The documents mention each table", _documents, "fresh-database"),

@@ -18,12 +18,13 @@ def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = F
 
 @task(
     only="Only these lines, by name, separated by commas.",
+    again="Rehearse also what migrations/attestations proves.",
     junit="Also write JUnit XML to this file.",
     json=flags.JSON,
 )
-def check(reporter: Any, only: str = "", junit: str = "", json: bool = False) -> Any:
+def check(reporter: Any, only: str = "", again: bool = False, junit: str = "", json: bool = False) -> Any:
     """Go through the checklist of a change, on temporary databases."""
-    return commands.check.check(config.load(), only=only, junit=junit, reporter=reporter)
+    return commands.check.check(config.load(), only=only, again=again, junit=junit, reporter=reporter)
 
 
 @task(

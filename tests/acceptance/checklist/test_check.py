@@ -82,6 +82,16 @@ def _not_mentioned(project: Project) -> None:
     (project.root / "README.md").write_text("The things are in app.things_of_old and my.app.things.\n")
 
 
+def _rewrites(project: Project) -> None:
+    sql = "-- Tokens.\nALTER TABLE app.things ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid();\n"
+    project.write("app.20260102000000.add_token", sql, "ALTER TABLE app.things DROP COLUMN token;\n")
+
+
+def _forgets_a_column(project: Project) -> None:
+    sql = "-- Two more.\nALTER TABLE app.things ADD COLUMN one int, ADD COLUMN two int;\n"
+    project.write("app.20260102000000.add_two", sql, "ALTER TABLE app.things DROP COLUMN one;\n")
+
+
 def _stale_client(project: Project) -> None:
     project.configure(f'{PAGE}\n    [tool.schemata.client]\n    package = "things_client"\n')
 
@@ -91,6 +101,8 @@ def _stale_client(project: Project) -> None:
     [
         ("lock-file", _unlocked, "app.20260102000000.create_more"),
         ("fresh-database", _does_not_run, 'relation "app.absent" does not exist'),
+        ("existing-database", _rewrites, "app.20260102000000.add_token"),
+        ("rollbacks", _forgets_a_column, "app.20260102000000.add_two"),
         ("smoke", _expects_another_structure, "than the migrations make"),
         ("query-plans", _page_without_index, "things"),
         ("documents", _not_mentioned, "app.things"),
@@ -114,6 +126,21 @@ def test_what_a_failed_line_would_have_made_is_not_asked(ordered: Project) -> No
     assert done.returncode == 1
     results = {line["name"]: line["result"] for line in json.loads(done.stdout)["checks"]}
     assert results == {"fresh-database": "FAILED", "smoke": "not asked", "documents": "not asked"}
+
+
+def test_what_is_attested_is_not_rehearsed_again(ordered: Project) -> None:
+    """A proof on record counts until the file is edited; --again asks for a new one."""
+    attested = ordered.inv("rehearse", "--all", "--attest")
+    assert attested.returncode == 0, attested.stdout + attested.stderr
+    names = ("--json", "--only", "existing-database,rollbacks")
+
+    def found(*flags: str) -> list[str]:
+        return [line["found"] for line in json.loads(ordered.inv("check", *names, *flags).stdout)["checks"]]
+
+    assert found() == ["1 migration attested", "1 migration attested"]
+    assert found("--again") == ["1 rehearsed: no finding", "1 rollback proved"]
+    ordered.write(THINGS, FIRST, "DROP TABLE app.things; -- edited\n")
+    assert found() == ["1 rehearsed: no finding", "1 rollback proved"]
 
 
 def test_a_check_that_does_not_exist_is_refused(ordered: Project) -> None:
