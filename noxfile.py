@@ -56,6 +56,13 @@ def parity(session: nox.Session) -> None:
     )
 
 
+@nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """Kill a backup at fifty moments: whatever is listed afterwards is whole."""
+    install(session, "test")
+    session.run("pytest", *(session.posargs or ["--whole", "tests/faults/backups"]))
+
+
 # Nox makes one environment for each of a session's parameters. Six that hold the same would take minutes to make, so
 # the cells have none of their own and share the one that this session makes. `nox --no-venv -s coldstart` makes none
 # at all: everything has to be installed then where nox itself is, as it is in the .venv of scripts/venv.

@@ -25,13 +25,14 @@ def recorded(place: Position, count: int) -> str:
     """
     url = place.database()
     with psycopg.connect(url, autocommit=True) as connection:
+        name = connection.info.dbname
         connection.execute("CREATE TABLE one.existing ()")  # a baseline of an empty database is refused
         connection.execute("CREATE TABLE public.schema_migrations (version varchar PRIMARY KEY)")
         with connection.cursor().copy("COPY public.schema_migrations FROM STDIN") as rows:
             for _, time, _, _, _ in workload.migrations(count):
                 rows.write_row((time,))
     project = place.sources("ours", count)
-    unverified = ("--unverified", "--reason", "the objects are not there on purpose")
+    unverified = ("--unverified", "--reason", "the objects are not there on purpose", "--confirm", name)
     places.ours(project, "migrate-baseline", "--through", workload.last_id(count), *unverified, url=url).run()
     places.boot(project, url).run()
     if places.installed("alembic"):

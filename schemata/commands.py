@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from schemata import targets as targets
     from schemata.adoption import adopt as adopt
     from schemata.adoption import baseline as baseline
+    from schemata.backups import backups as backups
     from schemata.checklist import check as check
     from schemata.client import generate as generate
     from schemata.deploy import migrate as migrate
@@ -43,6 +44,7 @@ _MODULES = {
     "audit": "schemata.parity.audit",
     "check": "schemata.checklist.check",
     "authoring": "schemata.migrations.authoring",
+    "backups": "schemata.backups.backups",
     "baseline": "schemata.adoption.baseline",
     "down": "schemata.server.down",
     "fixing": "schemata.parity.fix.fixing",

@@ -181,28 +181,48 @@ def answered(choice: Choice) -> Iterator[None]:
         raise NoAnswer(choice, failure) from failure
 
 
-def guard(choice: Choice, target: results.Target, connection: libpq.Connection, *, yes: bool, word: str) -> bool:
-    """Refuse a destructive command on what looks like production unless its database is named by `word`.
+class ProtectedTarget(errors.Error):
+    """A command that destroys was not told, by the name of its database, that this one is meant."""
 
-    Returns whether a person is still to be asked. Elsewhere, where nobody can be asked, `yes` is needed.
+
+def guard(
+    choice: Choice,
+    target: results.Target,
+    connection: libpq.Connection,
+    *,
+    yes: bool,
+    confirm: str,
+    does: str = "destroys data",
+) -> bool:
+    """Refuse a destructive command on a database whose name was not typed, where no person is there to be asked.
+
+    The dev server is free. Any other database is meant only by its name, as `confirm`, or by a person at a terminal;
+    where it looks like production by the name in any case. Returns whether the person is still to be asked, which `yes`
+    answers. `does` says what the command is about to do. Scripts and coding agents come through here.
     """
     if choice.is_dev:
-        return not (yes or word)
+        return not (yes or confirm)
     name = target.database
-    host = "" if connection.is_socket else str(connection.host)
-    looks = looks_like_production(connection, name)
-    if looks and word != name:
-        raise errors.Error(
+    if confirm == name:
+        return False
+    if confirm:
+        raise ProtectedTarget(
+            f"--confirm {confirm} is not the database of {target.describe()}", "Nothing was done. Give the right --url."
+        )
+    if looks_like_production(connection, name):
+        host = "" if connection.is_socket else str(connection.host)
+        raise ProtectedTarget(
             f"{target.describe()} looks like production (host {host or 'local socket'}, database {name}), "
-            "and this command destroys data",
-            f"If you mean it, give its name: --production {name}",
+            f"and this command {does}",
+            f"If you mean it, give its name: --confirm {name}",
         )
-    if not looks and not yes and word != name and not sys.stdin.isatty():
-        raise errors.Error(
-            f"{target.describe()} is not this project's dev server, and this command destroys data",
-            "If you mean it, add --yes.",
+    if not sys.stdin.isatty():
+        raise ProtectedTarget(
+            f"{target.describe()} is not this project's dev server, this command {does}, and there is no terminal to "
+            "ask a person on",
+            f"If you mean it, give its name: --confirm {name}",
         )
-    return not (yes or word)
+    return not yes
 
 
 def looks_like_production(connection: libpq.Connection, database: str) -> bool:

@@ -154,6 +154,9 @@ class Project:
         """Write pyproject.toml with these schemas and whatever else is given in TOML below the table."""
         listed = ", ".join(f'"{schema}"' for schema in self.schemas)
         text = f'[tool.schemata]\nname = "{name}"\nschemas = [{listed}]\n{textwrap.dedent(extra)}'
+        if "[tool.schemata.backups]" not in text:
+            # A backup before each migration that destroys would take longer than the test: backups have their own.
+            text += '\n[tool.schemata.backups]\npolicy = "never"\n'
         (self.root / "pyproject.toml").write_text(text, encoding="utf-8")
         (self.root / "tasks.py").write_text(
             "from schemata.tasks import namespace as ns\n__all__ = ['ns']\n", encoding="utf-8"
@@ -170,6 +173,11 @@ class Project:
         if rollback is not None:
             path.with_suffix(".rollback.sql").write_text(textwrap.dedent(rollback), encoding="utf-8")
         return path
+
+    @property
+    def confirm(self) -> str:
+        """Return the flag that names the database to a command that destroys."""
+        return confirm(self.url)
 
     def env(self, **extra: str) -> dict[str, str]:
         """Return the environment of the commands: nothing of the caller's but what a shell needs."""
@@ -215,6 +223,11 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+
+def confirm(url: str) -> str:
+    """Return the flag that says to a command that destroys that it means this database."""
+    return f"--confirm={urls.database_of(url)}"
 
 
 def shell_code(code: int) -> int:

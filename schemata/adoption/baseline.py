@@ -24,6 +24,7 @@ def baseline(
     unverified: bool = False,
     reason: str = "",
     by: str = "",
+    confirm: str = "",
     url: str = "",
     reporter: progress.Reporter = progress.SILENT,
 ) -> results.Migrated:
@@ -67,6 +68,7 @@ def baseline(
         with targets.connect(choice) as connection:
             target = targets.describe(choice, connection)
             _look(settings, connection, target.describe())
+            targets.guard(choice, target, connection, yes=True, confirm=confirm, does=repair.RECORDS)
             deployer = catalog.target(connection.query)[1]
             if proof is not None:
                 # Before the lock is taken: a replay takes its time.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from schemata import errors
+from schemata.config import backups as backup_settings
 from schemata.config import comparing, declared, transition, values
 
 FILE = "pyproject.toml"
@@ -26,6 +27,8 @@ _OTHER_VARIABLES = (
     "SCHEMATA_CLIENT_DIR",
     "SCHEMATA_LOG_FORMAT",
     "SCHEMATA_AFTER_UP_DIR",
+    "SCHEMATA_BACKUP_SCHEMAS",
+    "SCHEMATA_BACKUP_REASON",
 )
 
 
@@ -143,6 +146,7 @@ class Config:
     compose: Compose = Compose()
     adoption: transition.Adoption = transition.NONE
     rehearsal: declared.Rehearsal = dataclasses.field(default_factory=declared.Rehearsal)
+    backups: backup_settings.Backups = dataclasses.field(default=backup_settings.Backups())
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
     targets: tuple[declared.Target, ...] = ()
@@ -152,6 +156,10 @@ class Config:
     def state_dir(self) -> Path:
         """Return the folder of what this project's commands remember: the dev server, logs, caches."""
         return self.root / ".schemata"
+
+    def without_backups(self) -> "Config":
+        """Return the settings for a database that nobody keeps: no backup comes before what destroys there."""
+        return dataclasses.replace(self, backups=dataclasses.replace(self.backups, policy="never"))
 
     @property
     def database(self) -> str:
@@ -222,6 +230,7 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
             "require_proof": values.list_of(values.text_of),
         },
     ),
+    "backups": (backup_settings.Backups, backup_settings.KEYS),
 }
 _SERVICE: dict[str, values.Converter] = {
     "command": values.command,

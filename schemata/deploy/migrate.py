@@ -3,8 +3,9 @@
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from schemata import config, errors, targets
+from schemata import config, errors, lazy, targets
 from schemata.attestations import demand
 from schemata.deploy import apply, deployment, nontransactional, plans, results, transactional
 from schemata.deploy.preview import locks
@@ -13,6 +14,12 @@ from schemata.history.squashed import recognition
 from schemata.migrations import files, migration, precheck, python_files
 from schemata.postgres import catalog, libpq, queries, sessions, waiting
 from schemata.report import progress
+
+# Loaded when something is to run: a start with nothing to do needs none of it.
+if TYPE_CHECKING:
+    from schemata.backups.required import before_deploy
+else:
+    before_deploy = lazy.Module("schemata.backups.required.before_deploy")
 
 _SETTLE_TRIES = 15
 
@@ -121,7 +128,7 @@ class _Run:
             self._target,
             "applied",
             planned=planned,
-            notes=(*self._notes, *self._lock_file(), *demand.note(self._unproved)),
+            notes=(*self._notes, *self._lock_file(), *self._backup(), *demand.note(self._unproved)),
             dry_run=True,
             revision=self._compared.database_revision,
         )
@@ -129,6 +136,10 @@ class _Run:
     def _lock_file(self) -> list[str]:
         problem = files.lock_problem(self._plan.settings.migrations, self._plan.sources)
         return [f"{problem}; write it again before the commit: inv lock"] if problem else []
+
+    def _backup(self) -> list[str]:
+        with targets.answered(self._choice):
+            return before_deploy.planned(self._plan.settings, self._choice, self._connection.query, self._pending)
 
     def apply(self, wait: float) -> results.Migrated:
         """Apply what is pending under the deploy lock, for which it waits `wait` seconds."""
@@ -178,6 +189,7 @@ class _Run:
             unlocked = self._missing or self._squashed
             if not deploy.lock(wait, done=lambda: not unlocked and not selected(deploy.session.rows)):
                 return ""
+            self._notes += before_deploy.take(settings, self._choice, deploy.session, self._pending, reporter)
             ready = deploy.prepare(wait)
             if standing := recognition.recognise(self._plan.sources, ready).recordable:
                 selected(deploy.session.rows)  # refuses what contradicts the files before anything is written

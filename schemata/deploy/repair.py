@@ -14,6 +14,9 @@ from schemata.report import progress
 from schemata.report import results as report_results
 from schemata.snapshot import fingerprints
 
+#: What a command does that runs nothing of a migration, and says that it ran.
+RECORDS = "changes by hand what is recorded as applied"
+
 
 def resolve(
     settings: config.Config,
@@ -21,6 +24,7 @@ def resolve(
     *,
     applied: bool,
     rolled_back: bool,
+    confirm: str = "",
     url: str = "",
     reporter: progress.Reporter = progress.SILENT,
 ) -> report_results.Message:
@@ -40,6 +44,7 @@ def resolve(
     with targets.named(choice):
         with targets.connect(choice) as connection:
             target = targets.describe(choice, connection)
+            targets.guard(choice, target, connection, yes=True, confirm=confirm, does=RECORDS)
         with locked(settings, choice, reporter) as deploy:
             item = next((item for item in sources if item.id == migration_id), None)
 

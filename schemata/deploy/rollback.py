@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemata import config, errors, targets
+from schemata.backups.required import before_deploy
 from schemata.deploy import apply, deployment, migrate, nontransactional, plans, results, transactional
 from schemata.deploy.preview import destroyed
 from schemata.history import damage, recorded, status, tables
@@ -51,7 +52,7 @@ def rollback(
     steps: int | None = None,
     dry_run: bool = False,
     yes: bool = False,
-    production: str = "",
+    confirm: str = "",
     lock_wait: float | None = None,
     url: str = "",
     reporter: progress.Reporter = progress.SILENT,
@@ -85,11 +86,17 @@ def rollback(
             _refuse_changed(settings, sources, chosen, connection)
             planned = tuple(destroyed.preview(item, connection) for item in chosen)
             if dry_run or not chosen:
+                backup = before_deploy.planned(settings, choice, connection.query, chosen, rollback=True)
                 return results.Migrated(
-                    target, "rolled back", planned=planned, dry_run=dry_run, revision=found.head.last_id
+                    target,
+                    "rolled back",
+                    planned=planned,
+                    notes=tuple(backup) if dry_run else (),
+                    dry_run=dry_run,
+                    revision=found.head.last_id,
                 )
-            confirm = targets.guard(choice, target, connection, yes=yes, word=production)
-        if confirm:
+            unanswered = targets.guard(choice, target, connection, yes=yes, confirm=confirm)
+        if unanswered:
             targets.ask(_shown(target, planned), "Roll back?", "See what it would do with --dry-run, then add --yes.")
         done: list[results.Applied] = []
         revision = found.head.last_id
@@ -107,12 +114,18 @@ def rollback(
                         "another process changed the history after the list was made; nothing was rolled back",
                         "Run again.",
                     )
+                notes = before_deploy.take(settings, choice, deploy.session, chosen, reporter, rollback=True)
                 revision = undo_all(deploy, again, chosen, done, sources)
         except sessions.ConnectionLost as error:
             settled = migrate.settled(settings, choice, chosen, done, rollback=True)
             raise migrate.ConnectionEnded(str(error), settled) from error
         return results.Migrated(
-            target, "rolled back", done=tuple(done), revision=revision, seconds=round(time.monotonic() - began, 3)
+            target,
+            "rolled back",
+            done=tuple(done),
+            notes=tuple(notes),
+            revision=revision,
+            seconds=round(time.monotonic() - began, 3),
         )
 
 

@@ -147,7 +147,7 @@ def replayed(
         made: set[str] = set()
         while True:
             try:
-                migrate.migrate(settings, url=url, sources=chosen)
+                migrate.migrate(settings.without_backups(), url=url, sources=chosen)
                 break
             except transactional.ScriptFailed as error:
                 role = missing_role(error)

@@ -39,11 +39,11 @@ def _stopped(names: tuple[str, ...]) -> str:
 
 
 def clean(
-    settings: config.Config, *, yes: bool = False, production: str = "", reporter: progress.Reporter = progress.SILENT
+    settings: config.Config, *, yes: bool = False, confirm: str = "", reporter: progress.Reporter = progress.SILENT
 ) -> results.Message:
     """Stop the project's services and server and delete its data; on an external server, drop the project's schemas.
 
-    The latter prints the target and asks for --yes, or for the database's name where it looks like production.
+    The latter prints the target and asks, or wants the database's name as `confirm` (see targets.guard).
     """
     if settings.server.kind == "docker":
         removed = docker.clean(settings, yes=yes, reporter=reporter)
@@ -61,7 +61,7 @@ def clean(
     names = [*settings.schemas, settings.history_schema]
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
-        if targets.guard(choice, target, connection, yes=yes, word=production):
+        if targets.guard(choice, target, connection, yes=yes, confirm=confirm):
             shown = f"Target: {target.describe()}\n  drop the schemas {', '.join(names)}"
             targets.ask(shown, "Drop them?", "If you mean it, add --yes.")
         services = _stopped(manage.clean(settings, reporter=reporter))

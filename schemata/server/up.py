@@ -183,7 +183,10 @@ def _migrated(
     clock = files.clock()
     own = settings.server.kind == "embedded"
     to = "" if own else choice.url
-    result = migrate.migrate(settings, url=to, on_existing_objects=over, reporter=reporter)
+    # By its URL the one in Docker is not known as the dev server.
+    dev = choice.is_dev and not settings.backups.policy
+    wanted = settings.without_backups() if dev else settings
+    result = migrate.migrate(wanted, url=to, on_existing_objects=over, reporter=reporter)
     found = files.read(settings.migrations, settings.schemas)
     checkout.remember(settings, clock, found)
     # Imported here: an up-to-date database needs no file read and no digest of it.

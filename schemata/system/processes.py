@@ -142,8 +142,12 @@ def start(
     cwd: Path,
     account: os_user.Account | None = None,
     env: Mapping[str, str] | None = None,
+    inherited: Sequence[int] = (),
 ) -> Child:
-    """Start a program as `detach` does, in the folder `cwd`, and return it, so that its end can be told."""
+    """Start a program as `detach` does, in the folder `cwd`, and return it, so that its end can be told.
+
+    It gets the `inherited` descriptors: what they lock is locked as long as it runs, also when we are killed.
+    """
     output = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     try:
         child = subprocess.Popen(
@@ -154,6 +158,7 @@ def start(
             env=env,
             cwd=cwd,
             start_new_session=True,
+            pass_fds=tuple(inherited),
             **_lent(account),
         )
     except OSError as error:

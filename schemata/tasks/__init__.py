@@ -6,7 +6,7 @@ Another repository has them by `from schemata.tasks import namespace as ns` in i
 from invoke import collection
 
 from schemata import command_line
-from schemata.tasks import migrations, project, rehearsal, server, structure
+from schemata.tasks import backups, migrations, project, rehearsal, server, structure
 
 #: For a repository's own tasks: the same way to print a result, to end, and to say what went wrong.
 task = command_line.task
@@ -27,6 +27,10 @@ namespace = collection.Collection(
     migrations.rollback,
     structure.check,
     rehearsal.rehearse,
+    backups.backup,
+    backups.backups,
+    backups.backup_verify,
+    backups.restore,
     structure.smoke,
     structure.snapshot,
     structure.parity,

@@ -89,6 +89,7 @@ def migrate_new(reporter: Any, schema: str = "", name: str = "", python: bool = 
     unverified="Compare nothing.",
     reason="Why a difference is accepted, or nothing is compared.",
     by="In whose name (default: user@host).",
+    confirm=flags.CONFIRM,
     iterable=["accept"],
     json=flags.JSON,
 )
@@ -99,6 +100,7 @@ def migrate_baseline(
     unverified: bool = False,
     reason: str = "",
     by: str = "",
+    confirm: str = "",
     url: str | None = None,
     json: bool = False,
 ) -> Any:
@@ -110,6 +112,7 @@ def migrate_baseline(
         unverified=unverified,
         reason=reason,
         by=by,
+        confirm=confirm,
         url=url or "",
         reporter=reporter,
     )
@@ -119,6 +122,7 @@ def migrate_baseline(
     migration="The interrupted migration.",
     applied="All of it is done: record it as applied.",
     rolled_back="Nothing of it is left: make it pending again.",
+    confirm=flags.CONFIRM,
     url=flags.URL,
     json=flags.JSON,
 )
@@ -127,12 +131,19 @@ def migrate_resolve(
     migration: str,
     applied: bool = False,
     rolled_back: bool = False,
+    confirm: str = "",
     url: str | None = None,
     json: bool = False,
 ) -> Any:
     """Record the outcome of an interrupted migration."""
     return commands.repair.resolve(
-        config.load(), migration, applied=applied, rolled_back=rolled_back, url=url or "", reporter=reporter
+        config.load(),
+        migration,
+        applied=applied,
+        rolled_back=rolled_back,
+        confirm=confirm,
+        url=url or "",
+        reporter=reporter,
     )
 
 
@@ -147,7 +158,7 @@ def migrate_restamp(reporter: Any, migration: str = "", url: str | None = None, 
     steps="How many to roll back (default 1).",
     dry_run="Print the SQL and what it would destroy; change nothing.",
     yes="Do not ask.",
-    production="The database's name, where it looks like production.",
+    confirm=flags.CONFIRM,
     lock_wait="How long to wait for another deploy, such as 30s or 5min.",
     url=flags.URL,
     verbose=flags.VERBOSE,
@@ -159,7 +170,7 @@ def rollback(
     steps: str = "",
     dry_run: bool = False,
     yes: bool = False,
-    production: str = "",
+    confirm: str = "",
     lock_wait: str = "",
     url: str | None = None,
     verbose: bool = False,
@@ -172,7 +183,7 @@ def rollback(
         steps=flags.count(steps, "--steps") if steps else None,
         dry_run=dry_run,
         yes=yes,
-        production=production,
+        confirm=confirm,
         lock_wait=flags.seconds(lock_wait, "--lock-wait"),
         url=url or "",
         reporter=reporter,

@@ -50,13 +50,13 @@ def dev_down(reporter: Any, server: str = "", json: bool = False) -> Any:
 @task(
     server=flags.SERVER,
     yes="Do not ask (where the server is not this project's own).",
-    production="The database's name, where it looks like production.",
+    confirm=flags.CONFIRM,
     json=flags.JSON,
 )
-def dev_down_clean(reporter: Any, server: str = "", yes: bool = False, production: str = "", json: bool = False) -> Any:
+def dev_down_clean(reporter: Any, server: str = "", yes: bool = False, confirm: str = "", json: bool = False) -> Any:
     """Stop services and server; delete the data."""
     return commands.down.clean(
-        commands.targets.on(config.load(), server, reporter), yes=yes, production=production, reporter=reporter
+        commands.targets.on(config.load(), server, reporter), yes=yes, confirm=confirm, reporter=reporter
     )
 
 

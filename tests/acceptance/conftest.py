@@ -38,6 +38,11 @@ class CommandLine:
         told = self._capfd.readouterr()
         return subprocess.CompletedProcess(list(arguments), code, told.out, told.err)
 
+    @property
+    def confirm(self) -> str:
+        """Return the flag that names the database to a command that destroys."""
+        return self._project.confirm
+
     def json(self, *arguments: str, code: int = 0) -> Any:
         """Return the JSON document that a command prints, once its exit code is checked."""
         ended = self(*arguments, "--json")

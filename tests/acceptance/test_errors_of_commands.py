@@ -237,7 +237,7 @@ def test_a_history_that_the_role_may_not_read_is_told(
     through = ("--through", "app.20250101000003.three")
     with psycopg.connect(project.url) as connection:
         connection.execute("CREATE TABLE app.t ()")
-    schemata.refused("migrate-baseline", *through, "--url", reader, code=1, says=says)
+    schemata.refused("migrate-baseline", schemata.confirm, *through, "--url", reader, code=1, says=says)
 
 
 def test_a_standby_is_read_but_not_migrated(

@@ -9,10 +9,11 @@ import pytest
 from schemata import config
 from schemata.deploy import migrate, rollback
 from schemata.migrations import files
+from schemata.postgres import urls
 from schemata.server.embedded import binaries
 from tests.conftest import REPOSITORY
 
-SETTINGS = config.load(REPOSITORY, {})
+SETTINGS = config.load(REPOSITORY, {"SCHEMATA_BACKUPS_POLICY": "never"})
 MIGRATIONS = files.read(SETTINGS.migrations, SETTINGS.schemas)
 
 # Columns and directions as the contract declares them.
@@ -52,7 +53,7 @@ def test_every_prefix_reaches_the_same_head_and_its_last_step_can_be_undone(
     before = structure(database) if number else ""
     migrate.migrate(SETTINGS, url=database, to=item.id)
     up = structure(database)
-    undone = rollback.rollback(SETTINGS, url=database, yes=True)
+    undone = rollback.rollback(SETTINGS, url=database, confirm=urls.database_of(database))
     assert [one.id for one in undone.done] == [item.id]
     if number:
         assert structure(database) == before
@@ -66,7 +67,7 @@ def test_every_prefix_reaches_the_same_head_and_its_last_step_can_be_undone(
 def test_everything_down_leaves_empty_schemas(platform: str, structure: Structure) -> None:
     """Rolled back to nothing, no relation, type or function of the platform is left; up again it is the head."""
     head = structure(platform)
-    rollback.rollback(SETTINGS, url=platform, steps=len(MIGRATIONS), yes=True)
+    rollback.rollback(SETTINGS, url=platform, steps=len(MIGRATIONS), confirm=urls.database_of(platform))
     with psycopg.connect(platform) as connection:
         left = connection.execute(
             """SELECT relname FROM pg_class WHERE relnamespace = ANY(%(schemas)s::regnamespace[])
@@ -125,7 +126,9 @@ def test_every_table_has_a_key_and_a_comment(platform: str, schema: str) -> None
 def test_invoices_paid_late_are_tagged_in_batches(platform: str) -> None:
     """Those that were paid after they were due, whatever was tagged before; the rollback takes the tag away again."""
     (tagging,) = [item for item in MIGRATIONS if item.is_python]
-    rollback.rollback(SETTINGS, url=platform, to=MIGRATIONS[MIGRATIONS.index(tagging) - 1].id, yes=True)
+    rollback.rollback(
+        SETTINGS, url=platform, to=MIGRATIONS[MIGRATIONS.index(tagging) - 1].id, confirm=urls.database_of(platform)
+    )
     with psycopg.connect(platform) as connection:
         connection.execute("INSERT INTO financial.clients (name, email) VALUES ('A', 'a@example.org')")
         connection.execute(
@@ -141,7 +144,9 @@ def test_invoices_paid_late_are_tagged_in_batches(platform: str) -> None:
         WHERE entity_schema = 'financial' AND entity_table = 'invoices'"""
     with psycopg.connect(platform) as connection:
         assert connection.execute(tagged).fetchone() == (1050, 1050, 3)
-    rollback.rollback(SETTINGS, url=platform, to=MIGRATIONS[MIGRATIONS.index(tagging) - 1].id, yes=True)
+    rollback.rollback(
+        SETTINGS, url=platform, to=MIGRATIONS[MIGRATIONS.index(tagging) - 1].id, confirm=urls.database_of(platform)
+    )
     with psycopg.connect(platform) as connection:
         assert connection.execute(tagged).fetchone() == (0, 0, 0)
         assert connection.execute("SELECT count(*) FROM tagging.tags WHERE slug = 'paid-late'").fetchone() == (0,)

@@ -21,7 +21,7 @@ from schemata.snapshot import fingerprints, reading
 from tests import conftest
 from tests.conftest import REPOSITORY
 
-SETTINGS = config.load(REPOSITORY, {})
+SETTINGS = config.load(REPOSITORY, {"SCHEMATA_BACKUPS_POLICY": "never"})
 MIGRATIONS = files.read(SETTINGS.migrations, SETTINGS.schemas)
 SERVICES = tuple(service.name for service in SETTINGS.services)
 #: The one migration that the next release has.

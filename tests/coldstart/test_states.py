@@ -37,7 +37,7 @@ def _migrated(url: str, count: int) -> str:
     """Apply the first migrations; none leaves a history that knows none. Returns the URL."""
     migrate.migrate(SETTINGS, url=url, to=MIGRATIONS[max(count, 1) - 1].id)
     if not count:
-        rollback.rollback(SETTINGS, url=url, yes=True)
+        rollback.rollback(SETTINGS, url=url, confirm=urls.database_of(url))
     return url
 
 

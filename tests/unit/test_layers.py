@@ -42,12 +42,17 @@ MAY_IMPORT = {
     # The structure of a database as a value; above the targets because its command chooses one.
     "snapshot": {"errors", "config", "report", "postgres", "migrations", "targets"},
     "history": {"errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets"},
+    # Above the history, which it backs up with the rest; below the deploys, which ask for a backup first.
+    "backups": {
+        "errors", "lazy", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history",
+        "server.programs", "server.embedded",
+    },
     "remedies": {"lazy", "sql", "migrations"},
     # Stored proofs, which a deploy may demand; below it, because it asks for them.
     "attestations": {"errors", "config", "postgres", "migrations", "targets"},
     "deploy": {
-        "errors", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
-        "remedies", "server.programs", "attestations",
+        "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets",
+        "history", "remedies", "server.programs", "attestations", "backups",
     },
     # What yoyo's own command line loads by its entry point.
     "yoyo_backend": {
@@ -109,7 +114,7 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold",
-        "adoption", "checklist", "rehearsal",
+        "adoption", "backups", "checklist", "rehearsal",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -122,13 +127,14 @@ PURE = {
     "schemata.errors", "schemata.lazy",
     "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.position", "schemata.sql.index_definition",
     "schemata.sql.destructive", "schemata.sql.kinds", "schemata.sql.lexer",
-    "schemata.sql.client_copy", "schemata.sql.extension_requests",
+    "schemata.sql.client_copy", "schemata.sql.extension_requests", "schemata.backups.required.losses",
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.replaceable",
     "schemata.sql.transactions", "schemata.sql.table_locks",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
     "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides",
     "schemata.config.declared",
+    "schemata.backups.manifest", "schemata.backups.required.policy", "schemata.backups.retention",
     "schemata.parity.ignoring", "schemata.parity.renames",
     "schemata.parity.reports.outcome", "schemata.parity.reports.listing", "schemata.parity.reports.report",
     "schemata.parity.reports.metrics",
@@ -199,7 +205,7 @@ HOMES = {
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
-        "schemata.sql.transactions", "schemata.sql.table_locks",
+        "schemata.sql.transactions", "schemata.sql.table_locks", "schemata.backups.required.losses",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",
         "schemata.adoption.schemas",

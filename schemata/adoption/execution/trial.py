@@ -90,7 +90,8 @@ def run(
         # All up to the first that fails, in one go.
         try:
             precheck.check(items[number:])
-            migrate.migrate(settings, url=url, sources=tuple(items), reporter=reporter, on_existing_objects=True)
+            unkept = settings.without_backups()
+            migrate.migrate(unkept, url=url, sources=tuple(items), reporter=reporter, on_existing_objects=True)
             number = len(items)
         except migration.InvalidMigration as problem:
             refused = next(place for place, item in enumerate(items) if item.path == problem.path)

@@ -88,15 +88,16 @@ def temporary(
     database: str = "scratch",
     settings: Mapping[str, str] | None = None,
     prebuilt_root: Path | None = None,
+    room: int = 0,
 ) -> Iterator[server_state.Server]:
     """Give a server of its own for the time of the block, for tests; nothing of it remains.
 
-    Its data are in memory where there is room. With `unsafe` a prebuilt data directory is copied, not
-    used up, so such servers may share a system identifier.
+    Its data are in memory where there is room, for `room` bytes if more are to come. With `unsafe` a prebuilt data
+    directory is copied, not used up, so such servers may share a system identifier.
     """
     from schemata.server.embedded import temporary_server  # see start
 
-    with temporary_server.temporary(programs, unsafe, database, dict(settings or {}), prebuilt_root) as server:
+    with temporary_server.temporary(programs, unsafe, database, dict(settings or {}), prebuilt_root, room) as server:
         yield server
 
 

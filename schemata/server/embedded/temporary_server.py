@@ -17,11 +17,16 @@ _ROOM_BYTES = 512 * 1024 * 1024
 
 @contextlib.contextmanager
 def temporary(
-    programs: binaries.Binaries, unsafe: bool, database: str, settings: dict[str, str], store: Path | None
+    programs: binaries.Binaries,
+    unsafe: bool,
+    database: str,
+    settings: dict[str, str],
+    store: Path | None,
+    room: int = 0,
 ) -> Iterator[server_state.Server]:
     """Give a server that is deleted afterwards. See embedded.temporary."""
     base = Path("/dev/shm")
-    if not os.access(base, os.W_OK) or shutil.disk_usage(base).free < _ROOM_BYTES:
+    if not os.access(base, os.W_OK) or shutil.disk_usage(base).free < max(_ROOM_BYTES, room):
         base = Path(tempfile.gettempdir())
     sweep(base)
     state_dir = Path(tempfile.mkdtemp(prefix=f"schemata-test-{os.getpid()}-", dir=base))

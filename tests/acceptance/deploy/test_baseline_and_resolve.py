@@ -167,14 +167,19 @@ def test_there_is_nothing_to_resolve(project: Project, schemata: CommandLine) ->
     """Resolving what is applied, or was never tried, is refused; so is saying both or neither."""
     _applied(project, schemata, ONE)
     project.write(TWO, "SELECT 1;\n")
-    schemata.refused(
-        "migrate-resolve", ONE, "--applied", code=1, says=(f"{ONE} is applied: there is nothing to resolve",)
-    )
-    schemata.refused(
-        "migrate-resolve", TWO, "--rolled-back", code=1, says=(f"{TWO} was not interrupted: there is nothing",)
-    )
+    says = (f"{ONE} is applied: there is nothing to resolve",)
+    schemata.refused("migrate-resolve", schemata.confirm, ONE, "--applied", code=1, says=says)
+    says = (f"{TWO} was not interrupted: there is nothing",)
+    schemata.refused("migrate-resolve", schemata.confirm, TWO, "--rolled-back", code=1, says=says)
     for flags in ([], ["--applied", "--rolled-back"]):
-        schemata.refused("migrate-resolve", TWO, *flags, code=2, says=("exactly one of --applied and --rolled-back",))
+        schemata.refused(
+            "migrate-resolve",
+            schemata.confirm,
+            TWO,
+            *flags,
+            code=2,
+            says=("exactly one of --applied and --rolled-back",),
+        )
 
 
 def test_what_cannot_heal_itself_is_resolved_by_a_person(project: Project, schemata: CommandLine) -> None:
@@ -200,7 +205,7 @@ def test_what_cannot_heal_itself_is_resolved_by_a_person(project: Project, schem
     with psycopg.connect(project.url) as connection:
         assert connection.execute("SELECT id FROM app.batch").fetchall() == [(1,)]
         connection.execute("DROP TABLE app.batch; ALTER TABLE app.flag ADD one int; INSERT INTO app.flag VALUES (1)")
-    assert schemata("migrate-resolve", TWO, "--rolled-back").returncode == 0
+    assert schemata("migrate-resolve", schemata.confirm, TWO, "--rolled-back").returncode == 0
     assert _states(schemata, 0) == {ONE: "applied", TWO: "pending"}
     assert schemata("migrate").returncode == 0
     with psycopg.connect(project.url) as connection:
@@ -208,7 +213,7 @@ def test_what_cannot_heal_itself_is_resolved_by_a_person(project: Project, schem
 
     project.write(THREE, batch.replace("app.batch", "app.third").replace("count(*)", "0"))
     assert schemata("migrate").returncode == 1
-    assert schemata("migrate-resolve", THREE, "--applied").returncode == 0
+    assert schemata("migrate-resolve", schemata.confirm, THREE, "--applied").returncode == 0
     assert _states(schemata, 0) == {ONE: "applied", TWO: "applied", THREE: "resolved"}
     assert schemata("migrate", "--dry-run").stdout.rstrip().endswith("Nothing to do.")
 
@@ -229,12 +234,12 @@ def test_a_baseline_records_what_another_tool_made(
     with psycopg.connect(project.url) as connection:
         assert connection.execute("SELECT to_regnamespace('schemata')").fetchone() == (None,)
         connection.execute("CREATE SCHEMA app; CREATE TABLE app.one ()")
-    ended = schemata("migrate-baseline", "--through", ONE)
+    ended = schemata("migrate-baseline", schemata.confirm, "--through", ONE)
     assert ended.returncode == 0, ended.stderr
     assert _states(schemata, 0) == {ONE: "baselined", TWO: "pending"}
     assert schemata("migrate").returncode == 0
     assert _states(schemata, 0) == {ONE: "baselined", TWO: "applied"}
-    assert schemata("migrate-baseline", "--through", TWO).returncode == 0
+    assert schemata("migrate-baseline", schemata.confirm, "--through", TWO).returncode == 0
     assert _states(schemata, 0) == {ONE: "baselined", TWO: "applied"}
-    assert schemata("rollback", "--steps", "2", "--yes").returncode == 0
+    assert schemata("rollback", "--steps", "2", schemata.confirm).returncode == 0
     assert "app.one" not in dump(project.url)

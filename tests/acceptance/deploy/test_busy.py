@@ -49,7 +49,7 @@ def test_a_held_deploy_lock_is_busy_with_its_holder(one: Project, schemata: Comm
     with psycopg.connect(one.url, application_name=DEPLOYER, autocommit=True) as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", [lock_holder.KEY])
         says = (f"backend {holder.info.backend_pid}: deployer on ci-7, pid 42, since 20250814T221815Z", "0.3 s")
-        for command in (["migrate"], ["rollback", "--yes"]):
+        for command in (["migrate"], ["rollback", one.confirm]):
             text = schemata.refused(*command, "--lock-wait", "300ms", code=5, says=(*says, "--lock-wait"))
             assert "LockNotAvailable: the deploy lock is held by" in text
         assert schemata.json("migrate-status")["migrations"][1]["state"] == "pending"
@@ -146,7 +146,7 @@ def test_a_signal_cancels_rolls_back_and_says_so(
     "command",
     [
         ["migrate"],
-        ["rollback", "--yes"],
+        ["rollback"],
         ["migrate-baseline", "--through", TWO, "--unverified", "--reason", "a test"],
         ["migrate-resolve", TWO, "--applied"],
     ],
@@ -156,7 +156,7 @@ def test_a_connection_that_is_cut_is_told(one: Project, command: list[str]) -> N
     """When the server ends our session while we wait for the lock, the command ends with 3 and what to do."""
     with psycopg.connect(one.url, autocommit=True) as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", [lock_holder.KEY])
-        deployer = one.start(*command)
+        deployer = one.start(*command, *([] if command == ["migrate"] else [one.confirm]))
         _await(one.url, "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND pid <>"
             " pg_backend_pid()", deployer)  # fmt: skip
         holder.execute(

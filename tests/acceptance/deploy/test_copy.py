@@ -157,7 +157,7 @@ def test_a_rollback_may_load_rows(project: Project) -> None:
     project.write(ONE, f"{TABLE}{ROWS}")
     project.write(TWO, "DELETE FROM app.t;\n", rollback=ROWS)
     assert project.inv("migrate").returncode == 0
-    undone = project.inv("rollback", "--yes")
+    undone = project.inv("rollback", project.confirm)
     assert undone.returncode == 0, undone.stderr
     assert contents(project) == EXPECTED
 

@@ -21,7 +21,7 @@ def test_a_second_repository_runs_the_whole_cycle(project: Project) -> None:
     status = project.inv("migrate-status", "--json")
     assert status.returncode == 0
     assert json.loads(status.stdout)["ok"] is True
-    undone = project.inv("rollback", "--yes")
+    undone = project.inv("rollback", project.confirm)
     assert undone.returncode == 0, undone.stderr
     pending = json.loads(project.inv("migrate-status", "--json").stdout)
     assert [row["state"] for row in pending["migrations"]] == ["pending"]

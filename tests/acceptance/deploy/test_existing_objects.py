@@ -179,7 +179,7 @@ def test_an_empty_history_is_no_history(
     """A history without a row does not make what is there ours."""
     if how == "rolled back":
         assert schemata("migrate").returncode == 0
-        assert schemata("rollback", "--steps", "2", "--yes").returncode == 0
+        assert schemata("rollback", "--steps", "2", schemata.confirm).returncode == 0
         _do(dropping, f"CREATE TABLE app.t AS SELECT g AS id FROM generate_series(1, {ROWS}) g")
     else:
         if how == "only its tables":
@@ -229,7 +229,7 @@ def test_the_flag_of_dev_up_and_of_a_boot(dropping: Project, schemata: CommandLi
 def test_a_baseline_is_the_other_way(dropping: Project, schemata: CommandLine) -> None:
     """What the message says to type works, and the rows are there afterwards."""
     _fill(dropping)
-    assert schemata("migrate-baseline", "--through", ONE).returncode == 0
+    assert schemata("migrate-baseline", schemata.confirm, "--through", ONE).returncode == 0
     assert schemata("migrate").returncode == 0
     assert _rows(dropping) == ROWS
     assert schemata.json("migrate-status")["ok"] is True
@@ -247,7 +247,7 @@ def test_each_kind_of_object_stops_a_deploy(dropping: Project, schemata: Command
     assert text.count("  app: ") == 1
     # A baseline takes the same things for objects, so nobody is sent in a circle.
     unverified = ("--unverified", "--reason", "a test of what is an object")
-    assert schemata("migrate-baseline", "--through", ONE, *unverified).returncode == 0
+    assert schemata("migrate-baseline", schemata.confirm, "--through", ONE, *unverified).returncode == 0
 
 
 @pytest.mark.parametrize("name", LEDGERS)

@@ -199,11 +199,11 @@ def test_many_notices_are_counted(project: Project) -> None:
     assert "row 11" not in quiet.stderr
     assert "WARNING: look" in quiet.stderr
     assert f"… and 19,990 more notices of {ONE}; --verbose prints all" in quiet.stderr
-    all_of_them = project.inv("rollback", "--yes", "--verbose")
+    all_of_them = project.inv("rollback", project.confirm, "--verbose")
     assert all_of_them.returncode == 0, all_of_them.stderr
     assert all_of_them.stderr.count("NOTICE: row ") == 20_000
     assert "--verbose" not in all_of_them.stderr
     booted = project.boot()
     assert f"… and 19,990 more notices of {ONE}" in booted.stderr
-    project.inv("rollback", "--yes")
+    project.inv("rollback", project.confirm)
     assert project.boot("--verbose").stderr.count("NOTICE: row ") == 20_000

@@ -70,7 +70,8 @@ def test_a_dry_run_prints_the_exact_sql_and_changes_nothing(
             ended.stdout
         )
     assert FOUR not in ended.stdout
-    assert ended.stdout.endswith("Dry run: 3 would be applied; nothing was changed.\n")
+    assert "Dry run: 3 would be applied; nothing was changed.\n" in ended.stdout
+    assert ended.stdout.endswith('Backup: none is taken: the policy is "never"\n')
     planned = schemata.json("migrate", "--dry-run")["planned"]
     for item in planned:
         assert item["sql"] == (four.root / "migrations" / item["id"].split(".")[0] / f"{item['id']}.sql").read_text()
@@ -90,13 +91,13 @@ def test_up_down_up_is_up(four: Project, schemata: CommandLine, dump: Callable[[
     """After migrate, rollback of everything and migrate again, pg_dump is what it was after the first."""
     assert schemata("migrate").returncode == 0
     up = dump(four.url)
-    assert schemata("rollback", "--steps", "4", "--yes").returncode == 0
+    assert schemata("rollback", "--steps", "4", schemata.confirm).returncode == 0
     down = dump(four.url)
     assert "CREATE TABLE app." not in down
     assert "CREATE TABLE web." not in down
     assert schemata("migrate").returncode == 0
     assert dump(four.url) == up
-    assert schemata("rollback", "--steps", "4", "--yes").returncode == 0
+    assert schemata("rollback", "--steps", "4", schemata.confirm).returncode == 0
     assert dump(four.url) == down
 
 

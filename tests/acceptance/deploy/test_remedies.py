@@ -1237,7 +1237,8 @@ def test_a_read_only_role_is_told_also_where_the_engine_itself_writes(
     assert schemata("migrate").returncode == 0
     project.write(TWO, f"{CONCURRENT}SELECT 1;\n")
     admin.execute(f"ALTER ROLE {role} SET default_transaction_read_only = on")
-    for command in (("migrate",), ("migrate-baseline", "--through", TWO), ("rollback", "--yes")):
+    flag = schemata.confirm
+    for command in (("migrate",), ("migrate-baseline", "--through", TWO, flag), ("rollback", flag)):
         told = schemata.json(*command, code=1)
         assert "read-only transaction" in told["error"]
         assert f"ALTER ROLE {role} RESET default_transaction_read_only;" in told["hint"], told["hint"]

@@ -36,13 +36,16 @@ def _tables(url: str) -> set[str]:
 
 def test_one_step_several_steps_or_down_to(three: Project, schemata: CommandLine) -> None:
     """The last one by default, --steps N, or everything after --to; the history and yoyo's log say so."""
-    assert [item["id"] for item in schemata.json("rollback", "--yes")["rolled back"]] == [THREE]
+    assert [item["id"] for item in schemata.json("rollback", schemata.confirm)["rolled back"]] == [THREE]
     assert _recorded(three.url) == [ONE, TWO]
     assert _tables(three.url) == {"one", "two"}
     assert schemata("migrate").returncode == 0
-    assert [item["id"] for item in schemata.json("rollback", "--to", ONE, "--yes")["rolled back"]] == [THREE, TWO]
+    assert [item["id"] for item in schemata.json("rollback", "--to", ONE, schemata.confirm)["rolled back"]] == [
+        THREE,
+        TWO,
+    ]
     assert schemata("migrate").returncode == 0
-    document = schemata.json("rollback", "--steps", "3", "--yes")
+    document = schemata.json("rollback", "--steps", "3", schemata.confirm)
     assert [item["id"] for item in document["rolled back"]] == [THREE, TWO, ONE]
     assert document["revision"] == ""
     assert _recorded(three.url) == []
@@ -50,7 +53,7 @@ def test_one_step_several_steps_or_down_to(three: Project, schemata: CommandLine
     with psycopg.connect(three.url) as connection:
         log = connection.execute("SELECT operation, count(*) FROM schemata._yoyo_log GROUP BY 1 ORDER BY 1").fetchall()
     assert log == [("apply", 6), ("rollback", 6)]
-    ended = schemata("rollback", "--yes")
+    ended = schemata("rollback", schemata.confirm)
     assert ended.returncode == 0
     assert "Nothing to do" in ended.stdout
 
@@ -73,13 +76,17 @@ def test_a_dry_run_shows_what_would_be_destroyed(
     assert dump(three.url) == before
 
 
-def test_without_a_person_to_ask_it_needs_yes(three: Project, dump: Callable[[str], str]) -> None:
-    """On a server that is not the dev server a rollback without --yes is refused, and nothing happens."""
+def test_without_a_person_to_ask_it_needs_the_name(three: Project, dump: Callable[[str], str]) -> None:
+    """On a server that is not the dev server a rollback names the database, whatever --yes says, or is refused."""
     before = dump(three.url)
-    ended = three.inv("rollback")
+    for flags in ([], ["--yes"]):
+        ended = three.inv("rollback", *flags)
+        assert ended.returncode == 1
+        assert "is not this project's dev server, this command destroys data, and there is no terminal" in ended.stderr
+        assert f"If you mean it, give its name: {three.confirm.replace('=', ' ')}" in ended.stderr
+    ended = three.inv("rollback", "--yes", "--confirm", "another")
     assert ended.returncode == 1
-    assert "is not this project's dev server, and this command destroys data" in ended.stderr
-    assert "add --yes" in ended.stderr
+    assert "--confirm another is not the database of" in ended.stderr
     assert dump(three.url) == before
 
 
@@ -106,7 +113,7 @@ def test_what_cannot_be_undone_is_refused_as_a_whole(
     three.write("app.20250101000005.five", "-- Five.\nCREATE TABLE app.five ();\n", "DROP TABLE app.five;\n")
     assert schemata("migrate").returncode == 0
     before = dump(three.url)
-    schemata.refused("rollback", "--steps", "2", "--yes", code=1, says=says)
+    schemata.refused("rollback", "--steps", "2", schemata.confirm, code=1, says=says)
     schemata.refused("rollback", "--steps", "2", "--dry-run", code=1, says=says)
     assert dump(three.url) == before
     assert _recorded(three.url)[-1] == "app.20250101000005.five"
@@ -130,7 +137,7 @@ def test_what_another_needs_stays(three: Project, schemata: CommandLine) -> None
         "rollback",
         "--to",
         ONE,
-        "--yes",
+        schemata.confirm,
         code=1,
         says=(f"{late} stays applied, but it depends on {TWO}", "Roll back further"),
     )
@@ -149,7 +156,7 @@ def test_a_wrong_count_or_target_is_refused(three: Project, schemata: CommandLin
         (["--to", "app.20250101000001.onn"], 2, ("there is no migration", f"Did you mean {ONE}?")),
     )
     for flags, code, parts in says:
-        schemata.refused("rollback", *flags, "--yes", code=code, says=parts)
+        schemata.refused("rollback", *flags, schemata.confirm, code=code, says=parts)
     assert _recorded(three.url) == [ONE, TWO, THREE]
 
 
@@ -163,7 +170,7 @@ def test_a_failing_rollback_leaves_its_migration_applied(
         "rollback",
         "--steps",
         "2",
-        "--yes",
+        schemata.confirm,
         code=1,
         says=(
             f"{TWO} failed at",
@@ -180,7 +187,7 @@ def test_a_failing_rollback_leaves_its_migration_applied(
     assert _tables(three.url) == {"one", "two"}
     with psycopg.connect(three.url, autocommit=True) as connection:
         connection.execute("DROP VIEW app.needs_two")
-    assert schemata("rollback", "--yes").returncode == 0
+    assert schemata("rollback", schemata.confirm).returncode == 0
     assert schemata("migrate").returncode == 0
     # The view came and went by hand; that nothing is left of it is known once the migrations were run elsewhere.
     assert [one["code"] for one in schemata.json("migrate-status", code=1)["findings"]] == ["drift"]
@@ -197,17 +204,13 @@ def test_what_looks_like_production_wants_its_name(
     admin.execute(f'ALTER DATABASE "{old}" RENAME TO "{name}"')
     url = three.url.replace(old, name)
     try:
-        for flags in (["--yes"], [], ["--production", "other"], ["--yes", "--production", "prod"]):
-            schemata.refused(
-                "rollback",
-                "--url",
-                url,
-                *flags,
-                code=1,
-                says=("looks like production", f"database {name}", f"--production {name}"),
-            )
+        for flags in (["--yes"], []):
+            says = ("looks like production", f"database {name}", f"--confirm {name}")
+            schemata.refused("rollback", "--url", url, *flags, code=1, says=says)
+        for flags in (["--confirm", "other"], ["--yes", "--confirm", "prod"]):
+            schemata.refused("rollback", "--url", url, *flags, code=1, says=("is not the database of",))
         assert _recorded(url) == [ONE, TWO, THREE]
-        assert schemata("rollback", "--url", url, "--production", name).returncode == 0
+        assert schemata("rollback", "--url", url, "--confirm", name).returncode == 0
         assert _recorded(url) == [ONE, TWO]
     finally:
         admin.execute(f'ALTER DATABASE "{name}" RENAME TO "{old}"')

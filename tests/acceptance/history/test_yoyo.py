@@ -11,7 +11,7 @@ import pytest
 from schemata import config
 from schemata.migrations import files
 from tests.acceptance.conftest import CommandLine
-from tests.conftest import REPOSITORY, Project
+from tests.conftest import REPOSITORY, Project, confirm
 
 YOYO = Path(sys.executable).with_name("yoyo")
 
@@ -37,9 +37,11 @@ def test_yoyo_lists_every_migration_of_the_platform_as_applied(project: Project,
     sources = files.read(settings.migrations, settings.schemas)
     folders = [settings.migrations / schema for schema in settings.schemas]
     assert _listed(_yoyo(project, platform, "list", *folders)) == {item.id: "A" for item in sources}
+    rollback = ["rollback", confirm(platform), "--url", platform, "--steps", "2"]
     ended = project.run(
-        [sys.executable, "-m", "invoke", "-r", str(REPOSITORY), "rollback", "--yes", "--url", platform, "--steps", "2"],
+        [sys.executable, "-m", "invoke", "-r", str(REPOSITORY), *rollback],
         SCHEMATA_ROOT=str(REPOSITORY),
+        SCHEMATA_BACKUPS_POLICY="never",
     )
     assert ended.returncode == 0, ended.stderr
     states = _listed(_yoyo(project, platform, "list", *folders))
@@ -71,7 +73,7 @@ def test_what_a_plain_yoyo_applied_is_seen_and_can_be_adopted(by_yoyo: Project, 
     assert [item["id"] for item in schemata.json("migrate")["applied"]] == ["app.20250101000003.three"]
     states = [row["state"] for row in schemata.json("migrate-status")["migrations"]]
     assert states == ["unverified", "unverified", "applied"]
-    assert schemata("migrate-baseline", "--through", "app.20250101000002.two").returncode == 0
+    assert schemata("migrate-baseline", schemata.confirm, "--through", "app.20250101000002.two").returncode == 0
     document = schemata.json("migrate-status")
     assert [row["state"] for row in document["migrations"]] == ["baselined", "baselined", "applied"]
     assert document["findings"] == []
@@ -141,6 +143,6 @@ def test_what_yoyo_applied_and_did_not_mark_is_not_applied_again(by_yoyo: Projec
     boot = by_yoyo.boot("--", "echo", "started")
     assert (boot.returncode, boot.stdout) == (1, "")
     assert schemata.json("migrate-status", code=1)["migrations"][1]["state"] == "record-lost"
-    assert schemata("migrate-resolve", two, "--applied").returncode == 0
+    assert schemata("migrate-resolve", schemata.confirm, two, "--applied").returncode == 0
     assert schemata("migrate").returncode == 0
     assert [row["state"] for row in schemata.json("migrate-status")["migrations"]] == ["unverified", "resolved"]

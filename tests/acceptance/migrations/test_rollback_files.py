@@ -50,7 +50,7 @@ def test_a_rollback_that_could_not_run_is_known_before(
     assert note.endswith("(the migration itself is not affected)")
     examined = str(schemata.json("doctor", code=1)["rows"])
     assert f"{ONE}{place}" in examined
-    for flag in ("--dry-run", "--yes"):
+    for flag in ("--dry-run", schemata.confirm):
         schemata.refused("rollback", "--steps", "2", flag, code=1, says=(f"{ONE}{place}", says))
     with psycopg.connect(project.url) as connection:
         assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'app'").fetchone() == (2,)

@@ -10,7 +10,7 @@ import pytest
 
 from schemata.server.embedded import binaries
 from tests.acceptance.conftest import CommandLine
-from tests.conftest import Project
+from tests.conftest import Project, confirm
 
 ONE, TWO, THREE = "app.20250101000001.one", "app.20250101000002.two", "app.20250101000003.three"
 BASELINE = "app.20250101000002.baseline"
@@ -109,7 +109,7 @@ def test_what_comes_after_is_applied_to_either_form(
         assert boot.returncode == 0
         assert "applied" not in boot.stdout + boot.stderr
         assert schemata.json("migrate-status", "--url", url)["findings"] == []
-        assert schemata("rollback", "--yes", "--url", url).returncode == 0
+        assert schemata("rollback", confirm(url), "--url", url).returncode == 0
 
 
 def test_a_rollback_across_a_squash_is_refused(
@@ -118,12 +118,14 @@ def test_a_rollback_across_a_squash_is_refused(
     """On a database from before the files are gone; on a fresh one there is no way back from the baseline."""
     assert schemata("migrate").returncode == 0
     squash_by_hand(old)
-    schemata.refused("rollback", "--yes", "--steps", "2", code=1, says=(TWO, BASELINE, "has replaced it", "git log"))
-    assert schemata("rollback", "--yes").returncode == 0
+    schemata.refused(
+        "rollback", schemata.confirm, "--steps", "2", code=1, says=(TWO, BASELINE, "has replaced it", "git log")
+    )
+    assert schemata("rollback", schemata.confirm).returncode == 0
     fresh = make_database()
     assert schemata("migrate", "--url", fresh).returncode == 0
     says = (BASELINE, "cannot be rolled back", "it replaces two")
-    schemata.refused("rollback", "--yes", "--steps", "2", "--url", fresh, code=1, says=says)
+    schemata.refused("rollback", confirm(fresh), "--steps", "2", "--url", fresh, code=1, says=says)
 
 
 def test_a_database_with_a_part_is_refused(old: Project, schemata: CommandLine) -> None:
@@ -145,7 +147,7 @@ def test_another_text_than_the_squashed_one_needs_a_person(old: Project, schemat
     one.write_text(one.read_text().replace("id int", "id bigint"))
     squash_by_hand(old)
     schemata.refused("migrate", code=1, says=(ONE, "another text", f"inv migrate-baseline --through {BASELINE}"))
-    assert schemata("migrate-baseline", "--through", BASELINE).returncode == 0
+    assert schemata("migrate-baseline", schemata.confirm, "--through", BASELINE).returncode == 0
     assert schemata.json("migrate")["applied"] == []
     assert schemata.json("migrate-status")["ok"] is True
 

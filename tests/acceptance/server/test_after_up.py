@@ -80,7 +80,7 @@ def test_it_runs_again_when_something_changed(after: Project) -> None:
     said.write_text("{")
     assert after.inv("dev-up").stdout.endswith("the last line\n")
     assert runs(after.root) == 4
-    assert after.inv("rollback", "--yes").returncode == 0
+    assert after.inv("rollback", after.confirm).returncode == 0
     assert after.inv("dev-up").returncode == 0
     assert runs(after.root) == 5
 
@@ -120,7 +120,7 @@ def test_it_is_not_run_after_a_failure(after: Project) -> None:
 def test_clean_deletes_what_it_kept(after: Project) -> None:
     """With the data goes what the program made of it; the state's folder too where nothing else is in it."""
     after.inv("dev-up")
-    assert after.inv("dev-down-clean", "--yes").returncode == 0
+    assert after.inv("dev-down-clean", after.confirm).returncode == 0
     assert not (after.root / ".schemata").exists()
     after.inv("dev-up")
     assert runs(after.root) == 1

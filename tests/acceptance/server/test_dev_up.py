@@ -224,17 +224,17 @@ def test_an_external_server_is_migrated_but_never_stopped(external: Project) -> 
     assert "export DATABASE_URL=" in nowhere.stderr
 
 
-def test_cleaning_an_external_database_needs_a_yes(external: Project) -> None:
-    """Without --yes nothing is dropped; with it the project's schemas and the history go, and nothing else."""
+def test_cleaning_an_external_database_needs_its_name(external: Project) -> None:
+    """Without its name nothing is dropped; with it the project's schemas and the history go, and nothing else."""
     assert external.inv("dev-up").returncode == 0
     with psycopg.connect(external.url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA other; CREATE TABLE other.t (); CREATE TABLE public.t ()")
         refused = external.inv("dev-down-clean")
         assert refused.returncode == 1
-        assert "is not this project's dev server, and this command destroys data" in refused.stderr
-        assert "add --yes" in refused.stderr
+        assert "is not this project's dev server, this command destroys data" in refused.stderr
+        assert external.confirm.replace("=", " ") in refused.stderr
         assert _count(external.url) == 0
-        ended = external.inv("dev-down-clean", "--yes")
+        ended = external.inv("dev-down-clean", external.confirm)
         assert ended.returncode == 0, ended.stderr
         assert ended.stdout.startswith("Dropped app, schemata in postgresql://schemata:***@")
         found = connection.execute(
@@ -253,13 +253,12 @@ def test_what_looks_like_production_is_cleaned_only_by_its_name(external: Projec
     url = external.url.replace(old, name)
     try:
         assert external.inv("dev-up", DATABASE_URL=url).returncode == 0
-        for flags in (["--yes"], ["--production", old]):
+        for flags, says in ((["--yes"], f"--confirm {name}"), (["--confirm", old], "is not the database of")):
             refused = external.inv("dev-down-clean", *flags, DATABASE_URL=url)
             assert refused.returncode == 1
-            assert "looks like production" in refused.stderr
-            assert f"--production {name}" in refused.stderr
+            assert says in refused.stderr
             assert _count(url) == 0
-        assert external.inv("dev-down-clean", "--production", name, DATABASE_URL=url).returncode == 0
+        assert external.inv("dev-down-clean", "--confirm", name, DATABASE_URL=url).returncode == 0
     finally:
         admin.execute(f'ALTER DATABASE "{name}" RENAME TO "{old}"')
 

@@ -549,7 +549,7 @@ def test_cleaning_leaves_no_process_and_no_file(services: Services) -> None:
     refused = services.project.inv("dev-down-clean")
     assert refused.returncode == 1
     assert set(services.pids()) == set(NAMES)
-    done = services.project.inv("dev-down-clean", "--yes")
+    done = services.project.inv("dev-down-clean", services.project.confirm)
     assert done.returncode == 0
     assert done.stdout.startswith("Stopped first, second. Dropped app, schemata in ")
     assert working_in(services.project.root) == {}

@@ -115,7 +115,7 @@ def test_rolled_back_runs_it_again(tmp_path: Path, batches: Project, observer: p
     _stop_half_way("backend-ended", batches, observer, tmp_path / "log")
     observer.execute("UPDATE app.t SET done = false")
     observer.execute("DROP TABLE app.progress")
-    resolved = batches.inv("migrate-resolve", _ID, "--rolled-back")
+    resolved = batches.inv("migrate-resolve", batches.confirm, _ID, "--rolled-back")
     assert resolved.returncode == 0, resolved.stderr
     assert batches.inv("migrate-status", "--check").returncode == 4
     rerun = batches.inv("migrate")
@@ -129,7 +129,7 @@ def test_applied_records_it_without_running(tmp_path: Path, batches: Project, ob
     """Once a person has finished it and said so, the migration counts as applied, is not run, and the rest follows."""
     _stop_half_way("backend-ended", batches, observer, tmp_path / "log")
     observer.execute("COMMENT ON TABLE app.progress IS 'done'")
-    resolved = batches.inv("migrate-resolve", _ID, "--applied")
+    resolved = batches.inv("migrate-resolve", batches.confirm, _ID, "--applied")
     assert resolved.returncode == 0, resolved.stderr
     rerun = batches.inv("migrate")
     assert rerun.returncode == 0, rerun.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import Project, confirm
 from tests.faults import deployers, oracle, proxy
 from tests.patience import PATIENCE
 
@@ -77,7 +77,7 @@ def test_a_rollback_that_is_lost(four: Project, observer: psycopg.Connection) ->
     assert four.inv("migrate", "--to", _IDS[1]).returncode == 0
     with proxy.between(four.url) as line:
         line.cut_after(_record_of(_IDS[1]))
-        lost = four.inv("rollback", "--yes", DATABASE_URL=line.url)
+        lost = four.inv("rollback", confirm(line.url), DATABASE_URL=line.url)
         assert line.acted.is_set()
     assert lost.returncode == 3
     assert f"1 applied, the last is {_IDS[0]}; the rollback of {_IDS[1]} was committed.\n" in lost.stderr

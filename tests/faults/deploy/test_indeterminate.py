@@ -69,7 +69,7 @@ def test_no_application_starts_on_a_half_rolled_back_database(project: Project) 
     rollback = "-- transactional: false\nDROP TABLE app.t;\nSELECT 1 / 0;\n"
     project.write(T, "CREATE TABLE app.t (a int);\n", rollback)
     assert project.boot("--", "true").returncode == 0
-    assert project.inv("rollback", "--yes").returncode == 1
+    assert project.inv("rollback", project.confirm).returncode == 1
     boot = project.boot("--", "echo", "started")
     assert boot.returncode == 1
     assert "started" not in boot.stdout
@@ -92,7 +92,7 @@ def test_a_file_made_transactional_in_the_middle_does_not_run_twice(project: Pro
     directive = "-- transactional: false\n"
     apply = direction == "apply"
     project.write(X, OUTSIDE + half if apply else "SELECT 1;\n", "SELECT 1;\n" if apply else directive + half)
-    command = ("migrate",) if apply else ("rollback", "--yes")
+    command = ("migrate",) if apply else ("rollback", project.confirm)
     if not apply:
         assert project.inv("migrate").returncode == 0
     assert project.inv(*command).returncode == 1

@@ -12,7 +12,7 @@ import pytest
 
 from schemata import config, errors
 from schemata.deploy import migrate, nontransactional, rollback
-from schemata.postgres import scripts
+from schemata.postgres import scripts, urls
 from schemata.report import progress
 from tests.conftest import Project
 from tests.faults import oracle
@@ -156,7 +156,7 @@ def test_a_rerun_finishes_a_killed_rollback(
     if "undo" not in undisturbed:
         url = make_database()
         migrate.migrate(settings, url=url)
-        messages = _messages(lambda: rollback.rollback(settings, url=url, yes=True), monkeypatch)
+        messages = _messages(lambda: rollback.rollback(settings, url=url, confirm=urls.database_of(url)), monkeypatch)
         undisturbed["undo"] = _instants(messages)
     migrate.migrate(settings, url=made.url)
 
@@ -164,7 +164,7 @@ def test_a_rerun_finishes_a_killed_rollback(
         with psycopg.connect(made.url) as connection:
             applied = connection.execute("SELECT count(*) FROM schemata._yoyo_migration").fetchone()
         if applied == (4,):
-            rollback.rollback(settings, url=made.url, yes=True)
+            rollback.rollback(settings, url=made.url, confirm=urls.database_of(made.url))
 
     at, sent = _chosen(undisturbed["undo"], seed, "undo")
     assert _killed(undo, at, sent=sent)

@@ -104,7 +104,7 @@ def test_a_call_that_dies_between_two_batches(project: Project, idempotent: bool
         assert again.returncode == 1
         assert "must be judged by a person" in again.stderr
         assert "__idempotent__ = True" in again.stderr
-        assert project.inv("migrate-resolve", FILL, "--rolled-back").returncode == 0
+        assert project.inv("migrate-resolve", project.confirm, FILL, "--rolled-back").returncode == 0
         again = project.inv("migrate")
     assert again.returncode == 0, again.stderr
     assert _count(project) == 4

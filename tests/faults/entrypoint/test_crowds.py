@@ -121,14 +121,15 @@ def test_a_boot_says_that_a_pool_is_used_up(pending: Project, tmp_path_factory: 
 def test_commands_get_along_with_one_connection(limited: Project) -> None:
     """Where a role has one connection and no more, every command and a service's start do their work."""
     limited.configure(deployers.CLIENT)
+    unverified = ("--unverified", "--reason", "a test")
     commands = (
         ("migrate",),
         ("migrate-status", "--check"),
         ("smoke",),
         ("generate",),
         ("generate", "--check"),
-        ("rollback", "--yes"),
-        ("migrate-baseline", "--through", "app.20250101000003.three", "--unverified", "--reason", "a test"),
+        ("rollback", limited.confirm),
+        ("migrate-baseline", "--through", "app.20250101000003.three", *unverified, limited.confirm),
         # What was rolled back is not there, whatever the baseline says: with drift it is red.
         ("migrate-status", "--check", "--no-drift"),
         ("parity", "--ignore", "*:app.*"),
@@ -137,7 +138,7 @@ def test_commands_get_along_with_one_connection(limited: Project) -> None:
     for command in commands:
         ended = limited.inv(*command)
         assert ended.returncode == 0, (command, ended.stderr, ended.stdout)
-    resolved = limited.inv("migrate-resolve", "app.20250101000003.three", "--applied")
+    resolved = limited.inv("migrate-resolve", limited.confirm, "app.20250101000003.three", "--applied")
     assert (resolved.returncode, "nothing to resolve" in resolved.stderr) == (1, True), resolved.stderr
 
 

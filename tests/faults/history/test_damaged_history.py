@@ -230,7 +230,7 @@ def test_what_cannot_be_derived_is_refused_with_what_to_type(damaged: Damaged, n
     assert raised.value.exit_code == 1
     if told != "no migration is recorded" and told != "has no primary key":  # a rollback has nothing to do, or does it
         with pytest.raises(errors.MigrationError):
-            rollback.rollback(damaged.settings, yes=True, url=damaged.url)
+            rollback.rollback(damaged.settings, confirm=urls.database_of(damaged.url), url=damaged.url)
     assert _strip(damaged.dump()) == _strip(before)
     _follow(damaged, raised.value)
     damaged.migrate()
@@ -248,8 +248,8 @@ def test_a_lost_record_is_resolved_one_by_one(damaged: Damaged) -> None:
         damaged.migrate()
     for part in (IDS[1], IDS[4], "inv migrate-resolve ID --applied", "inv migrate-resolve ID --rolled-back"):
         assert part in str(raised.value)
-    repair.resolve(damaged.settings, IDS[1], applied=True, rolled_back=False, url=damaged.url)
-    repair.resolve(damaged.settings, IDS[4], applied=False, rolled_back=True, url=damaged.url)
+    _resolve(damaged, IDS[1], applied=True, rolled_back=False)
+    _resolve(damaged, IDS[4], applied=False, rolled_back=True)
     damaged.migrate()
     damaged.assert_whole()
 
@@ -281,13 +281,13 @@ def test_the_last_that_tells_of_a_migration_is_not_removed(
         damaged.migrate()
     for _ in range(2):
         with pytest.raises(damage.HistoryDamaged, match="recorded nowhere else"):
-            baseline.baseline(damaged.settings, through=too_early, url=damaged.url)
+            _baseline(damaged, through=too_early)
         with pytest.raises(plans.DeployRefused):
             damaged.migrate()
     assert _strip(damaged.dump()) == before
     through = _typed(r"migrate-baseline --through (\S+)", told.value).split()[-1]
     assert through == IDS[4]
-    baseline.baseline(damaged.settings, through=through, url=damaged.url)
+    _baseline(damaged, through=through)
     damaged.migrate()
     damaged.assert_whole()
 
@@ -297,11 +297,11 @@ def test_what_the_summary_alone_tells_is_resolved_one_by_one(damaged: Damaged) -
     damaged.execute(f"{_forget(4, 5)}; DELETE FROM app.runs WHERE id = '{IDS[4]}'")
     with pytest.raises(errors.MigrationError, match="2 are recorded nowhere else"):
         damaged.migrate()
-    repair.resolve(damaged.settings, IDS[3], applied=True, rolled_back=False, url=damaged.url)
+    _resolve(damaged, IDS[3], applied=True, rolled_back=False)
     with pytest.raises(errors.MigrationError, match="1 are recorded nowhere else") as told:
         damaged.migrate()
     assert f"inv migrate-resolve {IDS[4]} --rolled-back" in str(told.value)
-    repair.resolve(damaged.settings, IDS[4], applied=False, rolled_back=True, url=damaged.url)
+    _resolve(damaged, IDS[4], applied=False, rolled_back=True)
     damaged.migrate()
     damaged.assert_whole()
 
@@ -309,10 +309,10 @@ def test_what_the_summary_alone_tells_is_resolved_one_by_one(damaged: Damaged) -
 def test_a_lost_row_beside_one_that_only_the_summary_counts(damaged: Damaged) -> None:
     """To resolve the one does not remove what tells of the other."""
     damaged.execute(f"{_forget(5)}; DELETE FROM schemata._yoyo_migration WHERE migration_id = '{IDS[1]}'")
-    repair.resolve(damaged.settings, IDS[1], applied=True, rolled_back=False, url=damaged.url)
+    _resolve(damaged, IDS[1], applied=True, rolled_back=False)
     with pytest.raises(errors.MigrationError, match="1 are recorded nowhere else"):
         damaged.migrate()
-    repair.resolve(damaged.settings, IDS[4], applied=True, rolled_back=False, url=damaged.url)
+    _resolve(damaged, IDS[4], applied=True, rolled_back=False)
     damaged.migrate()
     damaged.assert_whole()
 
@@ -323,11 +323,11 @@ def test_the_digest_tells_that_another_one_is_missing(damaged: Damaged) -> None:
     damaged.execute(_forget(3))
     (damaged.settings.migrations / "app" / f"{late}.sql").write_text("-- Late.\nSELECT 1;\n")
     with pytest.raises(damage.HistoryDamaged, match="is not what is missing"):
-        baseline.baseline(damaged.settings, through=late, url=damaged.url)
+        _baseline(damaged, through=late)
     with pytest.raises(damage.HistoryDamaged, match="is not what is missing"):
-        repair.resolve(damaged.settings, late, applied=True, rolled_back=False, url=damaged.url)
+        _resolve(damaged, late, applied=True, rolled_back=False)
     (damaged.settings.migrations / "app" / f"{late}.sql").unlink()
-    repair.resolve(damaged.settings, IDS[2], applied=True, rolled_back=False, url=damaged.url)
+    _resolve(damaged, IDS[2], applied=True, rolled_back=False)
     damaged.migrate()
     damaged.assert_whole()
 
@@ -352,13 +352,13 @@ def test_without_a_summary_nothing_is_applied_before_what_is_applied(damaged: Da
         for part in (IDS[0], IDS[1], f"migrate-baseline --through {IDS[4]}", "migrate-resolve ID --rolled-back"):
             assert part in str(told.value)
     with pytest.raises(plans.DeployRefused):
-        rollback.rollback(damaged.settings, yes=True, url=damaged.url)
+        rollback.rollback(damaged.settings, confirm=urls.database_of(damaged.url), url=damaged.url)
     assert _strip(damaged.dump()) == before
-    baseline.baseline(damaged.settings, through=IDS[0], url=damaged.url)
+    _baseline(damaged, through=IDS[0])
     with pytest.raises(plans.DeployRefused) as told:
         migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=True)
     assert f"inv migrate-resolve {IDS[1]} --applied" in str(told.value)
-    repair.resolve(damaged.settings, IDS[1], applied=True, rolled_back=False, url=damaged.url)
+    _resolve(damaged, IDS[1], applied=True, rolled_back=False)
     damaged.migrate()
     damaged.assert_whole()
 
@@ -366,10 +366,10 @@ def test_without_a_summary_nothing_is_applied_before_what_is_applied(damaged: Da
 def test_without_a_summary_a_person_makes_one_pending_again(damaged: Damaged) -> None:
     """What is resolved as rolled back is pending, and runs where it is allowed to."""
     damaged.execute(f"{_forget(1, 2)}; TRUNCATE schemata.head; DELETE FROM app.runs WHERE id = '{IDS[1]}'")
-    repair.resolve(damaged.settings, IDS[0], applied=True, rolled_back=False, url=damaged.url)
+    _resolve(damaged, IDS[0], applied=True, rolled_back=False)
     with pytest.raises(plans.DeployRefused, match="record"):
         migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=True)
-    repair.resolve(damaged.settings, IDS[1], applied=False, rolled_back=True, url=damaged.url)
+    _resolve(damaged, IDS[1], applied=False, rolled_back=True)
     migrate.migrate(damaged.settings, url=damaged.url, allow_out_of_order=True)
     damaged.assert_whole()
 
@@ -405,6 +405,18 @@ def test_a_status_promises_no_repair_that_is_refused(damaged: Damaged, make: str
     assert all("once the" in remedy for remedy in remedies), remedies
 
 
+def _baseline(damaged: Damaged, *, through: str) -> None:
+    name = urls.database_of(damaged.url)
+    baseline.baseline(damaged.settings, through=through, confirm=name, url=damaged.url)
+
+
+def _resolve(damaged: Damaged, migration_id: str, *, applied: bool, rolled_back: bool) -> None:
+    name = urls.database_of(damaged.url)
+    repair.resolve(
+        damaged.settings, migration_id, applied=applied, rolled_back=rolled_back, confirm=name, url=damaged.url
+    )
+
+
 def _strip(dump: str) -> str:
     """Return a dump without what a refusal under the lock may still have used up."""
     return re.sub(r"SELECT pg_catalog\.setval.*", "", dump)
@@ -421,11 +433,11 @@ def _follow(damaged: Damaged, error: errors.Error) -> None:
         damaged.execute(typed)
     assert "inv migrate-baseline --through" in text
     try:
-        baseline.baseline(damaged.settings, through=IDS[-1], url=damaged.url)
+        _baseline(damaged, through=IDS[-1])
     except damage.HistoryDamaged as refused:
         # The summary counts what never was: a person who knows that says so, then again.
         damaged.execute(_typed(r'DELETE FROM "schemata"\.head;', refused))
-        baseline.baseline(damaged.settings, through=IDS[-1], url=damaged.url)
+        _baseline(damaged, through=IDS[-1])
 
 
 def _typed(pattern: str, error: errors.Error) -> str:

@@ -8,6 +8,7 @@ import pytest
 from schemata import config
 from schemata.commands import authoring, migrate, rollback, smoke, status
 from schemata.errors import MigrationError
+from schemata.postgres import urls
 from tests.conftest import Project
 
 _ONE, _TWO, _THREE = (f"app.2025010100000{number}.{name}" for number, name in enumerate(("one", "load", "empty")))
@@ -46,7 +47,7 @@ def test_what_is_only_recorded_is_accepted_everywhere(settings: config.Config, d
     with psycopg.connect(database) as connection:
         rows = connection.execute("SELECT comment FROM schemata._yoyo_log ORDER BY created_at_utc").fetchall()
         assert rows == [(None,), ("outside: by hand, 2025-01-01",), ("nothing: it holds comments only",)]
-    undone = rollback.rollback(settings, url=database, steps=3, yes=True)
+    undone = rollback.rollback(settings, url=database, steps=3, confirm=urls.database_of(database))
     assert [item.id for item in undone.done] == [_THREE, _TWO, _ONE]
 
 

@@ -15,7 +15,7 @@ from schemata.entrypoint import boot_queue
 from schemata.history import restamp, status
 from schemata.migrations import authoring, files
 from schemata.parity import expected
-from schemata.postgres import waiting
+from schemata.postgres import urls, waiting
 from schemata.report import progress
 from schemata.server.embedded import extensions
 from schemata.squash import plan
@@ -50,7 +50,9 @@ def apply(project: Project, said: list[str] | None = None, **options: object) ->
 
 def undo(project: Project, **options: object) -> results.Migrated:
     """Roll back in this process."""
-    return rollback.rollback(config.load(project.root, {}), url=project.url, yes=True, **options)  # type: ignore[arg-type]
+    return rollback.rollback(
+        config.load(project.root, {}), url=project.url, confirm=urls.database_of(project.url), **options
+    )  # type: ignore[arg-type]
 
 
 def ask(project: Project, sql: str) -> list[tuple[object, ...]]:

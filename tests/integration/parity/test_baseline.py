@@ -10,7 +10,7 @@ import pytest
 
 from schemata import config, errors
 from schemata.adoption import baseline, verification
-from schemata.deploy import migrate
+from schemata.deploy import migrate, results
 from schemata.history import status
 from schemata.migrations import files
 from schemata.parity import locking, scratch
@@ -35,10 +35,15 @@ def world() -> str:
     return re.sub(r"\b(app|aux)\b", lambda word: names[word[0]], "\n".join(lines)) + "\n"
 
 
+def record(settings: config.Config, *, url: str, **options: object) -> results.Migrated:
+    """Record what `options` say, in the database that is named."""
+    return baseline.baseline(settings, url=url, confirm=urls.database_of(url), **options)  # type: ignore[arg-type]
+
+
 def refused(settings: config.Config, url: str, **options: object) -> verification.DatabaseDiffers:
     """Check that a baseline is refused for a difference and leaves no trace; return the refusal."""
     with pytest.raises(verification.DatabaseDiffers) as found:
-        baseline.baseline(settings, url=url, **options)  # type: ignore[arg-type]
+        record(settings, url=url, **options)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT to_regnamespace('schemata')").fetchone() == (None,)
     return found.value
@@ -94,13 +99,13 @@ def test_every_change_of_an_object_is_refused(
             assert found.differences, change
             done += 1
         admin.execute(f'DROP DATABASE "{urls.database_of(url)}" WITH (FORCE)')
-    result = baseline.baseline(settings, through=WORLD, url=template)
+    result = record(settings, through=WORLD, url=template)
     assert [item.id for item in result.done] == [WORLD]
     found = status.status_of(settings, url=template)
     assert (found.exit_code, found.compared.of("drift")) == (0, ())
 
 
-def test_a_difference_that_is_named_passes_on_record(taken_over: config.Config, project: Project) -> None:
+def test_a_difference_that_is_named_passes_onrecord(taken_over: config.Config, project: Project) -> None:
     """With a reason and a name; status shows it until something else is changed. Any other is still refused."""
     with psycopg.connect(project.url, autocommit=True) as connection:
         connection.execute("CREATE TABLE app.ledger (id int); ALTER TABLE app.users ALTER COLUMN email DROP NOT NULL")
@@ -125,9 +130,9 @@ def test_a_difference_that_is_named_passes_on_record(taken_over: config.Config, 
         ({"reason": "x"}, "neither is asked for"),
     ):
         with pytest.raises(errors.ConfigError, match=match):
-            baseline.baseline(taken_over, through=START, url=project.url, **wrong)  # type: ignore[arg-type]
+            record(taken_over, through=START, url=project.url, **wrong)
     accept = ["table app.ledger", "column app.users.*"]
-    result = baseline.baseline(
+    result = record(
         taken_over, through=START, accept=accept, reason="as the old tool left it", by="ann", url=project.url
     )
     assert set(result.notes) >= {"Accepted: table app.ledger is extra.", "Accepted: column app.users.email is changed."}
@@ -147,9 +152,9 @@ def test_too_much_is_refused_and_what_is_there_is_recorded(taken_over: config.Co
     """What the database has not yet is missing; what it is recorded to have already is expected too."""
     found = refused(taken_over, project.url, through=LATER)
     assert [(one.change, one.subject) for one in found.differences] == [("missing", "table app.later")]
-    assert [item.id for item in baseline.baseline(taken_over, through=START, url=project.url).done] == [START]
+    assert [item.id for item in record(taken_over, through=START, url=project.url).done] == [START]
     migrate.migrate(taken_over, url=project.url)
-    assert baseline.baseline(taken_over, through=START, url=project.url).done == ()
+    assert record(taken_over, through=START, url=project.url).done == ()
 
 
 def test_nowhere_to_run_them(
@@ -171,18 +176,16 @@ def test_nowhere_to_run_them(
     with pytest.raises(
         verification.NotVerifiable, match="cannot be found out here: there are no programs here"
     ) as told:
-        baseline.baseline(taken_over, through=START, url=project.url)
+        record(taken_over, through=START, url=project.url)
     assert told.value.exit_code == 3
     assert f"inv migrate-baseline --through {START} --unverified --reason" in told.value.hint
     (taken_over.migrations / files.MANIFEST).write_bytes(lock)
-    assert baseline.baseline(taken_over, through=START, url=project.url).notes == ()
+    assert record(taken_over, through=START, url=project.url).notes == ()
     with psycopg.connect(project.url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA schemata CASCADE; CREATE TABLE app.more (id int)")
     with pytest.raises(verification.NotVerifiable):
-        baseline.baseline(taken_over, through=START, url=project.url)
-    result = baseline.baseline(
-        taken_over, through=START, unverified=True, reason="compared by hand " * 30, url=project.url
-    )
+        record(taken_over, through=START, url=project.url)
+    result = record(taken_over, through=START, unverified=True, reason="compared by hand " * 30, url=project.url)
     assert result.notes[0] == "Not compared with the database, as --unverified asks."
     with psycopg.connect(project.url) as connection:
         (comment,) = connection.execute("SELECT comment FROM schemata._yoyo_log").fetchone() or ("",)

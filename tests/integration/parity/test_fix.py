@@ -178,7 +178,7 @@ def test_a_fix_closes_the_difference_or_says_why_not(
         assert not diff.diff(expected, _read(expected_url)), _texts(paths)
     undone = [path for path in paths if path.with_name(f"{path.stem}.rollback.sql").exists()]
     if undone == paths:
-        rollback.rollback(settings, url=url, steps=len(paths), yes=True)
+        rollback.rollback(settings, url=url, steps=len(paths), confirm=urls.database_of(url))
         left = [
             one
             for one in diff.diff(actual, _read(url))

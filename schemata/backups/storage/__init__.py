@@ -1,0 +1,1 @@
+"""Where backups are kept: in a directory, or elsewhere by a command."""
