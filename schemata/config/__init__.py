@@ -145,8 +145,8 @@ class Config:
     client: Client = Client()
     compose: Compose = Compose()
     adoption: transition.Adoption = transition.NONE
-    rehearsal: declared.Rehearsal = dataclasses.field(default_factory=declared.Rehearsal)
-    backups: backup_settings.Backups = dataclasses.field(default=backup_settings.Backups())
+    rehearsal: declared.Rehearsal = declared.Rehearsal()  # noqa: RUF009 - it is frozen
+    backups: backup_settings.Backups = backup_settings.Backups()  # noqa: RUF009 - it is frozen
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
     targets: tuple[declared.Target, ...] = ()

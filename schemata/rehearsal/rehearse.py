@@ -203,9 +203,7 @@ class _Run:
 
     def _refuse(self, item: migration.Migration, error: errors.Error) -> None:
         line = getattr(error, "line", None) or 1
-        place = f"{item.path}:{line}"
-        text = f"Does not run on a fresh database: {error.message}"
-        self.refused.append(judging.Finding("fails-on-fresh", "error", item.id, place, 0, "", text, error.hint))
+        self.refused.append(judging.refused(item.id, f"{item.path}:{line}", error.message, error.hint))
 
     def _trace(self, item: migration.Migration) -> traces.Trace:
         if item.not_run:

@@ -8,6 +8,29 @@ from schemata.rehearsal.trace import advice, effect, sizes, states, traces
 
 Severity = Literal["error", "warning", "note"]
 _ORDER = ("error", "warning", "note")
+#: The findings, each with what it means. docs/rehearsal.md has the same.
+CODES = {
+    "fails-on-fresh": "it does not run on a database that has nothing but the migrations before it",
+    "fails": "it does not run on a database that has rows",
+    "depends-on-rows": "it fails on made-up rows; whether it does on the real ones, these decide",
+    "rewrite": "a table is written again whole under a lock that blocks",
+    "scan-under-lock": "all rows of a table are read under a lock that blocks",
+    "index-build-blocks": "an index is built under a lock that blocks",
+    "lock-held": "a statement takes long while the transaction still holds what an earlier one has locked",
+    "explicit-lock": "LOCK TABLE takes a lock that blocks",
+    "two-tables-locked": "one transaction locks two tables: who uses them in another order is in a deadlock with it",
+    "drops": "something is dropped that data or queries need",
+    "empties": "the rows of a table are gone",
+    "deletes-rows": "rows are deleted; an error where it is every one",
+    "updates-rows": "rows are updated; an error where it is every row of a large table in one transaction",
+    "renames": "what still uses the old name fails",
+    "trigger-disabled": "a trigger does not run any more",
+    "new-trigger": "a trigger runs with each write from now on",
+    "invalid-index": "an index is left invalid",
+    "not-validated": "a constraint is left NOT VALID",
+    "foreign-key-without-index": "a new foreign key has no index",
+    "function-body": "plpgsql_check says that a function would fail when it is called",
+}
 #: What running applications address by its name.
 _ADDRESSED = ("table", "view", "materialized view", "column", "sequence", "foreign table", "schema", "function",
               "procedure", "aggregate", "enum", "domain", "range", "type", "value of an enum")  # fmt: skip
@@ -71,6 +94,12 @@ class _Case:
 
 
 _Rule = Callable[[_Case], Iterator[Finding]]
+
+
+def refused(migration_id: str, place: str, message: str, hint: str) -> Finding:
+    """Return the finding about a migration that does not run on a fresh database."""
+    code, text = "fails-on-fresh", f"Does not run on a fresh database: {message}"
+    return Finding(code, "error", migration_id, place, 0, "", text, hint)
 
 
 def judge(trace: traces.Trace, known: sizes.Sizes) -> tuple[Finding, ...]:
