@@ -171,8 +171,12 @@ def _replay_failed(error: errors.Error) -> ReplayFailed:
 
 def missing_role(error: transactional.ScriptFailed) -> str:
     """Return the role that a statement names and that is not there; empty where it failed for something else."""
-    failure = error.failure
-    match = _NO_ROLE.search(failure.message) if failure.sqlstate == _UNDEFINED_OBJECT else None
+    return role_in(error.failure.sqlstate, error.failure.message)
+
+
+def role_in(sqlstate: str, message: str) -> str:
+    """Return the role that a refusal says is not there; empty where it says something else."""
+    match = _NO_ROLE.search(message) if sqlstate == _UNDEFINED_OBJECT else None
     return match[1] if match else ""
 
 

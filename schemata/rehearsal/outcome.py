@@ -75,32 +75,30 @@ class Rehearsed:
 
     def verdict(self, migration_id: str) -> str:
         """Return one word about a migration: ok, warnings, accepted, errors, or - where it was not tried."""
-        if all(one.migration_id != migration_id for one in self.traces):
-            return "-"
         found = {one.severity for one in self.of(migration_id)}
         if "error" in found:
             return "accepted" if self.accepted else "errors"
+        if all(one.migration_id != migration_id for one in self.traces):
+            return "-"
         return "warnings" if "warning" in found else "ok"
 
     def blocks(self) -> list[document.Block]:
         """Return what was rehearsed, what each statement did, the findings, and a last line that sums up."""
-        shown: list[document.Block] = [document.Text(f"Rehearsed on {self.where}; {self.existing}.")]
+        shown: list[document.Block] = []
         if self.target:
-            shown.append(document.Text(f"Sizes of: {self.target.describe()}"))
-        if not self.traces:
-            return [
-                *shown,
-                document.Text("Nothing to rehearse: no migration is pending."),
-                *map(document.Text, self.notes),
-            ]
-        for trace in self.traces:
-            shown += [document.Gap(), *_trace(trace)]
+            shown.append(document.Text(f"Target: {self.target.describe()}"))
+        if not self.traces and not self.findings:
+            return [*shown, document.Text("Nothing to rehearse: no migration is pending.")]
+        shown.append(document.Text(f"Rehearsed on {self.where}; {self.existing}."))
+        ids = [*(one.migration_id for one in self.traces), *(one.migration_id for one in self.findings)]
+        for id_ in dict.fromkeys(ids):
+            shown += [document.Gap(), document.Text(id_, "bold")]
+            shown += [block for trace in self.traces if trace.migration_id == id_ for block in _trace(trace)]
             shown += [
                 document.Finding(one.code, one.place, one.text, one.instead, _excerpt(one.sql), _COLOURS[one.severity])
-                for one in self.findings
-                if one.migration_id == trace.migration_id
+                for one in self.of(id_)
             ]
-            shown += [block for one in self.proofs if one.migration_id == trace.migration_id for block in _proof(one)]
+            shown += [block for one in self.proofs if one.migration_id == id_ for block in _proof(one)]
         if self.empty:
             names = ", ".join(f"{name} ({reason})" for name, reason in self.empty.items())
             shown += [document.Gap(), document.Text(f"Without rows, because each one was refused: {names}", "yellow")]
@@ -139,7 +137,6 @@ class Rehearsed:
 
 
 def _trace(trace: traces.Trace) -> Iterator[document.Block]:
-    yield document.Text(trace.migration_id, "bold")
     held = trace.held()
     rows = []
     for item in trace.statements:

@@ -1,8 +1,9 @@
 """The rehearsal: each pending migration on a fresh database, and under observation on one that has rows."""
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from schemata import config, errors
 from schemata.deploy import transactional
@@ -13,6 +14,7 @@ from schemata.rehearsal import aims, attesting, choosing, comparing, outcome, pr
 from schemata.rehearsal.samples import rows
 from schemata.rehearsal.trace import judging, states, traces, tracing
 from schemata.report import document, progress
+from schemata.system import signals
 
 #: Fills an empty database with what an existing one has, such as the last backup, and tells in words what that is.
 Existing = Callable[[str], str]
@@ -58,7 +60,7 @@ def rehearse(
     known = outcome.known_sizes(
         aim.tables if aim else None, rates.large_rows, rates.scan_rate, rates.rewrite_rate, rates.index_rate
     )
-    with scratch.server(settings, url, aim.major if aim else 0, reporter) as server:
+    with _ended(), scratch.server(settings, url, aim.major if aim else 0, reporter) as server:
         run = _Run(settings, server, chosen, reporter, rollbacks or attest)
         try:
             run.start(existing)
@@ -80,6 +82,21 @@ def rehearse(
             time.monotonic() - began,
         )
     return attesting.attest(settings, sources, found, accept) if attest else found
+
+
+@contextlib.contextmanager
+def _ended() -> Iterator[None]:
+    """Let a signal end the block after its databases are dropped, as Interrupted."""
+    with signals.raised():
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            terminated = isinstance(error, signals.Terminated)
+            raise errors.Interrupted(
+                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the databases of the rehearsal are dropped",
+                "",
+                errors.TERMINATED if terminated else errors.INTERRUPTED,
+            ) from error
 
 
 class _Run:
@@ -184,6 +201,13 @@ class _Run:
         Returns whether the existing database has it then.
         """
         trace = self._trace(item)
+        while (
+            (failed := trace.failure)
+            and failed.failure
+            and self._existing.provide_role(failed.failure.sqlstate, failed.failure.message)
+        ):
+            self._copy()
+            trace = self._trace(item)
         if trace.failure and _is_of_rows(trace):
             self._existing.copy_of(self._fresh)
             again = self._trace(item)

@@ -66,11 +66,17 @@ class Database:
                 _, self._head = apply.apply(deploy, item, self._head, resume, durable=False)
                 return
             except transactional.ScriptFailed as error:
-                role = expected.missing_role(error)
-                if not role or role in self.needed or error.kept:
+                if error.kept or not self.provide_role(error.failure.sqlstate, error.failure.message):
                     raise
-                expected.create_role(self.url, role)
-                self.needed.add(role)
+
+    def provide_role(self, sqlstate: str, message: str) -> bool:
+        """Make the role that a refusal says is not there, and that nobody makes; return whether it did."""
+        role = expected.role_in(sqlstate, message)
+        if not role or role in self.needed:
+            return False
+        expected.create_role(self.url, role)
+        self.needed.add(role)
+        return True
 
     def undo(self, item: migration.Migration) -> None:
         """Roll back the last migration, as `inv rollback` does."""

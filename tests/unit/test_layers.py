@@ -129,7 +129,7 @@ PURE = {
     "schemata.sql.destructive", "schemata.sql.kinds", "schemata.sql.lexer",
     "schemata.sql.client_copy", "schemata.sql.extension_requests", "schemata.backups.required.losses",
     "schemata.sql.patterns", "schemata.sql.literals", "schemata.sql.pointless", "schemata.sql.replaceable",
-    "schemata.sql.transactions", "schemata.sql.table_locks",
+    "schemata.sql.transactions", "schemata.deploy.preview.table_locks",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
     "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides",
@@ -205,7 +205,7 @@ HOMES = {
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
-        "schemata.sql.transactions", "schemata.sql.table_locks", "schemata.backups.required.losses",
+        "schemata.sql.transactions", "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",
         "schemata.adoption.schemas",

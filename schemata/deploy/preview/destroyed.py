@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemata.deploy import results
+from schemata.deploy.preview import table_locks
 from schemata.migrations import migration, python_files, rollback_files
 from schemata.postgres import libpq, queries
-from schemata.sql import destructive, statement, table_locks
+from schemata.sql import destructive, statement
 
 _SQL = queries.load("preview", os.path.join(os.path.dirname(__file__), "queries"))
 # Up to this size rows are counted exactly; above, the planner's estimate is told as such.

@@ -8,9 +8,10 @@ from typing import Any
 
 from schemata import config
 from schemata.attestations import attestation, stored
+from schemata.deploy.preview import table_locks
 from schemata.migrations import files, migration, precheck
 from schemata.postgres import libpq, queries
-from schemata.sql import statement, table_locks
+from schemata.sql import statement
 
 _SQL = queries.load("preview", os.path.join(os.path.dirname(__file__), "queries"))
 

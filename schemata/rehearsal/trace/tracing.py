@@ -161,12 +161,16 @@ def run(tracer: Tracer) -> None:
 
 
 def _in_one_transaction(tracer: Tracer) -> None:
-    statements = _split(tracer.item)
+    sql = tracer.item.sql
     with transaction(tracer):
-        for one in statements:
-            _send(tracer, one)
-            if tracer.failed:
-                return
+        try:
+            statements = statement.split(sql)
+        except statement.SyntaxProblem as problem:
+            # Perhaps the server's grammar is newer: it is the one to say.
+            with tracer.observed(problem.line, _shown(sql)):
+                tracer.deploy.session.script(sql)
+            return
+        send_in_transaction(tracer, statements)
 
 
 @contextlib.contextmanager
@@ -278,10 +282,6 @@ def _send(tracer: Tracer, one: statement.Statement, *, outside: bool = False) ->
     node = str(one.node.WhichOneof("node"))
     with tracer.observed(one.line, _shown(one.text), node, outside=outside):
         tracer.deploy.session.script(one.text, rows=transactional.rows(one.sql, one.data))
-
-
-def _split(item: migration.Migration) -> tuple[statement.Statement, ...]:
-    return statement.split(item.sql)
 
 
 def _path(tracer: Tracer) -> list[str]:

@@ -1,0 +1,94 @@
+"""What a rehearsal has of a database that is given, of roles, and of a file that cannot run as it says."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from schemata import config
+from schemata.deploy import migrate
+from schemata.rehearsal import rehearse
+from schemata.server.embedded import server_state
+
+FIRST = "app.20260101000000.one"
+SECOND = "app.20260102000000.two"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> config.Config:
+    """Give a project with one table, and a folder for the next migration."""
+    _write(tmp_path, FIRST, "CREATE TABLE app.t (id int PRIMARY KEY, a text)")
+    return config.parse({"schemas": ["app"]}, tmp_path, {})
+
+
+def _write(root: Path, name: str, sql: str) -> None:
+    path = root / "migrations" / "app" / f"{name}.sql"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"-- One\n{sql};\n", encoding="utf-8")
+    path.with_suffix(".rollback.sql").write_text("SELECT 1;\n", encoding="utf-8")
+
+
+def test_an_existing_database_is_taken_as_it_is_given(project: config.Config, server: server_state.Server) -> None:
+    """Its rows count, and what its history has is not applied again; tables without rows get some."""
+
+    def restore(url: str) -> str:
+        migrate.migrate(project, url=url)
+        with psycopg.connect(url) as connection:
+            connection.execute("INSERT INTO app.t SELECT n, 'real' FROM generate_series(1, 40) n")
+        return "the backup of last night"
+
+    given = restore
+    sources = project.root / "migrations" / "app"
+    held = (sources / f"{SECOND}.sql", sources / f"{SECOND}.rollback.sql")
+
+    def existing(url: str) -> str:
+        # The backup is older than the second migration.
+        hidden = [path.rename(path.with_suffix(".later")) for path in held]
+        try:
+            return given(url)
+        finally:
+            for path, back in zip(hidden, held, strict=True):
+                path.rename(back)
+
+    _write(project.root, SECOND, "UPDATE app.t SET a = 'x' WHERE id <= 10")
+    found = rehearse.rehearse(project, [SECOND], url=server.url, existing=existing)
+    assert "the backup of last night" in found.existing
+    assert [one.text for one in found.findings] == ["Updates rows of app.t (10 of the 40 of the rehearsal)."]
+
+
+def test_a_role_that_is_made_is_made_in_both(
+    project: config.Config, server: server_state.Server, admin: psycopg.Connection
+) -> None:
+    """Roles belong to the server, and yet CREATE ROLE runs in each database; none is left."""
+    _write(project.root, SECOND, "CREATE ROLE rehearsed_reader; GRANT SELECT ON app.t TO rehearsed_reader")
+    found = rehearse.rehearse(project, [SECOND], url=server.url)
+    assert found.ok, found.findings
+    left = admin.execute("SELECT rolname FROM pg_roles WHERE rolname ~ 'rehears'").fetchall()
+    assert left == []
+
+
+def test_a_role_that_is_needed_is_there(project: config.Config, server: server_state.Server) -> None:
+    """As in any replay: who makes it is another question."""
+    _write(project.root, SECOND, "GRANT SELECT ON app.t TO rehearsed_stranger")
+    found = rehearse.rehearse(project, [SECOND], url=server.url)
+    assert found.ok, found.findings
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [("BEGIN; SELECT 1; COMMIT", "BEGIN"), ("", "it has no SQL"), ("SELEKT 1", "syntax error")],
+    ids=["transaction", "empty", "syntax"],
+)
+def test_a_file_that_cannot_run_is_one_finding(
+    project: config.Config, server: server_state.Server, sql: str, told: str
+) -> None:
+    """It is shown with its place although nothing of it was traced."""
+    path = project.root / "migrations" / "app" / f"{SECOND}.sql"
+    _write(project.root, SECOND, sql)
+    if not sql:
+        path.write_text("-- Nothing\n", encoding="utf-8")
+    found = rehearse.rehearse(project, [SECOND], url=server.url)
+    assert found.verdict(SECOND) == "errors"
+    (one,) = [one for one in found.findings if one.code == "fails-on-fresh"]
+    assert told in one.text
+    assert any(getattr(block, "code", "") == "fails-on-fresh" for block in found.blocks())
