@@ -12,7 +12,7 @@ from schemata.parity import expected
 from schemata.postgres import queries, sessions
 from schemata.rehearsal import aims, attesting, choosing, comparing, outcome, proof, running, scratch
 from schemata.rehearsal.samples import rows
-from schemata.rehearsal.trace import judging, states, traces, tracing
+from schemata.rehearsal.trace import effect, judging, states, traces, tracing
 from schemata.report import document, progress
 from schemata.system import signals
 
@@ -115,7 +115,7 @@ class _Run:
         self._done: list[migration.Migration] = list(chosen.before)
         python = any(item.is_python for item in chosen.order)
         self._fresh = running.Database(settings, server, "fresh", through_psycopg=python)
-        self._existing = running.Database(settings, server, "existing", through_psycopg=python)
+        self._existing = running.Database(settings, server, "existing", made=False, through_psycopg=python)
         self.existing = _SEEDED
         self.traces: list[traces.Trace] = []
         self.refused: list[judging.Finding] = []
@@ -137,6 +137,7 @@ class _Run:
         if existing is None:
             self._copy()
             return
+        self._existing.url = self._server.create(self._existing.name)
         self.existing = existing(self._existing.url)
         known = self._existing.deploy.read().ids()
         self._existing.apply([item for item in self._done if item.id not in known])
@@ -152,14 +153,14 @@ class _Run:
         rest = self._chosen.order[len(self._done) :]
         for number, item in enumerate(rest):
             self._reporter.step(number, len(rest), item.id)
-            if not self._one(item):
+            if not self._one(item, last=number == len(rest) - 1):
                 left = len(rest) - number - 1
                 if left:
                     self.notes.append(f"{document.number(left, 'migration')} after {item.id} could not be rehearsed.")
                 break
         self._reporter.step(len(rest), len(rest), "")
 
-    def _one(self, item: migration.Migration) -> bool:
+    def _one(self, item: migration.Migration, *, last: bool) -> bool:
         """Rehearse one migration; return False where those after it cannot be."""
         roles = self._server.roles()
         traced = True
@@ -177,6 +178,8 @@ class _Run:
         except (errors.MigrationError, transactional.LockTimeout) as error:
             self._refuse(item, error)
             return False
+        if last:
+            return True
         if traced:
             self._fill()
         else:
@@ -254,9 +257,17 @@ class _Run:
             left = _left(deploy.session.rows, tracer.first, now)
             bodies = self._bodies(deploy.session, tracer.first, now)
             self._existing.record(item, len(tracer.statements))
-        seconds = time.monotonic() - began
-        breaking = item.directives.breaking
-        return traces.Trace(item.id, item.path, tracer.statements, there, left, bodies, None, breaking, seconds)
+        return traces.Trace(
+            item.id,
+            item.path,
+            tracer.statements,
+            there,
+            left,
+            bodies,
+            present=effect.present(tracer.last),
+            breaking=item.directives.breaking,
+            seconds=time.monotonic() - began,
+        )
 
     def _bodies(
         self, session: sessions.Session, before: states.State, now: states.State

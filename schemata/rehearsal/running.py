@@ -18,9 +18,17 @@ class Database:
     """A database of a rehearsal. Nobody else works on it, so what it records is known without asking again."""
 
     def __init__(
-        self, settings: config.Config, server: scratch.Server, name: str, *, template: str = "", through_psycopg: bool
+        self,
+        settings: config.Config,
+        server: scratch.Server,
+        name: str,
+        *,
+        template: str = "",
+        made: bool = True,
+        through_psycopg: bool,
     ) -> None:
-        self.url = server.create(name, template)
+        # A copy of another one is made when that is ready.
+        self.url = server.create(name, template) if made else ""
         self.name = name
         self.needed: set[str] = set()
         self._settings, self._server, self._through_psycopg = settings, server, through_psycopg

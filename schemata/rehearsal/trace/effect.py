@@ -240,3 +240,12 @@ def _gone_with_table(name: str, before: states.State, after: states.State) -> bo
 def everything(state: states.State) -> frozenset[int]:
     """Return the oids of all that there is: what exists before a migration."""
     return frozenset([*state.relations, *state.named])
+
+
+def present(state: states.State) -> frozenset[tuple[str, str]]:
+    """Return the kind and the name of what there is, as the effect of a drop has them."""
+    found = {(states.WORDS.get(item.kind, "relation"), item.full) for item in state.relations.values()}
+    found |= set(state.named.values())
+    found |= {("constraint", f"{state.name_of(one.relation)}.{one.name}") for one in state.constraints.values()}
+    found |= {("trigger", f"{state.name_of(table)}.{name}") for table, name, _ in state.triggers.values()}
+    return frozenset(found)

@@ -36,6 +36,8 @@ _ADDRESSED = ("table", "view", "materialized view", "column", "sequence", "forei
               "procedure", "aggregate", "enum", "domain", "range", "type", "value of an enum")  # fmt: skip
 #: What can be dropped without a loss of data or a failure of what addresses it.
 _MINOR = ("index", "constraint", "trigger", "rule", "policy")
+#: What is not the same again when it is made again.
+_WITH_DATA = ("table", "column", "materialized view", "sequence", "schema")
 #: Weaker than this, what a scan holds keeps nobody out.
 _STRONG = tuple(states.BLOCKS)
 
@@ -230,7 +232,12 @@ def _destroys(case: _Case) -> Iterator[Finding]:
             text = f"Empties {case.sizes.describe(done.on)}: its rows are gone.{said}"
             yield case.finding("empties", severity, text, advice.BREAKING)
             continue
-        named = f"{done.what} {done.on}" + (f".{done.name}" if done.name else "")
+        full = done.on + (f".{done.name}" if done.name else "")
+        named = f"{done.what} {full}"
+        if done.what not in _WITH_DATA and (done.what, full) in case.trace.present:
+            text = f"Drops the {named} and makes it again: between the two nothing of it is there, and grants are gone."
+            yield case.finding("drops", "note", text)
+            continue
         if done.what in _MINOR:
             yield case.finding("drops", _of_minor(done, severity), f"Drops the {named}.{_loss(done)}{said}",
                                advice.of_dropped_index(case.item.text) if done.what == "index" else "")  # fmt: skip

@@ -64,6 +64,7 @@ class Trace:
     """One migration as it ran.
 
     :param rows: how many rows each table had before, of the database that it ran on.
+    :param present: what there is at its end, as (kind, name).
     :param refused: the statement that failed on made-up rows, where it ran then without any.
     :param left: what is left behind and needs another step: (code, table, name).
     """
@@ -75,6 +76,7 @@ class Trace:
     left: tuple[tuple[str, str, str], ...] = ()
     bodies: tuple[tuple[str, str], ...] = ()
     refused: Traced | None = None
+    present: frozenset[tuple[str, str]] = frozenset()
     breaking: str = ""
     seconds: float = 0.0
 

@@ -268,5 +268,12 @@ SAFE = (
     Safe("row", "INSERT INTO app.parents (name) VALUES ('first')"),
     Safe("one_row", "UPDATE app.items SET title = 'x' WHERE id = 1"),
     Safe("storage", "ALTER TABLE app.items SET (autovacuum_vacuum_scale_factor = 0.05)"),
+    Safe(
+        "made_again",
+        "DROP VIEW app.titles;\nCREATE VIEW app.titles AS SELECT id, title, code FROM app.items;\n"
+        "DROP TRIGGER others_touch ON app.others;\nCREATE TRIGGER others_touch BEFORE UPDATE ON app.others "
+        "FOR EACH ROW EXECUTE FUNCTION app.touch();\nALTER TABLE app.items DROP CONSTRAINT items_checked;\n"
+        "ALTER TABLE app.items ADD CONSTRAINT items_checked CHECK (checked <> '') NOT VALID",
+    ),
     Safe("statistics", "ANALYZE app.items"),
 )
