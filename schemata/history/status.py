@@ -104,8 +104,9 @@ def status_of(
     another = functools.partial(taking.another, choice)
     with targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
-        compared = compare(settings, sources, connection.query, full=True, drift=drift, second=another)
-        compared = dataclasses.replace(compared, findings=(*compared.findings, *_lock_file(settings, sources)))
+        lock = files.lock(settings.migrations)
+        compared = compare(settings, sources, connection.query, full=True, drift=drift, second=another, lock=lock)
+        compared = dataclasses.replace(compared, findings=(*compared.findings, *_lock_file(lock, sources)))
     if schema:
         compared = dataclasses.replace(
             compared,
@@ -125,10 +126,12 @@ def compare(
     allow_out_of_order: bool = False,
     on_existing_objects: bool = False,
     second: moment.Second | None = None,
+    lock: files.Lock | None = None,
 ) -> comparison.Comparison:
     """Return files against history; with `full` also what the catalog says, with `drift` the structure too.
 
-    A large structure is read over two sessions where `second` gives another one.
+    A large structure is read over two sessions where `second` gives another one. `lock` is the lock file, where it was
+    read already.
 
     Objects in a database whose history is empty are looked for in any case: to migrate over them may destroy them.
     With `on_existing_objects` they are a note.
@@ -162,7 +165,7 @@ def compare(
             holders=holders,
             others=(
                 *seen.others,
-                *(_drift(settings, sources, ask, recognised.history, second) if drift and not holders else ()),
+                *(_drift(settings, sources, ask, recognised.history, second, lock) if drift and not holders else ()),
             ),
         )
     return comparison.compare(
@@ -175,9 +178,9 @@ def compare(
     )
 
 
-def _lock_file(settings: config.Config, sources: Sequence[migration.Migration]) -> list[comparison.Finding]:
+def _lock_file(lock: files.Lock, sources: Sequence[migration.Migration]) -> list[comparison.Finding]:
     """Return that the lock file tells nothing, where it is so: a note, since a deploy does not need it."""
-    problem = files.lock_problem(settings.migrations, sources)
+    problem = lock.problem(sources)
     if not problem:
         return []
     text = f"{problem}: what they make is not known from it"
@@ -204,6 +207,7 @@ def _drift(
     ask: queries.Ask,
     found: recorded.Recorded,
     second: moment.Second | None,
+    lock: files.Lock | None,
 ) -> list[comparison.Finding]:
     """Return where the structure is not what it should be; nothing where DDL that runs right now would make us wait."""
     actual = found.head.structure
@@ -218,8 +222,10 @@ def _drift(
             return []
     deployer = catalog.deployer(ask, settings.history_schema)
     major = fingerprints.major_of(actual)
-    expected = expectation.of_applied(settings, sources, found, major, deployer)
-    by_lock_file = bool(expected) and expectation.locked(settings, found.head.digest, major, deployer) is not None
+    lock = lock or files.lock(settings.migrations)
+    expected = expectation.of_applied(settings, sources, found, major, deployer, lock=lock)
+    of_lock_file = expectation.locked(settings, found.head.digest, major, deployer, lock)
+    by_lock_file = bool(expected) and of_lock_file is not None
     drifted = findings.compare(found, actual, expected, by_lock_file=by_lock_file)
     if settings.ignore:
         drifted = [

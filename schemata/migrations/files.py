@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from schemata import errors
 from schemata.migrations import builds, checksums, lock_file, migration, python_files, replaced
@@ -227,15 +228,31 @@ def locked(folder: Path) -> lock_file.LockFile | None:
         raise errors.ConfigError(f"{path} cannot be read: {error}", "Write it again: inv lock") from error
 
 
+class Lock(NamedTuple):
+    """The lock file as it was read: None where there is none, or where it cannot be read, and `error` says why."""
+
+    path: Path
+    file: lock_file.LockFile | None
+    error: str = ""
+
+    def problem(self, sources: Iterable[migration.Migration]) -> str:
+        """Return why it tells nothing of these migrations; empty where it does, or where there is none."""
+        if self.error or self.file is None or self.file.fits(sources):
+            return self.error
+        return f"{self.path} is not of these migrations"
+
+
+def lock(folder: Path) -> Lock:
+    """Return the lock file of a folder of migrations; for who asks it several things, so that it is read once."""
+    try:
+        return Lock(folder / MANIFEST, locked(folder))
+    except errors.ConfigError as error:
+        return Lock(folder / MANIFEST, None, error.message)
+
+
 def lock_problem(folder: Path, sources: Iterable[migration.Migration]) -> str:
     """Return why the lock file tells nothing of these migrations; empty where it does, or where there is none."""
-    try:
-        found = locked(folder)
-    except errors.ConfigError as error:
-        return error.message
-    if found is None or found.fits(sources):
-        return ""
-    return f"{folder / MANIFEST} is not of these migrations"
+    return lock(folder).problem(sources)
 
 
 def seal_text(digest: str, last: str, settings: Mapping[str, str], expected: lock_file.Expected) -> str:

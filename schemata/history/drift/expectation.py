@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from schemata import config, errors
+from schemata import config
 from schemata.history import recorded
 from schemata.history.drift import deployers
 from schemata.migrations import checksums, files, lock_file, migration
@@ -19,16 +19,15 @@ _LAYOUT = 2
 _PUBLIC = "public"
 
 
-def locked(settings: config.Config, digest: str, major: int, deployer: str) -> dict[str, str] | None:
+def locked(
+    settings: config.Config, digest: str, major: int, deployer: str, lock: files.Lock | None = None
+) -> dict[str, str] | None:
     """Return the fingerprints that the lock file has for the migrations with this digest, by schema; None for none.
 
-    :param deployer: the role that deploys there. A lock file that cannot be read knows nothing: `inv lock` says what
-        is wrong with it.
+    :param deployer: the role that deploys there. :param lock: the lock file, where it was read already. One that cannot
+        be read knows nothing: `inv lock` says what is wrong with it.
     """
-    try:
-        found = files.locked(settings.migrations)
-    except errors.ConfigError:
-        return None
+    found = (lock or files.lock(settings.migrations)).file
     form = fingerprints.form(major)
     of_form = lock_file.of_deployer(found.expected, form, deployer) if found and found.is_of(digest) else None
     return None if of_form is None else {fingerprints.FORM: form, **of_form}
@@ -42,18 +41,20 @@ def of_applied(
     deployer: str,
     *,
     whole: bool = False,
+    lock: files.Lock | None = None,
 ) -> dict[str, str] | None:
     """Return the fingerprints of what the applied ones of these files make, by schema; None where nobody knows.
 
     By the files' own checksums: what another tool recorded has none. Of what has no file nobody knows. They are of the
-    schemas of the settings and of what belongs to none; with `whole` of every schema in `scope`.
+    schemas of the settings and of what belongs to none; with `whole` of every schema in `scope`. `lock` is the lock
+    file, where it was read already.
     """
     applied = history.ids()
     members = [item for item in sources if item.id in applied]
     if len(members) != len(applied):
         return None
     digest = checksums.of([(item.id, item.checksum) for item in members])
-    found = locked(settings, digest, major, deployer)
+    found = locked(settings, digest, major, deployer, lock)
     if found is None:
         found = _kept(settings, digest, major, role_of(deployer, members))
     if found is None or whole:
