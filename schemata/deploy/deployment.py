@@ -192,6 +192,10 @@ class Deploy:
     def script(self, item: migration.Migration, head: recorded.Head, *, rollback: bool = False) -> transactional.Script:
         """Return what runs for a migration when the history is at `head`, with the schema's search_path."""
         names = [part.format(schema=item.schema) for part in self.settings.search_path]
+        if item.directives.imported_from:
+            # Not named it comes first, as in the connection of the tool: what an extension has of the same name as the
+            # server itself, such as gen_random_uuid of pgcrypto, would be another function else.
+            names = [name for name in names if name != "pg_catalog"] or names
         path, sql = (item.rollback_path, item.rollback_sql) if rollback else (item.path, item.sql)
         if item.is_python:
             sql = ""  # it is no SQL: its steps are run, not its text

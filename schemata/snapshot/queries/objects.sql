@@ -87,9 +87,10 @@ SELECT json_build_array(
     p.oid, 0, n.nspname, '', concat(quote_ident(p.proname), '(', oidvectortypes(p.proargtypes), ')'),
     json_strip_nulls(json_build_object(
         'owner', CASE WHEN p.proowner <> {deployer} THEN pg_get_userbyid(p.proowner) END,
-        'definition', right(pg_get_functiondef(p.oid), -length(concat('CREATE OR REPLACE ',
+        -- A checkout on Windows gives the same file other line breaks, and its body with it.
+        'definition', replace(right(pg_get_functiondef(p.oid), -length(concat('CREATE OR REPLACE ',
             CASE p.prokind WHEN 'p' THEN 'PROCEDURE ' ELSE 'FUNCTION ' END,
-            quote_ident(n.nspname), '.', quote_ident(p.proname)))))))
+            quote_ident(n.nspname), '.', quote_ident(p.proname)))), E'\r\n', E'\n'))))
 FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE {chosen} AND p.prokind IN ('f', 'p', 'w')

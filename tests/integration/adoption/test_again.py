@@ -9,6 +9,7 @@ import pytest
 from schemata import config, errors, targets
 from schemata.adoption import adopt, preparing
 from schemata.deploy import migrate, rollback
+from schemata.history import status
 from schemata.migrations import files
 from schemata.postgres import urls
 from tests.conftest import Project
@@ -217,3 +218,37 @@ def test_roles_are_made_on_the_dev_server_only(repository: Project, monkeypatch:
         finally:
             for name in (one, other):
                 connection.execute(f"DROP ROLE IF EXISTS {name}")
+
+
+def test_names_of_the_servers_own_come_first(repository: Project) -> None:
+    """As in the connection of the tool, which does not name pg_catalog: an extension may have the same name."""
+    texts = {
+        f"{A}/migration.sql": "CREATE FUNCTION public.upper(text) RETURNS text LANGUAGE sql AS $$ SELECT 'own' $$;\n",
+        f"{B}/migration.sql": "CREATE TABLE b (v text DEFAULT upper('x'));\n",
+    }
+    settings = config.load(repository.root, {})
+    theirs = str(lay(repository.root, texts))
+    with psycopg.connect(repository.url, autocommit=True) as connection:
+        connection.execute(LEDGER + "".join(row(name.partition("/")[0], text=sql) + sql for name, sql in texts.items()))
+        assert len(adopt.adopt(settings, "prisma", theirs, url=repository.url).recorded) == 2
+        default = "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'public.b'::regclass"
+        theirs_default = connection.execute(default).fetchone()
+        connection.execute("DROP TABLE b; DROP FUNCTION public.upper(text); DROP SCHEMA schemata CASCADE")
+        migrate.migrate(settings, url=repository.url, on_existing_objects=True)
+        assert connection.execute(default).fetchone() == theirs_default
+
+
+def test_line_breaks_of_windows_in_a_function(repository: Project) -> None:
+    """A file that was checked out with other line breaks made the same function."""
+    sql = "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN 1;\nEND $$;\n"
+    data = sql.replace("\n", "\r\n")
+    theirs = str(lay(repository.root, {f"{A}/migration.sql": data}))
+    with psycopg.connect(repository.url, autocommit=True) as connection:
+        connection.execute(LEDGER + row(A, text=data) + data)
+        body = "SELECT position(E'\\r' IN prosrc) > 0 FROM pg_proc WHERE proname = 'f'"
+        assert connection.execute(body).fetchone() == (True,)
+        found = adopt.adopt(config.load(repository.root, {}), "prisma", theirs, url=repository.url)
+        assert found.recorded == (IDS[A],)
+        connection.execute("CREATE OR REPLACE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 2'")
+        found_now = status.status_of(config.load(repository.root, {}), url=repository.url).compared.findings
+        assert "drift" in [one.code for one in found_now]
