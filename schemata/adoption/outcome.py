@@ -111,7 +111,9 @@ class Adopted:
         return found
 
     def _ledger(self, look: recording.Look) -> list[document.Block]:
-        where = look.ledger.describe() if look.ledger else f"no ledger of {self.prepared.history.tool}"
+        tool = self.prepared.history.tool
+        nowhere = "no records of a plain folder" if tool == "folder" else f"no ledger of {tool}"
+        where = look.ledger.describe() if look.ledger else nowhere
         rows = tuple(
             (one.script.name, one.situation, one.at, _FOLLOWS[one.answer], one.why or one.note)
             for one in look.judged.verdicts
