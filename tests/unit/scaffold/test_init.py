@@ -7,7 +7,8 @@ import pytest
 
 from schemata import config, errors
 from schemata.migrations import files as migration_files
-from schemata.scaffold import contents, files, init
+from schemata.scaffold import contents, init
+from schemata.system import directories
 
 
 def actions(root: Path, **flags: object) -> dict[str, str]:
@@ -120,9 +121,9 @@ def test_the_first_migrations_come_whole_or_not_at_all(tmp_path: Path) -> None:
     (folder / "app").mkdir(parents=True)
     (folder / "app/.gitkeep").write_text("", encoding="utf-8")
     with pytest.raises(errors.ConfigError, match="no migration was written"):
-        files.put(folder, {"app/one.sql": "SELECT 1;\n", f"app/{'x' * 300}.sql": ""})
+        directories.put(folder, {"app/one.sql": "SELECT 1;\n", f"app/{'x' * 300}.sql": ""})
     assert everything(folder) == {"app/.gitkeep": ""}
-    files.put(folder, {"app/one.sql": "SELECT 1;\n"})
+    directories.put(folder, {"app/one.sql": "SELECT 1;\n"})
     assert everything(folder) == {"app/.gitkeep": "", "app/one.sql": "SELECT 1;\n"}
 
 
