@@ -184,6 +184,7 @@ NOT_COMPARED = (
     ("connection strings of subscriptions", "they hold secrets, and differ between environments on purpose"),
     ("the versions of collations as the operating system reports them", "they belong to the machine"),
     ("clones of a partitioned table's triggers and foreign keys on its partitions", "they follow their parent"),
+    ("whether lines of a function's body end as on Windows", "a checkout decides about it, not who wrote the function"),
     ("the order in which privileges were granted", "it has no meaning"),
     ("the order of storage parameters, and of a subscription's publications", "it has no meaning"),
     ("the order of an event trigger's tags", "it has no meaning"),
