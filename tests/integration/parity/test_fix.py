@@ -129,7 +129,10 @@ def _parameters() -> Iterator[ParameterSet]:
                 name = f"{path.stem}: {row['name']}"
                 if name in IMPOSSIBLE:
                     continue
-                yield pytest.param(case, name, back, id=f"{name} {'back' if back else 'forth'}", marks=marks)
+                id_ = f"{name} {'back' if back else 'forth'}"
+                # Before 15 pg_dump tells of a schema public that was made again that its privileges are not the first.
+                again = [pytest.mark.pg(least=15)] if id_ == "schemas: public dropped back" else []
+                yield pytest.param(case, name, back, id=id_, marks=[*marks, *again])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

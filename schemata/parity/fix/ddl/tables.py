@@ -9,6 +9,7 @@ from schemata.parity.fix import steps
 from schemata.parity.fix.ddl import columns, names, nullability
 from schemata.snapshot import model
 
+_SET_ACCESS_METHOD = 15
 _OPTION, _TOAST = "option ", "toast option "
 
 
@@ -204,6 +205,10 @@ def change(new: model.Item, old: model.Item, changed: frozenset[str], world: ste
     for fact, (there, gone) in simple.items():
         if fact in changed:
             text = _alter(new, there if fact in new.facts else gone)
+            if fact == "access method" and world.major < _SET_ACCESS_METHOD:
+                reason = f"a table gets another access method from PostgreSQL {_SET_ACCESS_METHOD} on only"
+                made.append(steps.Refusal(reason, (text,), frozenset((fact,))))
+                continue
             made.append(steps.Step((text,), frozenset((fact,)), late="row security" in fact))
     if "partition by" in changed:
         reason = "a table cannot get or lose a partition key: make another table, and move the rows"
