@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from schemata import config
+from schemata import config, errors
 from schemata.attestations import attestation, stored
 from schemata.deploy.preview import table_locks
 from schemata.migrations import files, migration, precheck
 from schemata.postgres import libpq, queries
-from schemata.sql import statement
+from schemata.sql import lexer, statement
 
 _SQL = queries.load("preview", os.path.join(os.path.dirname(__file__), "queries"))
 
@@ -43,7 +43,7 @@ def planned(
     known = stored.read(settings.migrations)
     major = int(version.partition(".")[0])
     found: dict[str, dict[str, Any]] = {}
-    for item in files.with_rollbacks(pending):
+    for item in pending:
         one = known.get((item.id, major))
         weighed = [
             dataclasses.replace(lock, rows=sizes[lock.table][0], bytes=sizes[lock.table][1])
@@ -53,9 +53,16 @@ def planned(
         ]
         found[item.id] = {
             "locks": [dataclasses.asdict(lock) for lock in weighed],
-            "attested": _attested(one) if one is not None and one.fits(item) else None,
+            "attested": _attested(one) if one is not None and _fits(one, item) else None,
         }
     return found
+
+
+def _fits(one: attestation.Attestation, item: migration.Migration) -> bool:
+    try:
+        return one.fits(files.with_rollbacks([item])[0])
+    except errors.Error:
+        return False  # what is wrong with the rollback file is a note of the plan
 
 
 def _attested(one: attestation.Attestation) -> dict[str, Any]:
@@ -64,6 +71,8 @@ def _attested(one: attestation.Attestation) -> dict[str, Any]:
 
 def locks_of(item: migration.Migration) -> tuple[Lock, ...]:
     """Return the locks of a migration that keep others from reading or writing, and the statements that hide theirs."""
+    if item.not_run or len(item.sql) > lexer.LARGE:
+        return ()
     try:
         statements = precheck.check_python(item) if item.is_python else statement.split(item.sql)
     except statement.SyntaxProblem:

@@ -23,6 +23,7 @@ class Traced:
     """One statement, or one step of a migration in Python.
 
     :param transaction: the number of the transaction that it ran in: what was locked stays locked until that ends.
+    :param filtered: it is an UPDATE or a DELETE with a WHERE.
     :param node: what the parser calls the statement, such as alter_table_stmt; empty where it cannot tell.
     """
 
@@ -36,6 +37,7 @@ class Traced:
     effects: tuple[effect.Effect, ...] = ()
     failure: Failure | None = None
     outside: bool = False
+    filtered: bool = False
 
     def of(self, *kinds: str) -> tuple[effect.Effect, ...]:
         """Return the effects of these kinds."""

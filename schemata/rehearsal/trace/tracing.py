@@ -81,7 +81,9 @@ class Tracer:
         self.last = self.look()
 
     @contextlib.contextmanager
-    def observed(self, line: int, text: str, node: str = "", *, outside: bool = False) -> Iterator[None]:
+    def observed(
+        self, line: int, text: str, node: str = "", *, outside: bool = False, filtered: bool = False
+    ) -> Iterator[None]:
         """Note what the block does as one statement; one that fails ends the migration."""
         before, failure = self.last, None
         sampled: dict[int, str] = {}
@@ -105,7 +107,7 @@ class Tracer:
         number = len(self._seen) + 1
         wal = max(after.wal - before.wal, 0)
         self._seen.append(
-            traces.Traced(number, line, text, self._transaction, node, seconds, wal, found, failure, outside)
+            traces.Traced(number, line, text, self._transaction, node, seconds, wal, found, failure, outside, filtered)
         )
 
     def fail(self, error: sessions.StatementFailed, line: int, text: str) -> None:
@@ -280,7 +282,8 @@ def send_in_transaction(tracer: Tracer, statements: Sequence[statement.Statement
 
 def _send(tracer: Tracer, one: statement.Statement, *, outside: bool = False) -> None:
     node = str(one.node.WhichOneof("node"))
-    with tracer.observed(one.line, _shown(one.text), node, outside=outside):
+    filtered = node in ("update_stmt", "delete_stmt") and getattr(one.node, node).HasField("where_clause")
+    with tracer.observed(one.line, _shown(one.text), node, outside=outside, filtered=filtered):
         tracer.deploy.session.script(one.text, rows=transactional.rows(one.sql, one.data))
 
 

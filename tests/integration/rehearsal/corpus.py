@@ -267,6 +267,8 @@ SAFE = (
     ),
     Safe("row", "INSERT INTO app.parents (name) VALUES ('first')"),
     Safe("one_row", "UPDATE app.items SET title = 'x' WHERE id = 1"),
+    Safe("old_rows", "DELETE FROM app.log WHERE at < '2030-01-01'"),
+    Safe("rows_of_a_kind", "UPDATE app.items SET title = 'none' WHERE title IS NOT NULL"),
     Safe("storage", "ALTER TABLE app.items SET (autovacuum_vacuum_scale_factor = 0.05)"),
     Safe(
         "made_again",
