@@ -26,7 +26,7 @@ _BY_TYPE: Mapping[str, Sequence[str]] = {
     "timestamp": ("2026-01-0{n} 10:00", "2099-01-0{n} 10:00", "2000-01-0{n} 10:00"),
     "timestamptz": ("2026-01-0{n} 10:00+00", "2099-01-0{n} 10:00+00", "2000-01-0{n} 10:00+00"),
     "time": ("10:0{n}",), "timetz": ("10:0{n}+00",), "interval": ("{n} days", "{n} minutes"),
-    "bytea": ("\\x0{n}", "\\x{hex}", "\\x{half}", "\\x{double}"),
+    "bytea": ("\\x0{n}", "\\x{hex}", "\\x{half}", "\\x{double}", "\\x{twenty}"),
     "inet": ("10.0.0.{n}",), "cidr": ("10.0.{n}.0/24",), "macaddr": ("08:00:2b:01:02:0{n}",),
     "int4range": ("[{n}0,{n}5)",), "int8range": ("[{n}0,{n}5)",), "numrange": ("[{n}0,{n}5)",),
     "daterange": ("[2026-0{n}-01,2026-0{n}-05)",), "tsrange": ("[2026-0{n}-01,2026-0{n}-05)",),
@@ -39,7 +39,7 @@ _BY_CATEGORY: Mapping[str, Sequence[str]] = {
     "S": _TEXTS,
     "B": ("true", "false"),
     "V": ("1",),
-    "A": ("{{}}",),
+    "A": ("{{{n}}}", "{{}}"),
 }
 
 
@@ -96,11 +96,14 @@ def _in_order(of: Table, column: Mapping[str, Any], row: int) -> list[str]:
     first = ["DEFAULT"] if column["default"] else []
     nothing = [] if column["not_null"] else ["NULL"]
     referenced: list[str] = []
-    for own, _, other, theirs in of.keys:
+    for own, oid, other, theirs in of.keys:
         if column["number"] in own:
             name = theirs[own.index(column["number"])]
             for skipped in (row - 1, 0):
                 referenced.append(f"(SELECT {name} FROM {other} ORDER BY ctid OFFSET {skipped} LIMIT 1)")
+            if oid == of.oid and column["not_null"]:
+                # The first row can refer to itself only.
+                referenced += [value for value in _of_itself(of, name, row) if value != "DEFAULT"]
             if len(own) == 1 or not column["not_null"]:
                 return list(dict.fromkeys([*first, *referenced, *nothing]))
     listed = _of_checks(of, column, row) or list(column["labels"] or ())
@@ -113,6 +116,13 @@ def _in_order(of: Table, column: Mapping[str, Any], row: int) -> list[str]:
         values = [value[: column["length"]] for value in values]
     found = [f"{quoting.literal(value)}::{column['type']}" for value in dict.fromkeys(values)]
     return list(dict.fromkeys([*first, *referenced, *found[:1], *nothing, *found[1:]])) or ["DEFAULT"]
+
+
+def _of_itself(of: Table, name: str, row: int) -> list[str]:
+    """Return the likeliest values of a column that the table's own foreign key references."""
+    keys = {number for own, _, _, _ in of.keys for number in own}
+    target = next((one for one in of.columns if one["name"] == name.strip('"')), None)
+    return _in_order(of, target, row)[:1] if target and target["number"] not in keys else []
 
 
 def _of_checks(of: Table, column: Mapping[str, Any], row: int) -> list[str]:
@@ -134,7 +144,9 @@ def _of_type(column: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _written(text: str, row: int) -> str:
-    return text.format(n=row, hex=f"{row:x}" * 64, half=f"{row:x}" * 32, double=f"{row:x}" * 128)
+    return text.format(
+        n=row, hex=f"{row:x}" * 64, half=f"{row:x}" * 32, double=f"{row:x}" * 128, twenty=f"{row:x}" * 40
+    )
 
 
 class Attempts:

@@ -24,6 +24,7 @@ BACKFILL = (
 _TYPE = re.compile(r"\bALTER\s+(?:COLUMN\s+)?(\S+)\s+(?:SET\s+DATA\s+)?TYPE\b", re.IGNORECASE)
 _NOT_NULL = re.compile(r"\bALTER\s+(?:COLUMN\s+)?(\S+)\s+SET\s+NOT\s+NULL\b", re.IGNORECASE)
 _TABLE = re.compile(r"\bTABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?([^\s(;]+)", re.IGNORECASE)
+_ON = re.compile(r"\s+ON\s+(?:ONLY\s+)?", re.IGNORECASE)
 _INDEX = re.compile(r"\bINDEX\b(?!\s+CONCURRENTLY)", re.IGNORECASE)
 _ADD_COLUMN = re.compile(r"\bADD\s+COLUMN\s+(?:IF\s+NOT\s+EXISTS\s+)?(\S+)\s+([^,;]+?)\s+DEFAULT\b", re.IGNORECASE)
 _UNIQUE = re.compile(r"\bADD\s+CONSTRAINT\s+(\S+)\s+(UNIQUE|PRIMARY\s+KEY)\s*\(([^)]*)\)", re.IGNORECASE)
@@ -52,8 +53,15 @@ def of_rewrite(node: str, sql: str) -> str:
     return "-- Do it in a maintenance window, or build a new table beside the old one and exchange their names."
 
 
-def of_index(node: str, sql: str) -> str:
+def of_index(node: str, sql: str, *, of_partition: bool = False) -> str:
     """Return how to build an index without blocking."""
+    if of_partition and node == "index_stmt":
+        # CONCURRENTLY does not go with a partitioned table.
+        return (
+            f"{_ON.sub(' ON ONLY ', sql, count=1)};  -- invalid until each partition has one\n"
+            f"{_ALONE}CREATE INDEX CONCURRENTLY … ON …;  -- of each partition\n"
+            "-- then, in another one, for each:\nALTER INDEX … ATTACH PARTITION …;"
+        )
     if node == "index_stmt":
         return f"{_ALONE}{_INDEX.sub('INDEX CONCURRENTLY', sql, count=1)};"
     if match := _UNIQUE.search(sql):

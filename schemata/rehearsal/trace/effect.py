@@ -132,10 +132,12 @@ def _relations(before: states.State, after: states.State, base: Collection[int])
         elif new.full != old.full:
             yield Effect("rename", old.full, new.full, word)
     nodes = {item.node for item in before.relations.values() if item.node}
-    for oid, (table, valid) in after.indexes.items():
+    for oid, (table, _) in after.indexes.items():
         item = after.relations[oid]
-        if oid not in before.indexes and table in base and item.node not in nodes:
-            yield Effect("index", after.name_of(table), item.full, "" if valid else "invalid")
+        # That of a partitioned table holds nothing itself: those of its partitions are what is built.
+        if oid not in before.indexes and table in base and item.kind == "i" and item.node not in nodes:
+            what = "of a partition" if after.relations[table].partition else ""
+            yield Effect("index", after.name_of(table), item.full, what)
 
 
 def _rebuilt(before: states.State, after: states.State, oid: int) -> bool:

@@ -162,7 +162,7 @@ def _builds(case: _Case) -> Iterator[Finding]:
         what += f"{time} of blocked {states.BLOCKS[lock]}" if time else f"blocks {states.BLOCKS[lock]} until it is done"
         yield case.finding(
             "index-build-blocks", case.by_size(table), f"{what}{case.until(table)}.",
-            advice.of_index(case.item.node, case.item.text),
+            advice.of_index(case.item.node, case.item.text, of_partition=bool(done.what)),
         )  # fmt: skip
 
 

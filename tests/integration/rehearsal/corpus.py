@@ -269,6 +269,7 @@ SAFE = (
     Safe("one_row", "UPDATE app.items SET title = 'x' WHERE id = 1"),
     Safe("old_rows", "DELETE FROM app.log WHERE at < '2030-01-01'"),
     Safe("rows_of_a_kind", "UPDATE app.items SET title = 'none' WHERE title IS NOT NULL"),
+    Safe("index_on_only", "CREATE INDEX idx_log_at ON ONLY app.log (at)"),
     Safe("storage", "ALTER TABLE app.items SET (autovacuum_vacuum_scale_factor = 0.05)"),
     Safe(
         "made_again",
