@@ -65,7 +65,7 @@ def backup(
                 made = hooks.backup(settings, choice, schemas, kept, reason, reporter)
             else:
                 made = _Making(settings, choice, kept, verify, reporter).run(schemas, reason)
-            return made, _retire(settings, made)
+            return made, _retire(settings, made, reporter)
         except OSError as error:
             full = error.errno == errno.ENOSPC
             raise contents.BackupFailed(
@@ -81,14 +81,20 @@ def backup(
             ) from error
 
 
-def _retire(settings: config.Config, made: manifest.Manifest) -> list[manifest.Manifest]:
-    place = remote.place(settings)
+def _retire(settings: config.Config, made: manifest.Manifest, reporter: progress.Reporter) -> list[manifest.Manifest]:
+    """Delete what is no longer kept; that it cannot be deleted makes the new one no worse."""
     keep = settings.backups
     now = retention.taken_at(made)
-    old = retention.superseded(place.backups(), made.source, now, keep_last=keep.keep_last, keep_days=keep.keep_days)
-    for one in old:
-        place.remove(one)
-    return old
+    gone: list[manifest.Manifest] = []
+    try:
+        place = remote.place(settings)
+        known = place.backups()
+        for one in retention.superseded(known, made.source, now, keep_last=keep.keep_last, keep_days=keep.keep_days):
+            place.remove(one)
+            gone.append(one)
+    except errors.Error as problem:
+        reporter.info(f"older backups were not all deleted: {problem.message}")
+    return gone
 
 
 class _Making:

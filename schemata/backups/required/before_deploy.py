@@ -1,13 +1,20 @@
 """What a deploy asks before it runs: whether a backup is needed, and then for it."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from schemata import config, errors, targets
-from schemata.backups import contents, making
+from schemata import config, errors, lazy, targets
+from schemata.backups import contents
 from schemata.backups.required import policy
 from schemata.migrations import migration
 from schemata.postgres import queries, sessions
 from schemata.report import progress
+
+# Loaded when one is taken: most of what is pending destroys nothing.
+if TYPE_CHECKING:
+    from schemata.backups import making
+else:
+    making = lazy.Module("schemata.backups.making")
 
 
 class BackupRequired(errors.MigrationError):
