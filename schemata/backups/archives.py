@@ -13,6 +13,7 @@ from schemata.system import processes
 
 _TABLE_DONE = "processing data for table"
 _PAUSE = 0.05
+_THERE = "42710"
 # Since 17 pg_restore sets this, which an older server does not know, and ends with the first error.
 _SETS_TIMEOUT, _TIMEOUT, _HEAD = 17, b"SET transaction_timeout = 0;", 4096
 
@@ -45,11 +46,14 @@ def restore(order: Restore, url: str, meanwhile: Callable[[int], None] = lambda 
     """Restore into a database without tables; return what went wrong, or nothing.
 
     A server that is older than the programs gets the archive as SQL through psql, by one connection. What the archive
-    needs of extensions is made first; of what cannot be made there, foreign keys to tables that are
-    not in the archive are left out. `meanwhile` is told how many tables are done.
+    needs of extensions, foreign servers and the like is made first; of what cannot be made there, foreign keys to
+    tables that are not in the archive are left out. `meanwhile` is told how many tables are done.
     """
     with contents.connected(url) as connection:
-        refused = list(_make_extensions(connection, order.backup.extensions))
+        refused = [
+            *_make_extensions(connection, order.backup.extensions),
+            *_make_beneath(connection, order.backup.beneath),
+        ]
         server = connection.server_version // 10000
         there = {str(name) for (name,) in connection.query("SELECT nspname FROM pg_namespace")}
     shown, environment = programs.login(url)
@@ -111,6 +115,16 @@ def _make_extensions(connection: libpq.Connection, wanted: Collection[manifest.E
             connection.query(f"CREATE EXTENSION IF NOT EXISTS {name} SCHEMA {schema}")
         except libpq.QueryFailed as failure:
             yield f"The extension {one.name} could not be made: {failure.message}"
+
+
+def _make_beneath(connection: libpq.Connection, wanted: Collection[manifest.Beneath]) -> Iterator[str]:
+    """Make what belongs to no schema; give what was refused, as `_make_extensions` does."""
+    for one in wanted:
+        try:
+            connection.query(one.sql)
+        except libpq.QueryFailed as failure:
+            if failure.sqlstate != _THERE:
+                yield f"{one.name} could not be made ({one.sql}): {failure.message}"
 
 
 def _entries(listing: str, backup: manifest.Manifest, there: Collection[str]) -> Iterator[str]:

@@ -45,6 +45,7 @@ class Contents:
     tables: tuple[Table, ...]
     roles: tuple[str, ...]
     extensions: tuple[manifest.Extension, ...]
+    beneath: tuple[manifest.Beneath, ...]
     outside: tuple[manifest.Outside, ...]
     head: str
     digest: str
@@ -117,6 +118,7 @@ def _read(connection: libpq.Connection, settings: config.Config, wanted: Sequenc
         tuple(Table(schema, name, tuple(columns)) for schema, name, columns in found["tables"]),
         tuple(ask(question, "roles", schemas=listed)),
         tuple(manifest.Extension(**one) for one in ask(question, "extensions")),
+        tuple(manifest.Beneath(**one) for one in ask(question, "beneath")),
         tuple(manifest.Outside(**one) for one in ask(question, "outside", schemas=listed)),
         head,
         digest,

@@ -233,6 +233,7 @@ class _Making:
             fingerprints=prints,
             roles=found.roles,
             extensions=found.extensions,
+            beneath=found.beneath,
             outside=found.outside,
         )
 

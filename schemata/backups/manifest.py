@@ -38,6 +38,14 @@ class Outside:
 
 
 @dataclasses.dataclass(frozen=True)
+class Beneath:
+    """What belongs to no schema, and what is in one may need, such as a foreign server. `sql` makes it again."""
+
+    name: str
+    sql: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Extension:
     """An extension of the database, with the schema that it is in."""
 
@@ -98,6 +106,7 @@ class Manifest:
     fingerprints: Mapping[str, Fingerprint] = dataclasses.field(default_factory=dict)
     roles: tuple[str, ...] = ()
     extensions: tuple[Extension, ...] = ()
+    beneath: tuple[Beneath, ...] = ()
     outside: tuple[Outside, ...] = ()
     seconds: float = 0.0
     verification: Verification = Verification()
@@ -134,6 +143,7 @@ def parse(text: str, where: str) -> Manifest:
             table: Fingerprint(int(one["rows"]), str(one["hashes"])) for table, one in document["fingerprints"].items()
         }
         document["extensions"] = tuple(Extension(**one) for one in document["extensions"])
+        document["beneath"] = tuple(Beneath(**one) for one in document.get("beneath", ()))
         document["outside"] = tuple(Outside(**one) for one in document["outside"])
         document["verification"] = Verification(**document["verification"])
         for key in ("schemas", "roles"):

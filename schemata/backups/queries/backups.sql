@@ -99,6 +99,35 @@ FROM pg_extension e
 JOIN pg_namespace n ON n.oid = e.extnamespace
 WHERE e.extname <> 'plpgsql'
 
+-- name: beneath
+-- What belongs to no schema and is needed by what is in one: foreign data wrappers, their servers, access methods.
+-- Functions of the database's own schemas are not there yet when these are made. User mappings hold passwords.
+WITH own (classid, objid) AS (SELECT d.classid, d.objid FROM pg_depend d WHERE d.deptype = 'e'),
+early (oid) AS (
+    SELECT p.oid FROM pg_proc p WHERE p.oid < 16384 OR ('pg_proc'::regclass, p.oid) IN (SELECT classid, objid FROM own)
+), made (rank, name, sql) AS (
+    SELECT 1, a.amname, format('CREATE ACCESS METHOD %I TYPE %s HANDLER %s', a.amname,
+        CASE a.amtype WHEN 't' THEN 'TABLE' ELSE 'INDEX' END, a.amhandler::regproc)
+    FROM pg_am a WHERE a.oid >= 16384 AND ('pg_am'::regclass, a.oid) NOT IN (SELECT classid, objid FROM own)
+    UNION ALL
+    SELECT 2, w.fdwname, concat(format('CREATE FOREIGN DATA WRAPPER %I', w.fdwname),
+        CASE WHEN w.fdwhandler IN (SELECT oid FROM early) THEN format(' HANDLER %s', w.fdwhandler::regproc) END,
+        CASE WHEN w.fdwvalidator IN (SELECT oid FROM early) THEN format(' VALIDATOR %s', w.fdwvalidator::regproc) END,
+        ' OPTIONS (' || (SELECT string_agg(format('%I %L', o.option_name, o.option_value), ', ')
+            FROM pg_options_to_table(w.fdwoptions) o) || ')')
+    FROM pg_foreign_data_wrapper w
+    WHERE w.oid >= 16384 AND ('pg_foreign_data_wrapper'::regclass, w.oid) NOT IN (SELECT classid, objid FROM own)
+    UNION ALL
+    SELECT 3, s.srvname, concat(format('CREATE SERVER %I', s.srvname), format(' TYPE %L', s.srvtype),
+        format(' VERSION %L', s.srvversion), format(' FOREIGN DATA WRAPPER %I', w.fdwname),
+        ' OPTIONS (' || (SELECT string_agg(format('%I %L', o.option_name, o.option_value), ', ')
+            FROM pg_options_to_table(s.srvoptions) o) || ')')
+    FROM pg_foreign_server s
+    JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
+    WHERE ('pg_foreign_server'::regclass, s.oid) NOT IN (SELECT classid, objid FROM own)
+)
+SELECT coalesce(json_agg(json_build_object('name', name, 'sql', sql) ORDER BY rank, name), '[]')::text FROM made
+
 -- name: outside
 -- Foreign keys of the schemas to tables that are in none of them.
 SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'table', c.relname, 'name', k.conname,

@@ -362,6 +362,11 @@ CREATE MATERIALIZED VIEW app.totals AS SELECT count(*) FROM app.parent;
 CREATE SEQUENCE app.numbers START 5;
 SELECT pg_catalog.nextval('app.numbers');
 SELECT pg_catalog.lo_from_bytea(0, 'large');
+CREATE FOREIGN DATA WRAPPER plain OPTIONS (debug 'on');
+CREATE SERVER "far away" TYPE 'x' VERSION '1' FOREIGN DATA WRAPPER plain OPTIONS (host 'it''s far', "Port" '1');
+CREATE FOREIGN TABLE app.far (a int OPTIONS (column_name 'b')) SERVER "far away" OPTIONS (table_name 'c');
+CREATE ACCESS METHOD rows_too TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TABLE app.other_rows (a int) USING rows_too;
 """
 
 

@@ -16,6 +16,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from schemata import config
+from schemata.config import backups
 from schemata.deploy import migrate, rollback
 from schemata.parity import diff
 from schemata.parity.fix import writing
@@ -103,7 +104,12 @@ def _read(url: str) -> model.Snapshot:
 
 def _project(folder: Path, *snapshots: model.Snapshot) -> config.Config:
     schemas = dict.fromkeys(name for snapshot in snapshots for name in snapshot.schemas)
-    return config.Config(root=folder, schemas=tuple(schemas) or ("public",), migrations=folder / "migrations")
+    return config.Config(
+        root=folder,
+        schemas=tuple(schemas) or ("public",),
+        migrations=folder / "migrations",
+        backups=backups.Backups(policy="never"),
+    )
 
 
 def _told(found: tuple[diff.Difference, ...]) -> set[tuple[str, diff.Key, frozenset[str]]]:
