@@ -63,6 +63,13 @@ def kills(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ["--whole", "tests/faults/backups"]))
 
 
+@nox.session(default=False)
+def rehearsal(session: nox.Session) -> None:
+    """Rehearse every migration of the corpus: what is dangerous is found, what is safe is not."""
+    install(session, "test")
+    session.run("pytest", *(session.posargs or ["--whole", "-n", "2", "tests/integration/rehearsal"]))
+
+
 # Nox makes one environment for each of a session's parameters. Six that hold the same would take minutes to make, so
 # the cells have none of their own and share the one that this session makes. `nox --no-venv -s coldstart` makes none
 # at all: everything has to be installed then where nox itself is, as it is in the .venv of scripts/venv.
