@@ -25,7 +25,7 @@ COLDSTART_OUT = Path("build", "coldstart")
 
 def install(session: nox.Session, *groups: str) -> None:
     """Install the package with its extras, and dependency groups of pyproject.toml."""
-    session.install("-e.[embedded,client,docker]", *nox.project.dependency_groups(PYPROJECT, *groups))
+    session.install("-e.[embedded,client,docker,lint]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 @nox.session(python=PYTHONS)
@@ -80,7 +80,7 @@ def coldstart_env(session: nox.Session) -> None:
     session.notify("coldstart_report")
     if session.venv_backend == "none":
         return
-    session.install("-e.[embedded,client,docker]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e.[embedded,client,docker,lint]", *nox.project.dependency_groups(PYPROJECT, "test"))
     _coldstart_python[:] = [str(Path(session.bin, "python"))]
 
 

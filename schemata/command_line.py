@@ -60,6 +60,34 @@ class _Optional(_Given):
         self.set_value(given)
 
 
+class _Many(_Given):
+    """A positional argument that takes every word that is no flag: the files that a hook names.
+
+    As with `_Optional`: while the parser asks whether it lacks a value it does; at the end it has none or more.
+    """
+
+    @property
+    def value(self) -> Any:
+        """Return what was given, as a list; None while the parser has more words."""
+        frame = sys._getframe()
+        while frame.f_back is not None and frame.f_code.co_name not in ("handle", "parse_argv"):
+            if frame.f_code.co_name == "complete_context":
+                return list(self._words)
+            frame = frame.f_back
+        # A word that looks like a flag is one: --help is asked of Invoke itself.
+        is_flag = str(frame.f_locals.get("token", "")).startswith("-")
+        return None if frame.f_code.co_name in ("handle", "parse_argv") and not is_flag else list(self._words)
+
+    @value.setter
+    def value(self, given: Any) -> None:
+        super().set_value(given)
+        self._words.append(self._value)
+
+    @functools.cached_property
+    def _words(self) -> list[Any]:
+        return []
+
+
 class Command(tasks.Task[Any]):
     """A task that tells the help of its flags each time it is asked; Invoke's own gives each text away once.
 
@@ -95,6 +123,15 @@ class WithOptional(Command):
         first, *rest = super().get_arguments(ignore_unknown_help)
         made = _Optional(names=first.names, positional=True, help=first.help, attr_name=first.attr_name)
         return [made, *rest]
+
+
+class WithMany(Command):
+    """A task whose first argument is as many words as there are."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[argument.Argument]:
+        """Return the arguments, the first as one that takes all words."""
+        first, *rest = super().get_arguments(ignore_unknown_help)
+        return [_Many(names=first.names, positional=True, help=first.help, attr_name=first.attr_name), *rest]
 
 
 def task(of: Any = Command, iterable: Sequence[str] = (), **help_: str) -> Callable[[Task], Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from schemata.entrypoint import start as start
     from schemata.history import restamp as restamp
     from schemata.history import status as status
+    from schemata.lint import lint as lint
     from schemata.migrations import authoring as authoring
     from schemata.parity import audit as audit
     from schemata.parity import locking as locking
@@ -48,6 +49,7 @@ _MODULES = {
     "baseline": "schemata.adoption.baseline",
     "down": "schemata.server.down",
     "fixing": "schemata.parity.fix.fixing",
+    "lint": "schemata.lint.lint",
     "locking": "schemata.parity.locking",
     "logs": "schemata.server.logs",
     "psql": "schemata.server.psql",

@@ -1,6 +1,7 @@
 -- Create public.system_settings.
 --
 -- What operators may change without a release: one documented row a setting.
+-- lint: allow foreign-key-without-index: a table of a few dozen rows is read faster than an index
 -- depends: public.20250602090000.create_set_updated_at public.20250602093000.create_users
 
 CREATE TABLE public.system_settings (

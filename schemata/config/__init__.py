@@ -91,6 +91,21 @@ class Compose:
 
 
 @dataclasses.dataclass(frozen=True)
+class Lint:
+    """What lint takes as it is, and how it counts what it finds.
+
+    :param since: migrations up to this time (YYYYMMDDHHMMSS) are history that is not judged.
+    :param levels: another severity for a rule, as (rule, severity).
+    """
+
+    since: str = ""
+    levels: tuple[tuple[str, str], ...] = ()
+    index_name: str = "idx_{table}_{columns}"
+    if_not_exists: str = "where-needed"
+    max_statements: int = 40
+
+
+@dataclasses.dataclass(frozen=True)
 class Service:
     """A program that uses the database and starts through the boot.
 
@@ -147,6 +162,7 @@ class Config:
     adoption: transition.Adoption = transition.NONE
     rehearsal: declared.Rehearsal = declared.Rehearsal()  # noqa: RUF009 - it is frozen
     backups: backup_settings.Backups = backup_settings.Backups()  # noqa: RUF009 - it is frozen
+    lint: Lint = Lint()
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
     targets: tuple[declared.Target, ...] = ()
@@ -231,6 +247,16 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
         },
     ),
     "backups": (backup_settings.Backups, backup_settings.KEYS),
+    "lint": (
+        Lint,
+        {
+            "since": values.timestamp,
+            "levels": values.list_of(values.level),
+            "index_name": values.index_name,
+            "if_not_exists": values.one_of("where-needed", "always"),
+            "max_statements": values.count(1, 100_000),
+        },
+    ),
 }
 _SERVICE: dict[str, values.Converter] = {
     "command": values.command,

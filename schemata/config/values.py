@@ -169,6 +169,34 @@ def accepts(value: Any, where: str) -> str:
     return text
 
 
+def timestamp(value: Any, where: str) -> str:
+    """Return the time of a migration, or nothing."""
+    text = text_of(value, where)
+    if text and not _TIMESTAMP.fullmatch(text):
+        raise InvalidSetting(
+            where, f"{text!r} is not a time YYYYMMDDHHMMSS", "Write that of the last one to be left out."
+        )
+    return text
+
+
+def level(value: Any, where: str) -> tuple[str, str]:
+    """Return a rule of lint and how it counts, written as "rule=warning"."""
+    name, _, word = text_of(value, where).partition("=")
+    if word.strip() not in ("error", "warning", "note", "off") or not name.strip():
+        hint = 'Write "rule=error", "rule=warning", "rule=note" or "rule=off".'
+        raise InvalidSetting(where, f"{value!r} gives no rule a severity", hint)
+    return name.strip(), word.strip()
+
+
+def index_name(value: Any, where: str) -> str:
+    """Return the pattern of the names of indexes, or nothing."""
+    text = text_of(value, where)
+    if text and ("{columns}" not in text or re.sub(r"\{(table|columns)\}|[A-Za-z0-9_$]", "", text)):
+        hint = 'Write "idx_{table}_{columns}".'
+        raise InvalidSetting(where, f"{text!r} is not a pattern with {{columns}}, and may be with {{table}}", hint)
+    return text
+
+
 def server_settings(value: Any, where: str) -> dict[str, str]:
     """Return settings of PostgreSQL as text."""
     if not isinstance(value, dict):

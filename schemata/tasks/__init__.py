@@ -24,6 +24,7 @@ namespace = collection.Collection(
     migrations.migrate_baseline,
     migrations.migrate_resolve,
     migrations.migrate_restamp,
+    migrations.lint,
     migrations.rollback,
     structure.check,
     rehearsal.rehearse,

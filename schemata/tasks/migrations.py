@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemata import command_line, commands, config
+from schemata import command_line, commands, config, errors
 from schemata.tasks import flags
 
 task = command_line.task
@@ -266,3 +266,41 @@ def drift_audit(reporter: Any, action: str | None = None, url: str | None = None
 def seal(reporter: Any, check: bool = False, json: bool = False) -> Any:
     """Write migrations/seal for an image."""
     return commands.authoring.seal(config.load(), check=check)
+
+
+@task(
+    of=command_line.WithMany,
+    files="Files to judge (default: all migrations; with --base those that it does not have as they are).",
+    base="A branch, a tag or a commit to compare with, such as origin/main.",
+    strict="Exit with 1 for warnings too.",
+    fix="Show the changes that are certain to be right, as a difference.",
+    yes="Write the changes of --fix.",
+    format="text, json, github (annotations), sarif or markdown (a comment on a pull request).",
+    no_squawk="Do without squawk: only the rules of our own.",
+    json=flags.JSON,
+)
+def lint(
+    reporter: Any,
+    files: Any,
+    base: str = "",
+    strict: bool = False,
+    fix: bool = False,
+    yes: bool = False,
+    format: str = "text",
+    no_squawk: bool = False,
+    json: bool = False,
+) -> Any:
+    """Judge migrations by their text: locks, rewrites, losses."""
+    if json and format not in ("text", "json"):
+        raise errors.ConfigError(f"--json and --format {format} contradict each other", "Leave one of them out.")
+    return commands.lint.lint(
+        config.load(),
+        files or (),
+        base=base,
+        strict=strict,
+        fix=fix,
+        yes=yes,
+        form="json" if json else format,
+        ask_squawk=not no_squawk,
+        reporter=reporter,
+    )

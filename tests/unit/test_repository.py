@@ -15,7 +15,8 @@ from schemata.migrations import files
 from tests.conftest import REPOSITORY
 
 NEEDED = {
-    ".ci", ".dockerignore", ".env.example", ".github", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md",
+    ".ci", ".dockerignore", ".env.example", ".github", ".gitignore", ".pre-commit-config.yaml",
+    ".pre-commit-hooks.yaml", "CHANGELOG.md",
     "CONTRIBUTING.md", "DEVELOPERS.md", "LICENSE", "README.md", "action.yml", "benchmarks", "compose.yaml", "deploy",
     "docs", "migrations", "noxfile.py", "pyproject.toml", "schemata", "scripts", "services", "tasks.py", "tests",
 }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Lint: what is wrong or dangerous in migrations, told from their text alone, with what to write instead."""

@@ -1,0 +1,2 @@
+-- lint: allow no-primary-key
+CREATE TABLE app.a (note text);

@@ -1,0 +1,2 @@
+-- lint: allow no-primary-key: rows are only ever counted
+CREATE TABLE app.a (note text);

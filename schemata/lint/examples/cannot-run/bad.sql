@@ -1,0 +1,1 @@
+COPY app.customers TO STDOUT;

@@ -1,0 +1,1 @@
+ALTER TABLE app.orders ALTER COLUMN customer_id TYPE numeric;

@@ -1,0 +1,1 @@
+ALTER TABLE app.orders ALTER COLUMN note TYPE varchar(80);

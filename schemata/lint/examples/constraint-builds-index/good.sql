@@ -1,0 +1,1 @@
+ALTER TABLE app.customers ADD CONSTRAINT customers_email_key UNIQUE USING INDEX customers_email_key;

@@ -1,0 +1,1 @@
+DELETE FROM app.events_2026;

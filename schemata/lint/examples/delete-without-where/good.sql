@@ -1,0 +1,1 @@
+DELETE FROM app.events_2026 WHERE at < '2026-02-01';

@@ -1,0 +1,1 @@
+ALTER TABLE app.events DETACH PARTITION app.events_2025;

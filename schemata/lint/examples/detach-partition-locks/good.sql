@@ -1,0 +1,2 @@
+-- transactional: false
+ALTER TABLE app.events DETACH PARTITION app.events_2025 CONCURRENTLY;

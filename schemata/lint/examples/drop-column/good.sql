@@ -1,0 +1,2 @@
+-- breaking: nothing reads it since release 12
+ALTER TABLE app.customers DROP COLUMN email;

@@ -1,0 +1,1 @@
+DROP INDEX app.idx_orders_placed_at;

@@ -1,0 +1,1 @@
+ALTER TABLE app.customers ALTER COLUMN name DROP NOT NULL;

@@ -1,0 +1,2 @@
+DROP VIEW app.new_orders;
+CREATE VIEW app.new_orders AS SELECT id, state FROM app.orders WHERE state = 'new';

@@ -1,0 +1,1 @@
+DROP TABLE app.events_2026;

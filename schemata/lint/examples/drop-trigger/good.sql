@@ -1,0 +1,2 @@
+-- breaking: the application sets the time since release 12
+DROP TRIGGER orders_touch ON app.orders;

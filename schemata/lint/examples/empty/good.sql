@@ -1,0 +1,1 @@
+-- outside: by the vendor's installer, in June 2025

@@ -1,0 +1,1 @@
+ALTER TYPE app.state ADD VALUE 'void' AFTER 'paid';

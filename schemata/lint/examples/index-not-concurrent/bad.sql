@@ -1,0 +1,1 @@
+CREATE INDEX idx_orders_total ON app.orders (total);

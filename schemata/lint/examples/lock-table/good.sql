@@ -1,0 +1,1 @@
+LOCK TABLE app.orders IN ACCESS SHARE MODE;

@@ -1,0 +1,2 @@
+-- mode: whatever
+CREATE TABLE app.a (id bigint PRIMARY KEY);

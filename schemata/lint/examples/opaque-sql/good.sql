@@ -1,0 +1,5 @@
+DO $$
+BEGIN
+    ALTER TABLE app.orders ADD COLUMN weight numeric;
+END
+$$;

@@ -1,0 +1,2 @@
+-- transactional: false
+REINDEX TABLE CONCURRENTLY app.orders;

@@ -1,0 +1,1 @@
+ALTER TABLE app.orders RENAME COLUMN note TO remark;

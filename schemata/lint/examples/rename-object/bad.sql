@@ -1,0 +1,1 @@
+ALTER TYPE app.state RENAME VALUE 'paid' TO 'settled';

@@ -1,0 +1,1 @@
+ALTER TABLE app.customers RENAME TO clients;

@@ -1,0 +1,1 @@
+REVOKE SELECT ON app.orders FROM reporting;

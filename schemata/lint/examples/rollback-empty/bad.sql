@@ -1,0 +1,3 @@
+CREATE TABLE app.a (id bigint PRIMARY KEY);
+-- rollback:
+-- Nothing to do.

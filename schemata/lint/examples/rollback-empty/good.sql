@@ -1,0 +1,3 @@
+CREATE TABLE app.a (id bigint PRIMARY KEY);
+-- rollback:
+DROP TABLE app.a;

@@ -1,0 +1,1 @@
+ALTER ROLE app SET work_mem = '1GB';

@@ -1,0 +1,2 @@
+SET search_path = app, public;
+CREATE TABLE app.a (id bigint PRIMARY KEY);

@@ -1,0 +1,2 @@
+SET LOCAL search_path = '';
+CREATE TABLE app.a (id bigint PRIMARY KEY);

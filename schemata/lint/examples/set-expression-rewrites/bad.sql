@@ -1,0 +1,1 @@
+ALTER TABLE app.orders ALTER COLUMN note SET EXPRESSION AS (state::text);

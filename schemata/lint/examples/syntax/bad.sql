@@ -1,0 +1,1 @@
+CREATE TABEL app.a (id bigint PRIMARY KEY);

@@ -1,0 +1,2 @@
+-- transactional: false
+CREATE TABLE app.a (id bigint PRIMARY KEY);

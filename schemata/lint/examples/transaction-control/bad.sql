@@ -1,0 +1,3 @@
+BEGIN;
+CREATE TABLE app.a (id bigint PRIMARY KEY);
+COMMIT;

@@ -1,0 +1,4 @@
+-- mode: own-transaction
+BEGIN;
+CREATE TABLE app.a (id bigint PRIMARY KEY);
+COMMIT;

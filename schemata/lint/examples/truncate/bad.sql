@@ -1,0 +1,1 @@
+TRUNCATE app.events_2026;

@@ -1,0 +1,2 @@
+CREATE TABLE app.a (id bigint PRIMARY KEY);
+TRUNCATE app.a;

@@ -1,0 +1,1 @@
+CREATE UNLOGGED TABLE app.a (id bigint PRIMARY KEY);

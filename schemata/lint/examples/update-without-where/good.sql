@@ -1,0 +1,1 @@
+UPDATE app.orders SET note = '' WHERE note IS NULL;

@@ -1,0 +1,2 @@
+ALTER TABLE app.orders ADD CONSTRAINT orders_note_is_not_blank CHECK (note <> '') NOT VALID;
+ALTER TABLE app.orders VALIDATE CONSTRAINT orders_note_is_not_blank;

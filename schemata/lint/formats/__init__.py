@@ -1,0 +1,1 @@
+"""Findings as other tools read them: SARIF, the annotations of GitHub, a comment in Markdown."""

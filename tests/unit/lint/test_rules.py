@@ -1,0 +1,50 @@
+"""Every rule has a bad and a good example: the bad one gives the rule, the good one nothing to look at."""
+
+import pytest
+
+from schemata.lint import model, rules
+from tests.unit.lint import judged
+
+#: What an example in a file cannot show: tests/acceptance/lint shows them.
+ELSEWHERE = {"encoding", "non-linear", "edited", "removed", "not-in-lock-file", "squawk-syntax", "opaque-python"}
+EARLIER = (judged.EXAMPLES / "earlier.sql").read_text(encoding="utf-8")
+FOLDERS = sorted(path.name for path in judged.EXAMPLES.iterdir() if path.is_dir())
+
+
+def findings(rule: str, which: str) -> dict[str, str]:
+    """Return what is found in an example."""
+    sql = (judged.EXAMPLES / rule / f"{which}.sql").read_text(encoding="utf-8")
+    facts = {"rollback_path": ""} if rule == "rollback-missing" else {}
+    return judged.severities(judged.judge(sql, EARLIER, **facts))
+
+
+def test_every_rule_has_examples() -> None:
+    """No rule is without examples, and no example without its rule."""
+    assert rules.__all__
+    assert set(model.RULES) - ELSEWHERE == set(FOLDERS)
+
+
+@pytest.mark.parametrize("rule", FOLDERS)
+def test_the_bad_example_gives_the_rule(rule: str) -> None:
+    """The rule finds it, as severe as it is declared or, where it has degrees, more."""
+    found = findings(rule, "bad")
+    assert rule in found, found
+    assert model.LEVELS.index(found[rule]) >= model.LEVELS.index(model.RULES[rule].severity)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rule", FOLDERS)
+def test_the_good_example_is_good(rule: str) -> None:
+    """Neither this rule nor another one finds an error or a warning in what is to be written instead."""
+    found = findings(rule, "good")
+    noted = {name for name, severity in found.items() if severity == "note"}
+    assert set(found) == noted, found
+    # A note of the rule itself says that the break is declared.
+    assert rule not in found or "-- breaking:" in (judged.EXAMPLES / rule / "good.sql").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("rule", list(model.RULES.values()), ids=lambda rule: rule.id)
+def test_a_rule_says_what_it_is_about(rule: model.Rule) -> None:
+    """Its texts are sentences, and a rule that is not the engine's has a function."""
+    for text in (rule.condition, rule.effect, rule.workaround):
+        assert len(text) > 5
+    assert (rule.check is None) == (rule.each == "engine")
