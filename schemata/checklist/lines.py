@@ -9,6 +9,7 @@ from schemata import config, errors
 from schemata.attestations import demand
 from schemata.checklist import documented, outcome
 from schemata.client import generate
+from schemata.lint import lint
 from schemata.migrations import files, migration
 from schemata.parity import expected, locking
 from schemata.rehearsal import outcome as rehearsal_outcome
@@ -93,6 +94,16 @@ class Step(NamedTuple):
     title: str
     ask: Callable[[Situation], outcome.Answer]
     needs: str = ""
+
+
+def _lint(situation: Situation) -> outcome.Answer:
+    found = lint.lint(situation.settings, reporter=situation.reporter)
+    serious = tuple(block for block in found.blocks() if not _is_dim(block)) if found.exit_code else ()
+    return outcome.Answer(found.verdict(), found.exit_code, serious)
+
+
+def _is_dim(block: document.Block) -> bool:
+    return isinstance(block, document.Text) and block.colour == "dim"
 
 
 def _lock_file(situation: Situation) -> outcome.Answer:
@@ -185,6 +196,7 @@ def _texts(lines: list[str]) -> tuple[document.Block, ...]:
 
 
 STEPS = (
+    Step("lint", "Names, IF NOT EXISTS, locks, losses (lint)", _lint),
     Step("lock-file", "The lock file is up to date", _lock_file),
     Step("fresh-database", "Tested on a fresh database", _fresh),
     Step("existing-database", "Tested on an existing database", _existing, "fresh-database"),

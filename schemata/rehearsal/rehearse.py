@@ -172,6 +172,7 @@ class _Run:
                 traced = self._observe(item)
             else:
                 self._existing.apply([item])
+                self._left = None  # it is older than this migration
             # Roles belong to the server: the other database is to make them as well.
             self._server.set_aside(self._server.roles() - roles - self._existing.needed)
             self._fresh.apply([item])

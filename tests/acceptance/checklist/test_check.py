@@ -58,6 +58,10 @@ def test_a_project_in_order_is_green(ordered: Project) -> None:
     assert not (ordered.root / ".schemata" / "data").exists()
 
 
+def _deletes_all(project: Project) -> None:
+    project.write("app.20260102000000.delete_all", "-- All.\nDELETE FROM app.things;\n")
+
+
 def _unlocked(project: Project) -> None:
     project.write("app.20260102000000.create_more", "-- More.\nCREATE TABLE app.more (id int PRIMARY KEY);\n")
 
@@ -99,6 +103,7 @@ def _stale_client(project: Project) -> None:
 @pytest.mark.parametrize(
     ("name", "damage", "told"),
     [
+        ("lint", _deletes_all, "app.20260102000000.delete_all"),
         ("lock-file", _unlocked, "app.20260102000000.create_more"),
         ("fresh-database", _does_not_run, 'relation "app.absent" does not exist'),
         ("existing-database", _rewrites, "app.20260102000000.add_token"),

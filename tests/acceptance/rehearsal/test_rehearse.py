@@ -59,6 +59,18 @@ def test_what_is_safe_ends_with_nothing_left(clients: Project, admin: psycopg.Co
         assert connection.execute("SELECT to_regnamespace('app')").fetchone() == (None,)
 
 
+def test_of_two_that_are_named_each_is_proved_where_it_stands(clients: Project) -> None:
+    """What is between them is there when the later one is cycled, and is no fault of its rollback."""
+    third = "app.20260103000000.add_note"
+    add, drop = "ALTER TABLE app.clients ADD COLUMN note text;\n", "ALTER TABLE app.clients DROP COLUMN note;\n"
+    clients.write(third, f"-- Note\n{add}", drop)
+    done = clients.inv("rehearse", f"{FIRST},{third}", "--rollbacks", "--json")
+    assert [(one["migration_id"], one["problems"]) for one in json.loads(done.stdout)["rollbacks"]] == [
+        (FIRST, []),
+        (third, []),
+    ]
+
+
 def _databases(admin: psycopg.Connection) -> list[tuple[str, ...]]:
     return admin.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from schemata.server.embedded import binaries
@@ -152,3 +153,5 @@ def test_a_signal_leaves_nothing(held: Project, number: signal.Signals, code: in
     assert slow.returncode == code, err
     assert "no backup was kept" in err
     assert [path.name for path in _folder(held).iterdir()] == [".gitignore"]
+    running = [one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])]
+    assert not [words for words in running if any(str(_folder(held)) in word for word in words)]
