@@ -14,7 +14,7 @@ from typing import Any
 
 from schemata import errors
 from schemata.config import backups as backup_settings
-from schemata.config import comparing, declared, transition, values
+from schemata.config import comparing, declared, quality, transition, values
 
 FILE = "pyproject.toml"
 # Variables that are read elsewhere, before or without the settings.
@@ -53,13 +53,6 @@ class Locks:
 
 
 @dataclasses.dataclass(frozen=True)
-class Check:
-    """What `inv check` needs to know: the documents that mention every table, as paths or patterns below the root."""
-
-    documents: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
 class Server:
     """Where the database runs when nothing else is said."""
 
@@ -88,21 +81,6 @@ class Compose:
     file: str = "compose.yaml"
     database: str = "postgres"
     patience: float = 180.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Lint:
-    """What lint takes as it is, and how it counts what it finds.
-
-    :param since: migrations up to this time (YYYYMMDDHHMMSS) are history that is not judged.
-    :param levels: another severity for a rule, as (rule, severity).
-    """
-
-    since: str = ""
-    levels: tuple[tuple[str, str], ...] = ()
-    index_name: str = "idx_{table}_{columns}"
-    if_not_exists: str = "where-needed"
-    max_statements: int = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,14 +133,14 @@ class Config:
     postgres: tuple[str, ...] = ("14", "15", "16", "17", "18")
     wait: Wait = Wait()
     locks: Locks = Locks()
-    check: Check = Check()
+    check: quality.Check = quality.Check()  # noqa: RUF009 - it is frozen
     server: Server = Server()
     client: Client = Client()
     compose: Compose = Compose()
     adoption: transition.Adoption = transition.NONE
-    rehearsal: declared.Rehearsal = declared.Rehearsal()  # noqa: RUF009 - it is frozen
+    rehearsal: quality.Rehearsal = quality.Rehearsal()  # noqa: RUF009 - it is frozen
     backups: backup_settings.Backups = backup_settings.Backups()  # noqa: RUF009 - it is frozen
-    lint: Lint = Lint()
+    lint: quality.Lint = quality.Lint()  # noqa: RUF009 - it is frozen
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
     targets: tuple[declared.Target, ...] = ()
@@ -198,7 +176,7 @@ _TOP: dict[str, values.Converter] = {
 }
 _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     "wait": (Wait, {"attempts": values.count(1, 100_000), "delay": values.seconds}),
-    "check": (Check, {"documents": values.list_of(values.text_of)}),
+    "check": (quality.Check, quality.CHECK),
     "locks": (
         Locks,
         {
@@ -235,28 +213,9 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
         {"file": values.text_of, "database": values.text_of, "patience": values.seconds},
     ),
     "adoption": (transition.Adoption, transition.KEYS),
-    "rehearsal": (
-        declared.Rehearsal,
-        {
-            "rows": values.count(1, 9),
-            "large_rows": values.count(0, 10**12),
-            "scan_rate": values.count(1, 1_000_000),
-            "rewrite_rate": values.count(1, 1_000_000),
-            "index_rate": values.count(1, 1_000_000),
-            "require_proof": values.list_of(values.text_of),
-        },
-    ),
+    "rehearsal": (quality.Rehearsal, quality.REHEARSAL),
     "backups": (backup_settings.Backups, backup_settings.KEYS),
-    "lint": (
-        Lint,
-        {
-            "since": values.timestamp,
-            "levels": values.list_of(values.level),
-            "index_name": values.index_name,
-            "if_not_exists": values.one_of("where-needed", "always"),
-            "max_statements": values.count(1, 100_000),
-        },
-    ),
+    "lint": (quality.Lint, quality.LINT),
 }
 _SERVICE: dict[str, values.Converter] = {
     "command": values.command,

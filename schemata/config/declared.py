@@ -31,20 +31,3 @@ class Ignore:
     fact: str = ""
     reason: str = ""
     until: datetime.date | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Rehearsal:
-    """How migrations are rehearsed, and where a proof is demanded before they are applied.
-
-    :param rows: how many a table is filled with. :param large_rows: from how many a table of a target is large.
-    :param scan_rate: megabytes a second, of which an estimate is made; so are the others.
-    :param require_proof: never, always, production (what looks like it), or names of targets.
-    """
-
-    rows: int = 3
-    large_rows: int = 10_000
-    scan_rate: int = 200
-    rewrite_rate: int = 50
-    index_rate: int = 40
-    require_proof: tuple[str, ...] = ("never",)
