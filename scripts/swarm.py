@@ -44,6 +44,8 @@ TRANSLATED = ("ports", "tmpfs", "shm_size", "volumes", "restart", "deploy")
 # A swarm's images are built elsewhere, its services start in any order, and `docker stack deploy` ignores security_opt.
 DROPPED = ("build", "depends_on", "security_opt")
 
+# "never" is for the development database of a Compose project; a stack is production.
+POLICY = "SCHEMATA_BACKUPS_POLICY"
 # A replica that is ready may yet become unhealthy: three checks, 10 s apart, and a little.
 MONITOR = "${UPDATE_MONITOR:-45s}"
 UPDATE = {
@@ -77,6 +79,8 @@ def _service(name: str, service: dict[str, Any]) -> dict[str, Any]:
     if unknown := service.keys() - {*KEPT, *TRANSLATED, *DROPPED}:
         raise ValueError(f"compose.yaml, {name}: scripts/swarm.py does not know what becomes of {', '.join(unknown)}")
     made = {key: service[key] for key in KEPT if key in service}
+    if POLICY in made.get("environment", {}):
+        made["environment"] = {**made["environment"], POLICY: f"${{{POLICY}:-destructive}}"}
     # Data on a volume of one node: one replica, there, and never two on the same files.
     keeps_data = bool(service.get("volumes"))
     mounts: list[Any] = list(service.get("volumes", []))

@@ -52,8 +52,14 @@ def test_it_has_every_service_and_no_tool() -> None:
 @pytest.mark.parametrize("name", COMPOSE)
 def test_a_service_is_equal_where_it_counts(name: str) -> None:
     """Image, command, environment, health check, limits and patience at the end are the same."""
-    for key in ("image", "command", "environment", "healthcheck", "stop_grace_period", "read_only", "cap_drop"):
+    for key in ("image", "command", "healthcheck", "stop_grace_period", "read_only", "cap_drop"):
         assert STACK[name].get(key) == COMPOSE[name].get(key), key
+    stack, compose = (dict(one[name].get("environment", {})) for one in (STACK, COMPOSE))
+    # A development database needs no backup; that of a stack does.
+    policies = [one.pop("SCHEMATA_BACKUPS_POLICY", "") for one in (compose, stack)]
+    assert stack == compose
+    own = name != "postgres"
+    assert policies == [own * f"${{SCHEMATA_BACKUPS_POLICY:-{word}}}" for word in ("never", "destructive")]
     assert STACK[name]["deploy"]["resources"] == COMPOSE[name]["deploy"]["resources"]
     written = {mount["target"] for mount in STACK[name].get("volumes", []) if isinstance(mount, dict)}
     wanted = {text.partition(":")[0] for text in COMPOSE[name].get("tmpfs", [])}
