@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from schemata import config, errors
+from schemata.checklist import changed as changes
 from schemata.checklist import lines, outcome
 from schemata.config import values
 from schemata.migrations import files
@@ -16,12 +17,14 @@ def check(
     settings: config.Config,
     *,
     only: str = "",
+    changed: bool = False,
     again: bool = False,
     junit: str = "",
     reporter: progress.Reporter = progress.SILENT,
 ) -> outcome.Checklist:
     """Return the answer to each line of the checklist, or to those that `only` names, separated by commas.
 
+    With `changed` only where a migration is not as in the last commit, and lint judges only such files.
     What an attestation proves is not rehearsed, unless `again` is given. Works on temporary databases of its own and
     changes nothing. A line that fails does not end it; what a failed line would have made is not asked. With `junit`
     the answers are also written to that file, as JUnit XML.
@@ -29,12 +32,15 @@ def check(
     steps = _chosen(only)
     answered: dict[str, outcome.Line] = {}
     with contextlib.ExitStack() as stack:
-        situation = lines.Situation(settings, reporter, stack, again=again)
+        unchanged = changed and not changes.migrations(settings)
+        situation = lines.Situation(settings, reporter, stack, again=again, base="HEAD" if changed else "")
         for number, step in enumerate(steps):
             reporter.step(number, len(steps), step.title)
             began = time.monotonic()
             failed = answered.get(step.needs)
-            if failed is not None and failed.answer.exit_code:
+            if unchanged:
+                answer = outcome.Answer("every migration is as in the last commit", asked=False)
+            elif failed is not None and failed.answer.exit_code:
                 answer = outcome.Answer(f"needs {step.needs}, which failed", asked=False)
             else:
                 answer = _answer(step, situation)

@@ -25,11 +25,19 @@ class Situation:
     """What the lines ask about: the project, a fresh database in which its migrations ran, and a rehearsal.
 
     :param again: whether migrations are rehearsed although an attestation proves them.
+    :param base: lint judges what is not as in this commit; empty stands for everything.
     """
 
     def __init__(
-        self, settings: config.Config, reporter: progress.Reporter, stack: contextlib.ExitStack, *, again: bool
+        self,
+        settings: config.Config,
+        reporter: progress.Reporter,
+        stack: contextlib.ExitStack,
+        *,
+        again: bool = False,
+        base: str = "",
     ) -> None:
+        self.base = base
         self.settings = settings
         self.reporter = reporter
         self._stack = stack
@@ -97,7 +105,7 @@ class Step(NamedTuple):
 
 
 def _lint(situation: Situation) -> outcome.Answer:
-    found = lint.lint(situation.settings, reporter=situation.reporter)
+    found = lint.lint(situation.settings, base=situation.base, reporter=situation.reporter)
     serious = tuple(block for block in found.blocks() if not _is_dim(block)) if found.exit_code else ()
     return outcome.Answer(found.verdict(), found.exit_code, serious)
 

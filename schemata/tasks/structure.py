@@ -18,13 +18,21 @@ def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = F
 
 @task(
     only="Only these lines, by name, separated by commas.",
+    changed="Only if a migration is not as in the last commit of git.",
     again="Rehearse also what migrations/attestations proves.",
     junit="Also write JUnit XML to this file.",
     json=flags.JSON,
 )
-def check(reporter: Any, only: str = "", again: bool = False, junit: str = "", json: bool = False) -> Any:
+def check(
+    reporter: Any,
+    only: str = "",
+    changed: bool = False,
+    again: bool = False,
+    junit: str = "",
+    json: bool = False,
+) -> Any:
     """Go through the checklist of a change, on temporary databases."""
-    return commands.check.check(config.load(), only=only, again=again, junit=junit, reporter=reporter)
+    return commands.check.check(config.load(), only=only, changed=changed, again=again, junit=junit, reporter=reporter)
 
 
 @task(

@@ -94,7 +94,7 @@ MAY_IMPORT = {
     # Every line of the checklist, each asked of the feature that knows.
     "checklist": {
         "errors", "config", "report", "snapshot", "migrations", "parity", "smoke", "client", "server.programs",
-        "rehearsal", "attestations", "lint",
+        "rehearsal", "attestations", "lint", "system",
     },
     "client": {"errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history"},
     "services": {"errors", "config", "system", "report", "postgres", "server.embedded"},
