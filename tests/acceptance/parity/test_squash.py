@@ -33,9 +33,10 @@ def _commit(project: Project) -> None:
 
 
 def _files(project: Project) -> dict[str, str]:
-    """Return every file of the migrations by its path."""
+    """Return every file of the migrations by its path; what was proved of others is no migration."""
     folder = project.root / "migrations"
-    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "attestations"]
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in paths}
 
 
 def _outside(programs: binaries.Binaries, url: str) -> str:
