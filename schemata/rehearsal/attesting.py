@@ -2,10 +2,11 @@
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from schemata import config
+from schemata import config, errors
 from schemata.attestations import attestation, stored
+from schemata.lint import lint
 from schemata.migrations import migration
 from schemata.rehearsal import outcome
 from schemata.report import document
@@ -16,7 +17,8 @@ def attest(
 ) -> outcome.Rehearsed:
     """Write what was proved of each migration into the file of attestations; return the outcome with a note of it.
 
-    A rollback that does not lead back, and a migration that fails, are not attested at all.
+    A rollback that does not lead back, and a migration that fails, are not attested at all. What lint finds is written
+    as well, where squawk is installed.
 
     :param accept: why findings that are errors are accepted; empty where they are not.
     """
@@ -27,6 +29,7 @@ def attest(
     at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     new = []
     left_out = []
+    linted, without = _lint(settings)
     for trace in rehearsed.traces:
         proved = next((one for one in rehearsed.proofs if one.migration_id == trace.migration_id), None)
         if trace.failure or any(one.code == "fails-on-fresh" for one in rehearsed.of(trace.migration_id)):
@@ -35,21 +38,49 @@ def attest(
             left_out.append(f"{trace.migration_id}: its rollback does not lead back")
         else:
             new.append(
-                _of(by_id[trace.migration_id], rehearsed, proved, sum(one.seconds for one in trace.statements), at)
+                _of(
+                    by_id[trace.migration_id],
+                    rehearsed,
+                    proved,
+                    sum(one.seconds for one in trace.statements),
+                    at,
+                    linted.get(str(trace.path), "" if without else "ok"),
+                )
             )
     changed = stored.add(settings.migrations, new, by_id)
     path = stored.path_in(settings.migrations)
     told = f"Attested {document.number(len(new), 'migration')} in {path}{'. Commit it.' if changed else ', as before.'}"
     return dataclasses.replace(
-        rehearsed, notes=(*rehearsed.notes, told, *(f"Not attested: {text}." for text in left_out))
+        rehearsed, notes=(*rehearsed.notes, told, *without, *(f"Not attested: {text}." for text in left_out))
     )
 
 
+def _lint(settings: config.Config) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Return what lint found, by file, where it found anything to do; or why it was not asked."""
+    try:
+        found = lint.lint(settings)
+    except errors.NotAvailable as error:
+        return {}, (f"Lint is not attested: {error.message}. {error.hint}",)
+    verdicts: dict[str, str] = {}
+    for finding in found.findings:
+        path = str(settings.root / finding.path)
+        if finding.severity == "error":
+            verdicts[path] = "errors"
+        elif finding.severity == "warning":
+            verdicts.setdefault(path, "warnings")
+    return verdicts, ()
+
+
 def _of(
-    item: migration.Migration, rehearsed: outcome.Rehearsed, proved: outcome.Proved | None, seconds: float, at: str
+    item: migration.Migration,
+    rehearsed: outcome.Rehearsed,
+    proved: outcome.Proved | None,
+    seconds: float,
+    at: str,
+    linted: str,
 ) -> attestation.Attestation:
     verdict = rehearsed.verdict(item.id)
-    slots = {"rehearsal": verdict}
+    slots = {"rehearsal": verdict} | ({"lint": linted} if linted else {})
     if proved is not None:
         slots["rollback"] = "proved" if not proved.unproved else "irreversible"
     return attestation.Attestation(

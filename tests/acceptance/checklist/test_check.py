@@ -137,6 +137,8 @@ def test_what_is_attested_is_not_rehearsed_again(ordered: Project) -> None:
     """A proof on record counts until the file is edited; --again asks for a new one."""
     attested = ordered.inv("rehearse", "--all", "--attest")
     assert attested.returncode == 0, attested.stdout + attested.stderr
+    (line,) = (ordered.root / "migrations" / "attestations").read_text().splitlines()[2:]
+    assert "lint=ok rehearsal=ok rollback=proved" in line
     names = ("--json", "--only", "existing-database,rollbacks")
 
     def found(*flags: str) -> list[str]:
