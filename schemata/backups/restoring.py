@@ -88,6 +88,24 @@ def restore(order: Order) -> results.Message:
     )
 
 
+def fill(settings: config.Config, name: str, url: str) -> str:
+    """Restore a backup into an empty database where it is only looked at; return what it is, in words.
+
+    Owners and privileges are left out, since the roles may not be there. Raises BackupInvalid and RestoreFailed.
+    """
+    there = remote.place(settings)
+    backup = remote.find(there, name)
+    _check_kind(backup)
+    with there.fetch(backup) as archive:
+        if wrong := verification.check_sum(backup, archive):
+            raise manifest.BackupInvalid(f"{backup.name} is not restored: {wrong}", "Take another one: inv backups")
+        with waiting.connect(url, application_name="schemata restore") as connection:
+            tools = programs.find(settings, contents.version(connection.query))
+        if wrong := archives.restore(archives.Restore(tools, archive, backup), url):
+            raise RestoreFailed(f"{backup.name} could not be restored: {wrong}", "Choose another one: inv backups")
+    return f"the backup {backup.name} of {backup.source}, taken {backup.taken_at[:19]} UTC"
+
+
 def _proof(backup: manifest.Manifest) -> str:
     if not backup.fingerprints:
         return "its rows could not be compared, because none were counted when it was taken."

@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Collection, Iterator
 
 from schemata import config, errors
+from schemata.backups import restoring
 from schemata.deploy import transactional
 from schemata.migrations import files, migration, precheck
 from schemata.parity import expected
@@ -34,14 +36,16 @@ def rehearse(
     rollbacks: bool = False,
     attest: bool = False,
     accept: str = "",
+    backup: str = "",
     existing: Existing | None = None,
     reporter: progress.Reporter = progress.SILENT,
 ) -> outcome.Rehearsed:
     """Run each pending migration in databases that are dropped afterwards, and return what it did to what was there.
 
-    Once on a fresh database, by the engine's own run; once, statement by statement, on an existing one: what
-    `existing` gives, else one that is filled with made-up rows. With `rollbacks` each is also cycled up and down.
-    `target` is asked by SELECTs on its catalog only. Nothing is left of the databases, also after a failure.
+    Once on a fresh database, by the engine's own run; once, statement by statement, on an existing one: what a `backup`
+    holds, by its name, or what `existing` gives, else one that is filled with made-up rows. With `rollbacks` each is
+    also cycled up and down. `target` is asked by SELECTs on its catalog only. Nothing is left of the databases, also
+    after a failure.
 
     With `attest` what was proved is written to `migrations/attestations`; errors only where they are accepted, for the
     reason `accept`.
@@ -49,6 +53,8 @@ def rehearse(
     began = time.monotonic()
     if accept and not attest:
         raise errors.ConfigError("--accept has no effect without --attest", "Add it, or leave --accept out.")
+    if backup:
+        existing = functools.partial(restoring.fill, settings, backup)
     sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     aim = aims.ask(settings, target, sources) if target else None
     chosen = choosing.choose(settings, sources, names, everything=everything, aim=aim)
@@ -117,6 +123,8 @@ class _Run:
         self._fresh = running.Database(settings, server, "fresh", through_psycopg=python)
         self._existing = running.Database(settings, server, "existing", made=False, through_psycopg=python)
         self.existing = _SEEDED
+        # Whether its rows are real: then none are made up, and what they refuse is refused in earnest.
+        self._real = False
         self.traces: list[traces.Trace] = []
         self.refused: list[judging.Finding] = []
         self.proofs: list[outcome.Proved] = []
@@ -139,6 +147,7 @@ class _Run:
             return
         self._existing.url = self._server.create(self._existing.name)
         self.existing = existing(self._existing.url)
+        self._real = True
         known = self._existing.deploy.read().ids()
         self._existing.apply([item for item in self._done if item.id not in known])
         self._fill()
@@ -212,7 +221,7 @@ class _Run:
         ):
             self._copy()
             trace = self._trace(item)
-        if trace.failure and _is_of_rows(trace):
+        if trace.failure and _is_of_rows(trace) and not self._real:
             self._existing.copy_of(self._fresh)
             again = self._trace(item)
             if not again.failure:
@@ -223,9 +232,12 @@ class _Run:
     def _copy(self) -> None:
         """Make the existing database again as the fresh one is, and fill it."""
         self._existing.copy_of(self._fresh)
+        self._real = False
         self._fill()
 
     def _fill(self) -> None:
+        if self._real:
+            return
         session = self._existing.deploy.session
         self.empty |= rows.fill(session, self._settings.history_schema, self._settings.rehearsal.rows, self.empty)
 

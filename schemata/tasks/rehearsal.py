@@ -16,6 +16,7 @@ task = command_line.task
     all="Every migration, each as if it were deployed by itself.",
     rollbacks="Also prove the rollbacks: up, down and up again, on rows.",
     attest="Also write what was proved to migrations/attestations.",
+    backup="On this backup (or latest), not on made-up rows.",
     accept="With --attest: why findings that are errors are accepted.",
     json=flags.JSON,
 )
@@ -27,6 +28,7 @@ def rehearse(
     all: bool = False,
     rollbacks: bool = False,
     attest: bool = False,
+    backup: str = "",
     accept: str = "",
     json: bool = False,
 ) -> Any:
@@ -40,6 +42,7 @@ def rehearse(
         target=target,
         rollbacks=rollbacks,
         attest=attest,
+        backup=backup,
         accept=accept,
         reporter=reporter,
     )

@@ -74,7 +74,7 @@ MAY_IMPORT = {
     # Migrations tried on databases that are dropped afterwards.
     "rehearsal": {
         "errors", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history", "deploy",
-        "parity", "squash", "server.programs", "attestations", "lint",
+        "parity", "squash", "server.programs", "attestations", "lint", "backups",
     },
     # A repository's first files, and its first migrations from a live database.
     "scaffold": {

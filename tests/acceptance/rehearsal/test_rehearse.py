@@ -71,6 +71,31 @@ def test_of_two_that_are_named_each_is_proved_where_it_stands(clients: Project) 
     ]
 
 
+def test_the_rows_of_a_backup_are_real(clients: Project) -> None:
+    """What made-up rows only doubt, the last backup decides: a duplicate in it is an error, with the server's words."""
+    clients.write(
+        SECOND,
+        "-- Unique\nALTER TABLE app.clients ADD CONSTRAINT clients_name_key UNIQUE (name);\n",
+        "ALTER TABLE app.clients DROP CONSTRAINT clients_name_key;\n",
+    )
+    assert clients.inv("migrate", "--to", FIRST).returncode == 0
+    with psycopg.connect(clients.url) as connection:
+        connection.execute("INSERT INTO app.clients (name) VALUES ('twice'), ('twice'), ('once')")
+    taken = clients.inv("backup", "--json")
+    assert taken.returncode == 0, taken.stderr
+    done = clients.inv("rehearse", SECOND, "--backup", "latest", "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["existing"].startswith("the existing database is the backup test_")
+    assert any("could not create unique index" in json.dumps(one) for one in told["findings"])
+    with psycopg.connect(clients.url) as connection:
+        connection.execute("DELETE FROM app.clients WHERE id = 1")
+    assert clients.inv("backup").returncode == 0
+    done = clients.inv("rehearse", SECOND, "--backup", "latest", "--json")
+    assert "could not create unique index" not in done.stdout
+    assert clients.inv("rehearse", SECOND, "--backup", "absent").returncode == 1
+
+
 def _databases(admin: psycopg.Connection) -> list[tuple[str, ...]]:
     return admin.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()
 
