@@ -137,7 +137,7 @@ def test_down_files_are_run(repository: Project) -> None:
     assert adopt.adopt(settings, "golang-migrate", str(repository.root / "theirs")).written == 0
     migrate.migrate(settings, url=repository.url)
     with pytest.raises(rollback.Irreversible, match="8_none"):
-        rollback.rollback(settings, url=repository.url, yes=True)
+        rollback.rollback(settings, url=repository.url, confirm=urls.database_of(repository.url))
     for item in files.with_rollbacks(files.read(settings.migrations, settings.schemas)):
         assert bool(item.rollback_sql) != bool(item.directives.irreversible)
 

@@ -13,6 +13,7 @@ from schemata.adoption import adopt, baseline
 from schemata.config import transition
 from schemata.deploy import lock, migrate, repair, rollback
 from schemata.deploy.other_tool import ledger, lock_key, origin
+from schemata.postgres import urls
 from tests import patience
 from tests.conftest import Project
 from tests.integration.adoption.test_adopt import LEDGER, PRISMA, SQL, A, B, C, lay, repository, row
@@ -118,7 +119,7 @@ def test_the_ledger_says_what_ours_applied(tool: str, repository: Project) -> No
         found = migrate.migrate(settings, url=repository.url, on_existing_objects=True)
         assert told(connection, kept.query) == kept.applied
         if kept.undone:
-            rollback.rollback(settings, url=repository.url, steps=2, yes=True)
+            rollback.rollback(settings, url=repository.url, steps=2, confirm=urls.database_of(repository.url))
             assert told(connection, kept.query) == kept.undone
             again = migrate.migrate(settings, url=repository.url)
             assert len(again.done) == 2
@@ -202,12 +203,22 @@ def test_statements_outside_a_transaction_and_what_a_person_resolves(repository:
             head = origin.line(origin.Origin("prisma", name.partition("/")[0], "sha256:c0ffee"))
             mode = "own-transaction" if "BEGIN" in sql else "statements"
             path.write_text(f"-- Title.\n{head}\n-- mode: {mode}\n-- irreversible: no\n\n{sql}")
-        baseline.baseline(settings, through="public.20240101000000.a", url=repository.url, unverified=True, reason="x")
+        confirm = urls.database_of(repository.url)
+        baseline.baseline(
+            settings,
+            through="public.20240101000000.a",
+            url=repository.url,
+            unverified=True,
+            reason="x",
+            confirm=confirm,
+        )
         connection.execute("DELETE FROM a")
         with pytest.raises(errors.Error, match="division by zero"):
             migrate.migrate(settings, url=repository.url)
         assert names(connection) == (A,)
-        repair.resolve(settings, "public.20240102000000.b", applied=True, rolled_back=False, url=repository.url)
+        repair.resolve(
+            settings, "public.20240102000000.b", applied=True, rolled_back=False, url=repository.url, confirm=confirm
+        )
         assert names(connection) == (A, B)
         migrate.migrate(settings, url=repository.url)
         assert names(connection) == (A, B, C)
