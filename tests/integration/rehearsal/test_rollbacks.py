@@ -216,7 +216,7 @@ def test_only_what_is_proved_is_attested(rehearsed: outcome.Rehearsed, project: 
     names = {id_.split(".")[-1]: one for (id_, _), one in stored.read(project.migrations).items()}
     assert set(names) == {"before", *(case.name for case in CASES if not case.problem)}
     assert names["before"].slots["rollback"] == "irreversible"
-    assert names["adds_column"].slots == {"rehearsal": "ok", "rollback": "proved"}
+    assert names["adds_column"].slots == {"lint": "ok", "rehearsal": "ok", "rollback": "proved"}
     assert len(names["adds_column"].rollback) == 64
     assert names["adds_column"].major == rehearsed.major
 
