@@ -80,6 +80,8 @@ def _of(
     linted: str,
 ) -> attestation.Attestation:
     verdict = rehearsed.verdict(item.id)
+    if linted == "errors" and rehearsed.accepted:
+        linted = "accepted"
     slots = {"rehearsal": verdict} | ({"lint": linted} if linted else {})
     if proved is not None:
         slots["rollback"] = "proved" if not proved.unproved else "irreversible"
@@ -91,5 +93,5 @@ def _of(
         slots,
         seconds,
         at,
-        rehearsed.accepted if verdict == "accepted" else "",
+        rehearsed.accepted if "accepted" in slots.values() else "",
     )
