@@ -97,8 +97,7 @@ def fill(settings: config.Config, name: str, url: str) -> str:
     backup = remote.find(there, name)
     _check_kind(backup)
     with there.fetch(backup) as archive:
-        if wrong := verification.check_sum(backup, archive):
-            raise manifest.BackupInvalid(f"{backup.name} is not restored: {wrong}", "Take another one: inv backups")
+        _refuse_damaged(backup, archive)
         with waiting.connect(url, application_name="schemata restore") as connection:
             tools = programs.find(settings, contents.version(connection.query))
         if wrong := archives.restore(archives.Restore(tools, archive, backup), url):
@@ -124,13 +123,16 @@ def _check_kind(backup: manifest.Manifest) -> None:
         )
 
 
-def _check(order: Order, backup: manifest.Manifest, archive: Path, connection: libpq.Connection) -> programs.Programs:
-    """Refuse what cannot be restored, or not there; return the programs that will do it."""
-    wrong = verification.check_sum(backup, archive)
-    if wrong:
+def _refuse_damaged(backup: manifest.Manifest, archive: Path) -> None:
+    if wrong := verification.check_sum(backup, archive):
         raise manifest.BackupInvalid(
             f"{backup.name} is not restored: {wrong}", "Nothing was touched. Restore another one: inv backups"
         )
+
+
+def _check(order: Order, backup: manifest.Manifest, archive: Path, connection: libpq.Connection) -> programs.Programs:
+    """Refuse what cannot be restored, or not there; return the programs that will do it."""
+    _refuse_damaged(backup, archive)
     server = contents.version(connection.query)
     major = int(server.partition(".")[0])
     if major < backup.server_major:

@@ -14,7 +14,7 @@ from schemata.migrations import files, migration
 from schemata.parity import expected, locking
 from schemata.rehearsal import outcome as rehearsal_outcome
 from schemata.rehearsal import rehearse
-from schemata.report import document, progress
+from schemata.report import document, progress, results
 from schemata.server import programs
 from schemata.smoke import smoke
 
@@ -115,9 +115,7 @@ def _is_dim(block: document.Block) -> bool:
 
 
 def _lock_file(situation: Situation) -> outcome.Answer:
-    found = locking.lock(situation.settings, check=True, reporter=situation.reporter)
-    first, *rest = found.text.splitlines()
-    return outcome.Answer(first, found.exit_code, _texts(rest) if found.exit_code else ())
+    return _told(locking.lock(situation.settings, check=True, reporter=situation.reporter))
 
 
 def _fresh(situation: Situation) -> outcome.Answer:
@@ -194,7 +192,10 @@ def _documents(situation: Situation) -> outcome.Answer:
 def _client(situation: Situation) -> outcome.Answer:
     if not situation.settings.client.package:
         return outcome.Answer("no typed client is declared ([tool.schemata.client])", asked=False)
-    found = generate.generate(situation.settings, url=situation.fresh, check=True)
+    return _told(generate.generate(situation.settings, url=situation.fresh, check=True))
+
+
+def _told(found: results.Message) -> outcome.Answer:
     first, *rest = found.text.splitlines()
     return outcome.Answer(first, found.exit_code, _texts(rest) if found.exit_code else ())
 
