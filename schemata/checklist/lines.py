@@ -205,13 +205,13 @@ def _texts(lines: list[str]) -> tuple[document.Block, ...]:
 
 
 STEPS = (
-    Step("lint", "Names, IF NOT EXISTS, locks, losses (lint)", _lint),
+    Step("lint", "Lint: names, locks, losses", _lint),
     Step("lock-file", "The lock file is up to date", _lock_file),
-    Step("fresh-database", "Tested on a fresh database", _fresh),
-    Step("existing-database", "Tested on an existing database", _existing, "fresh-database"),
-    Step("rollbacks", "Rollbacks lead back, without loss", _rollbacks, "fresh-database"),
+    Step("fresh-database", "Tested: fresh database", _fresh),
+    Step("existing-database", "Tested: existing database", _existing, "fresh-database"),
+    Step("rollbacks", "Rollbacks verified", _rollbacks, "fresh-database"),
     Step("smoke", "Smoke covers what they make", _smoke, "fresh-database"),
-    Step("query-plans", "Pages use their indexes (EXPLAIN)", _pages, "fresh-database"),
-    Step("documents", "The documents mention each table", _documents, "fresh-database"),
+    Step("query-plans", "Query plans use the indexes", _pages, "fresh-database"),
+    Step("documents", "Each table is documented", _documents, "fresh-database"),
     Step("client", "The typed client is up to date", _client, "fresh-database"),
 )

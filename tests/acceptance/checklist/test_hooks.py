@@ -60,4 +60,4 @@ def test_the_hooks_run_on_a_fresh_clone(project: Project, tmp_path: Path) -> Non
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.count("Failed") == 2, done.stdout
     assert f"migrations/app/{SECOND}.sql:2" in done.stdout
-    assert "Rollbacks lead back, without loss" in done.stdout
+    assert "\nrollbacks: 1 wrong" in done.stdout
