@@ -92,6 +92,11 @@ def ours(project: Path, *words: str, url: str) -> measure.Command:
     return measure.Command((sys.executable, "-m", "invoke", *words), _ours(url), project)
 
 
+def console(project: Path, *words: str, url: str) -> measure.Command:
+    """Return one of our commands, `schemata …`, which does without Invoke."""
+    return measure.Command((script("schemata"), *words), _ours(url), project)
+
+
 def boot(project: Path, url: str) -> measure.Command:
     """Return our boot, as a container runs it."""
     return measure.Command((sys.executable, "-m", "schemata.boot"), _ours(url), project)

@@ -81,14 +81,15 @@ def _table(schema: str, number: int) -> str:
 def _snapshot(place: Position, project: Path, url: str, rounds: int, count: int) -> tables.Section:
     command = places.ours(project, "snapshot", "--json", url=url)
     dump = measure.Contender("pg_dump --schema-only", _dump(place, url).run)
-    ours = measure.Contender("inv snapshot --json", command.run)
-    measure.race([dump, ours], rounds)
-    goals = (tables.Goal(f"snapshot : pg_dump at {count}", measure.ratio(ours, dump), 0.75),)
+    tasks = measure.Contender("inv snapshot --json", command.run)
+    ours = measure.Contender("schemata snapshot --json", places.console(project, "snapshot", "--json", url=url).run)
+    measure.race([dump, tasks, ours], rounds)
+    goals = (tables.Goal(f"schemata snapshot : pg_dump at {count}", measure.ratio(ours, dump), 0.75),)
     memory = measure.peak_memory(command)
     return tables.Section(
         f"Snapshot of {count:,} tables",
         _COLUMNS,
-        tables.compared([dump, ours], dump),
+        tables.compared([dump, tasks, ours], dump),
         goals if count >= _MANY else (),
         (f"Peak memory of ours: {memory:.0f} MiB; of pg_dump: {measure.peak_memory(_dump(place, url)):.0f} MiB.",),
     )

@@ -2,33 +2,24 @@
 
 import sys
 
-from invoke import program
-from invoke.exceptions import Exit, ParseError
-
-from schemata import __version__, errors, tasks
-
-
-class Program(program.Program):
-    """Invoke's program over the engine's collection."""
-
-    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
-        """Run the command line; Invoke ends with 1 for a wrong one, which here means that a person is needed."""
-        try:
-            self.create_config()
-            self.parse_core(argv)
-            self.parse_collection()
-            self.parse_tasks()
-        except Exit as ended:  # --version, --list and the like have printed what they had to
-            sys.exit(ended.code)
-        except (ParseError, ValueError) as error:
-            print(f"{error}\nSee: schemata --list", file=sys.stderr)
-            sys.exit(errors.WRONG_SETTINGS)
-        super().run(argv, exit)
+from schemata.command_line import command, direct
+from schemata.tasks import listing
 
 
 def main() -> None:
     """Run the program that `[project.scripts]` names."""
-    Program(name="schemata", binary="schemata", version=__version__, namespace=tasks.namespace).run()
+    parsed = direct.parse(sys.argv[1:], {one.name: one for one in listing.COMMANDS})
+    if parsed is None:
+        # Imported here: it takes longer than most commands do, and a plain command line needs none of it.
+        from schemata.tasks import program
+
+        program.main()
+    else:
+        described, values = parsed
+        ending = command.run(described.function, (), values)
+        if ending.message:
+            print(ending.message, file=sys.stderr)
+        sys.exit(ending.code)
 
 
 if __name__ == "__main__":

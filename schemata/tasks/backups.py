@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from schemata import command_line, commands, config
+from schemata import commands, config
+from schemata.command_line import command
 from schemata.tasks import flags
 
-task = command_line.task
 
-
-@task(
+@command.command(
     schemas=flags.SCHEMAS,
     verify="read, restore or none (default: the setting, which restores one that is not large).",
     url=flags.URL,
@@ -19,13 +18,13 @@ def backup(reporter: Any, schemas: str = "", verify: str = "", url: str | None =
     return commands.backups.backup(config.load(), schemas=schemas, verify=verify, url=url or "", reporter=reporter)
 
 
-@task(json=flags.JSON)
+@command.command(json=flags.JSON)
 def backups(reporter: Any, json: bool = False) -> Any:
     """Show the backups: size, age, whether verified."""
     return commands.backups.listed(config.load())
 
 
-@task(
+@command.command(
     name="The backup, as `inv backups` lists it; latest is the newest.",
     level="read, or restore: in a database of its own, its rows compared.",
     url="A server to try it on, where this machine has none.",
@@ -36,7 +35,7 @@ def backup_verify(reporter: Any, name: str, level: str = "restore", url: str | N
     return commands.backups.verify(config.load(), name, level=level, url=url or "", reporter=reporter)
 
 
-@task(
+@command.command(
     name="The backup, as `inv backups` lists it; latest is the newest.",
     into="A new database of this name, beside the one of --url, instead of that one.",
     no_owner="Restore without owners and privileges: all of it belongs to who restores.",

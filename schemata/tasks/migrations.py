@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from schemata import command_line, commands, config, errors
+from schemata import commands, config, errors
+from schemata.command_line import command
 from schemata.tasks import flags
 
-task = command_line.task
 
-
-@task(
+@command.command(
     url=flags.URL,
     schema="Stop after the last pending migration of this schema.",
     to="Stop after this migration.",
@@ -51,7 +50,7 @@ def migrate(
     )
 
 
-@task(
+@command.command(
     url=flags.URL,
     schema="Show only this schema.",
     check="Exit 4 when migrations are pending.",
@@ -67,11 +66,11 @@ def migrate_status(
     json: bool = False,
 ) -> Any:
     """Show what is applied, pending, changed or missing."""
-    command_line.keep_everything()
+    command.keep_everything()
     return commands.status.status_of(config.load(), url=url or "", schema=schema, check=check, drift=not no_drift)
 
 
-@task(
+@command.command(
     schema="The schema it belongs to.",
     name="What it does, such as create_invoices.",
     python="Write it in Python, in yoyo's format: one file, whose steps have their rollbacks.",
@@ -82,7 +81,7 @@ def migrate_new(reporter: Any, schema: str = "", name: str = "", python: bool = 
     return commands.authoring.new(config.load(), schema=schema, name=name, python=python)
 
 
-@task(
+@command.command(
     url=flags.URL,
     through="The last migration that the database already has.",
     accept="A difference that is taken as it is, as a refusal names it; may come several times.",
@@ -118,7 +117,7 @@ def migrate_baseline(
     )
 
 
-@task(
+@command.command(
     migration="The interrupted migration.",
     applied="All of it is done: record it as applied.",
     rolled_back="Nothing of it is left: make it pending again.",
@@ -147,13 +146,15 @@ def migrate_resolve(
     )
 
 
-@task(migration="Only this migration (default: every one that is out of order).", url=flags.URL, json=flags.JSON)
+@command.command(
+    migration="Only this migration (default: every one that is out of order).", url=flags.URL, json=flags.JSON
+)
 def migrate_restamp(reporter: Any, migration: str = "", url: str | None = None, json: bool = False) -> Any:
     """Give pending out-of-order migrations a new time."""
     return commands.restamp.restamp(config.load(), migration, url=url or "")
 
 
-@task(
+@command.command(
     to="Keep this migration and all applied before it.",
     steps="How many to roll back (default 1).",
     dry_run="Print the SQL and what it would destroy; change nothing.",
@@ -190,7 +191,7 @@ def rollback(
     )
 
 
-@task(
+@command.command(
     check="Write nothing: exit 1 if the lock file is not up to date.",
     postgres="Major versions to lock for, such as 16,18 (default: those of the file).",
     json=flags.JSON,
@@ -200,7 +201,7 @@ def lock(reporter: Any, check: bool = False, postgres: str = "", json: bool = Fa
     return commands.locking.lock(config.load(), check=check, postgres=postgres, reporter=reporter)
 
 
-@task(
+@command.command(
     through="The last migration to replace.",
     name="What the baselines are called.",
     single="One baseline for all schemas.",
@@ -235,7 +236,7 @@ def squash(
     )
 
 
-@task(
+@command.command(
     url=flags.URL,
     reason="Why it is right as it is.",
     schema="Only this schema.",
@@ -251,8 +252,8 @@ def drift_accept(
     )
 
 
-@task(
-    of=command_line.WithOptional,
+@command.command(
+    first="optional",
     action="install, remove or show (default: show).",
     url=flags.URL,
     json=flags.JSON,
@@ -262,14 +263,14 @@ def drift_audit(reporter: Any, action: str | None = None, url: str | None = None
     return commands.audit.drift_audit(config.load(), action or "show", url=url or "")
 
 
-@task(check="Write nothing: exit 1 if the seal is not up to date.", json=flags.JSON)
+@command.command(check="Write nothing: exit 1 if the seal is not up to date.", json=flags.JSON)
 def seal(reporter: Any, check: bool = False, json: bool = False) -> Any:
     """Write migrations/seal for an image."""
     return commands.authoring.seal(config.load(), check=check)
 
 
-@task(
-    of=command_line.WithMany,
+@command.command(
+    first="many",
     files="Files to judge (default: all migrations; with --base those that it does not have as they are).",
     base="A branch, a tag or a commit to compare with, such as origin/main.",
     strict="Exit with 1 for warnings too.",

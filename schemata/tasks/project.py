@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from schemata import command_line, commands, config
+from schemata import commands, config
+from schemata.command_line import command
 from schemata.tasks import flags
 
-task = command_line.task
 
-
-@task(
+@command.command(
     schemas="The schemas of the application, separated by commas (default: app, or those of --from-database).",
     name="The name of the project (default: of the package, else of the folder).",
     from_database="Write the first migrations from the structure of this database, a URL.",
@@ -47,7 +46,7 @@ def init(
     )
 
 
-@task(
+@command.command(
     tool="prisma, flyway, sqitch, dbmate, alembic-sql, goose, golang-migrate, diesel, sqlx, drizzle, "
     "node-pg-migrate, supabase or folder.",
     path="The folder of its migrations, or the repository around it.",

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from schemata import command_line, commands, config
+from schemata import commands, config
+from schemata.command_line import command
 from schemata.tasks import flags
 
-task = command_line.task
 
-
-@task(
-    of=command_line.WithOptional,
+@command.command(
+    first="optional",
     migrations="Only these, separated by commas (default: what is pending).",
     url="A server that can make databases (default: a temporary one).",
     target="For whom: a URL or a target of the settings, whose sizes count.",

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from schemata import command_line, commands, config
+from schemata import commands, config
+from schemata.command_line import command
 from schemata.tasks import flags
 
-task = command_line.task
 
-
-@task(
+@command.command(
     server=flags.SERVER,
     services="Only these, separated by commas (default: all of them).",
     no_services="Only the database.",
@@ -41,13 +40,13 @@ def dev_up(
     )
 
 
-@task(server=flags.SERVER, json=flags.JSON)
+@command.command(server=flags.SERVER, json=flags.JSON)
 def dev_down(reporter: Any, server: str = "", json: bool = False) -> Any:
     """Stop services and server; keep the data."""
     return commands.down.down(commands.targets.on(config.load(), server, reporter), reporter=reporter)
 
 
-@task(
+@command.command(
     server=flags.SERVER,
     yes="Do not ask (where the server is not this project's own).",
     confirm=flags.CONFIRM,
@@ -60,14 +59,14 @@ def dev_down_clean(reporter: Any, server: str = "", yes: bool = False, confirm: 
     )
 
 
-@task(url=flags.URL, command="Run this SQL and end.", file="Run this file and end.")
+@command.command(url=flags.URL, command="Run this SQL and end.", file="Run this file and end.")
 def psql(reporter: Any, url: str | None = None, command: str = "", file: str = "") -> Any:
     """Open psql on the database."""
     return commands.psql.psql(config.load(), url=url or "", command=command, file=file)
 
 
-@task(
-    of=command_line.WithOptional,
+@command.command(
+    first="optional",
     service="One of the project's services (default: the server).",
     server=flags.SERVER,
     follow="Go on printing as lines are written.",
@@ -83,7 +82,7 @@ def logs(reporter: Any, service: str | None = None, server: str = "", follow: bo
     )
 
 
-@task(json=flags.JSON)
+@command.command(json=flags.JSON)
 def doctor(reporter: Any, json: bool = False) -> Any:
     """Show what this machine has, lacks, and what to type."""
     return commands.doctor.examine(reporter)

@@ -3,20 +3,19 @@
 import functools
 from typing import Any
 
-from schemata import command_line, commands, config
+from schemata import commands, config
+from schemata.command_line import command
 from schemata.tasks import flags
 
-task = command_line.task
 
-
-@task(url=flags.URL, junit="Also write JUnit XML to this file.", json=flags.JSON)
+@command.command(url=flags.URL, junit="Also write JUnit XML to this file.", json=flags.JSON)
 def smoke(reporter: Any, url: str | None = None, junit: str = "", json: bool = False) -> Any:
     """Check that the migrated database has its objects and answers."""
-    command_line.keep_everything()
+    command.keep_everything()
     return commands.smoke.smoke(config.load(), url=url or "", junit=junit, reporter=reporter)
 
 
-@task(
+@command.command(
     only="Only these lines, by name, separated by commas.",
     changed="Only if a migration is not as in the last commit of git.",
     again="Rehearse also what migrations/attestations proves.",
@@ -35,7 +34,7 @@ def check(
     return commands.check.check(config.load(), only=only, changed=changed, again=again, junit=junit, reporter=reporter)
 
 
-@task(
+@command.command(
     url=flags.URL,
     target="A target of the settings instead of --url.",
     schemas=flags.SCHEMAS,
@@ -55,7 +54,7 @@ def snapshot(
     json: bool = False,
 ) -> Any:
     """Show what a database is made of; write it to a file."""
-    command_line.keep_everything()
+    command.keep_everything()
     return commands.snapshot.snapshot(
         config.load(),
         url=url or "",
@@ -68,7 +67,7 @@ def snapshot(
     )
 
 
-@task(
+@command.command(
     iterable=("ignore",),
     url=flags.URL,
     against="The other side: a target, a URL or a snapshot file (default: what the migrations make).",
@@ -144,12 +143,12 @@ def parity(
     )
     every = flags.seconds(watch, "--watch")
     if every is None:
-        command_line.keep_everything()
+        command.keep_everything()
         return once()
-    return commands.rounds.repeat(once, every, lambda found: command_line.show(found, json), whole=json)
+    return commands.rounds.repeat(once, every, lambda found: command.show(found, json), whole=json)
 
 
-@task(url=flags.URL, check="Write nothing: exit 1 if the client is not up to date.", json=flags.JSON)
+@command.command(url=flags.URL, check="Write nothing: exit 1 if the client is not up to date.", json=flags.JSON)
 def generate(reporter: Any, url: str | None = None, check: bool = False, json: bool = False) -> Any:
     """Write the typed client from the database."""
     return commands.generate.generate(config.load(), url=url or "", check=check, reporter=reporter)

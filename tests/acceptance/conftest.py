@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from schemata import cli, tasks
+from schemata import tasks
 from schemata.server.embedded import server_state
+from schemata.tasks import program as programs
 from tests.conftest import Project
 
 
@@ -30,7 +31,7 @@ class CommandLine:
             patch.chdir(self._project.root)
             for name, value in {"DATABASE_URL": self._project.url, **environment}.items():
                 patch.setenv(name, value)
-            program = cli.Program(name="schemata", binary="schemata", namespace=tasks.namespace)
+            program = programs.Program(name="schemata", binary="schemata", namespace=tasks.namespace)
             try:
                 program.run(["schemata", *arguments])
             except SystemExit as end:

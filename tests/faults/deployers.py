@@ -16,8 +16,9 @@ from pathlib import Path
 
 import psycopg
 
-from schemata import __version__, cli, commands, tasks
+from schemata import __version__, commands, tasks
 from schemata.postgres import lock_holder
+from schemata.tasks import program as programs
 from tests.conftest import Project, shell_code
 from tests.patience import PATIENCE, until
 
@@ -79,7 +80,7 @@ def _main(arguments: tuple[str, ...], root: str, environment: dict[str, str], lo
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(output, stream)
-    program = cli.Program(name="schemata", binary="schemata", version=__version__, namespace=tasks.namespace)
+    program = programs.Program(name="schemata", binary="schemata", version=__version__, namespace=tasks.namespace)
     try:
         program.run(["schemata", *arguments])
     except KeyboardInterrupt:

@@ -120,7 +120,7 @@ MAY_IMPORT = {
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
-    "cli": {"errors", "tasks"},
+    "cli": {"command_line", "tasks"},
     "__init__": set(),
 }  # fmt: skip
 
@@ -235,7 +235,10 @@ HOMES = {
     },
     # Copied into each client, never imported by the engine; a process of its own.
     "sqlalchemy": {"schemata.client.runtime", "schemata.client.loaders", "schemata.client.row_check"},
-    "invoke": {"schemata.tasks", "schemata.command_line", "schemata.cli"},
+    "invoke": {
+        "schemata.tasks", "schemata.tasks.invoke_namespace", "schemata.tasks.program",
+        "schemata.command_line.invoke_tasks",
+    },
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report.render"},
     "tomllib": {"schemata.config", "schemata.scaffold.init"},

@@ -27,15 +27,16 @@ import contextlib, importlib, io, os, pkgutil, sys
 import psycopg, tabulate, schemata
 for module in pkgutil.walk_packages(schemata.__path__, "schemata."):
     importlib.import_module(module.name)
-from schemata import boot, cli, tasks
-program = cli.Program(name="schemata", binary="schemata", namespace=tasks.namespace)
+from schemata import boot, tasks
+from schemata.tasks import program
+invoked = program.Program(name="schemata", binary="schemata", namespace=tasks.namespace)
 with contextlib.redirect_stdout(io.StringIO()):
-    program.run(["schemata", "migrate", "--dry-run"], exit=False)
+    invoked.run(["schemata", "migrate", "--dry-run"], exit=False)
 psycopg.connect(os.environ["DATABASE_URL"]).close()
 os.setgroups([]); os.setgid({uid}); os.setuid({uid})
 if sys.argv[1] == "boot":
     sys.exit(boot.main(sys.argv[2:]))
-program.run(["schemata", *sys.argv[1:]])
+invoked.run(["schemata", *sys.argv[1:]])
 """
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as another user")

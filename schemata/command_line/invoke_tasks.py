@@ -1,9 +1,6 @@
-"""A function as a command that Invoke runs: its flags, what it prints, how it ends. `tasks` is made of these."""
+"""Commands as tasks of Invoke's: parsed by it, listed by `inv --list`."""
 
-import atexit
 import functools
-import gc
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,16 +8,7 @@ from typing import Any
 from invoke import exceptions, tasks
 from invoke.parser import argument
 
-from schemata import errors
-from schemata.report import annotations, document, render, terminal, wrapping
-
-Task = Callable[..., Any]
-
-
-class _Empty(str):
-    """An empty value that was typed: equal to that of a flag that was left out, and known by its type."""
-
-    flag = ""
+from schemata.command_line import command
 
 
 class _Given(argument.Argument):
@@ -29,7 +17,7 @@ class _Given(argument.Argument):
     def set_value(self, value: Any, cast: bool = True) -> None:
         """Set the value; what consists of nothing but spaces is empty as well."""
         if isinstance(value, str) and not value.strip():
-            value = _Empty()
+            value = command.Empty()
             value.flag = f"the argument {self.name}" if self.positional else f"--{self.names[0]}"
             # Invoke would make an ordinary text of it.
             cast = False
@@ -88,7 +76,7 @@ class _Many(_Given):
         return []
 
 
-class Command(tasks.Task[Any]):
+class Task(tasks.Task[Any]):
     """A task that tells the help of its flags each time it is asked; Invoke's own gives each text away once.
 
     Its arguments tell one that was given empty from one that was left out.
@@ -115,7 +103,7 @@ def _given(made: argument.Argument) -> _Given:
     )
 
 
-class WithOptional(Command):
+class WithOptional(Task):
     """A task whose first argument may be left out."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[argument.Argument]:
@@ -125,7 +113,7 @@ class WithOptional(Command):
         return [made, *rest]
 
 
-class WithMany(Command):
+class WithMany(Task):
     """A task whose first argument is as many words as there are."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[argument.Argument]:
@@ -134,101 +122,27 @@ class WithMany(Command):
         return [_Many(names=first.names, positional=True, help=first.help, attr_name=first.attr_name), *rest]
 
 
-def task(of: Any = Command, iterable: Sequence[str] = (), **help_: str) -> Callable[[Task], Any]:
+_CLASSES: dict[command.First, type[Task]] = {"": Task, "optional": WithOptional, "many": WithMany}
+
+
+def task(first: command.First = "", iterable: Sequence[str] = (), **help_: str) -> Callable[[command.Function], Any]:
     """Make an Invoke task: print what the function returns, and end with its exit code.
 
     The function gets its flags, those in `iterable` as lists, and a reporter. An expected error ends with its own
     text and exit code, an unexpected one with its traceback.
     """
-
-    def decorate(function: Task) -> Any:
-        @functools.wraps(function)
-        def run(context: Any, *args: Any, **kwargs: Any) -> None:
-            try:
-                _run(function, args, kwargs)
-            except KeyboardInterrupt as error:
-                # What is left of a report that nobody reads would block the end.
-                _quiet()
-                # Here and not deeper: Ctrl-C may also come while the report is made, and Invoke would exit 1.
-                raise exceptions.Exit("Interrupted; nothing was left half done.", code=errors.INTERRUPTED) from error
-
-        texts = {name.strip("_").replace("_", "-"): text for name, text in help_.items()}
-        return tasks.task(run, klass=of, help=texts, iterable=list(iterable))
-
-    return decorate
+    described = command.command(first, iterable, **help_)
+    return lambda function: of(described(function))
 
 
-def _refuse_empty(flags: dict[str, Any]) -> None:
-    """Refuse a value that was given and is empty: it is a variable that is not set, and all would be meant by it."""
-    for value in flags.values():
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, _Empty):
-                raise errors.ConfigError(
-                    f"{one.flag} is empty", f"Set the variable that is used for it, or leave {one.flag} out."
-                )
+def of(described: command.Command) -> Any:
+    """Make an Invoke task of a command."""
 
+    @functools.wraps(described.function)
+    def run(context: Any, *args: Any, **kwargs: Any) -> None:
+        ending = command.run(described.function, args, kwargs)
+        if ending.code:
+            raise exceptions.Exit(ending.message or None, code=ending.code)
 
-def keep_everything() -> None:
-    """Collect no garbage in this process, which ends soon: what a command has read would be gone through each time.
-
-    Python does so once more at the end, whether or not it is disabled: then it is to find nothing to go through.
-    """
-    gc.disable()
-    atexit.register(gc.freeze)
-
-
-def _run(function: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    in_json = bool(kwargs.get("json"))
-    screen = terminal.Terminal(verbose=bool(kwargs.get("verbose")))
-    try:
-        _refuse_empty(kwargs)
-        result = function(screen.reporter(), *args, **kwargs)
-    except BrokenPipeError:
-        _quiet()
-        result = None
-    except errors.Error as error:
-        screen.close()
-        raise _ended(error, in_json) from error
-    finally:
-        screen.close()
-    if result is not None:
-        show(result, in_json)
-        if result.exit_code:
-            _annotate(result.exit_code, annotations.summary(result.blocks()))
-            raise exceptions.Exit(code=result.exit_code)
-
-
-def show(result: document.Result, in_json: bool) -> None:
-    """Print a result for people or for programs. A reader that went away is no error."""
-    if in_json:
-        _print(render.as_json(result))
-    else:
-        _print(render.render(result, render.Paint(sys.stdout), terminal.width(sys.stdout)))
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        _quiet()
-
-
-def _quiet() -> None:
-    # The reader (head, less) has seen enough; Python would complain again while it flushes at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _annotate(code: int, text: str) -> None:
-    """Say in a workflow of GitHub's how the command ended; on stderr, so that JSON stays JSON."""
-    if os.environ.get("GITHUB_ACTIONS") == "true" and (told := annotations.line(code, text)):
-        print(told, file=sys.stderr, flush=True)
-
-
-def _ended(error: errors.Error, in_json: bool) -> exceptions.Exit:
-    _annotate(error.exit_code, str(error))
-    if in_json:
-        _print(render.error_as_json(error))
-        return exceptions.Exit(code=error.exit_code)
-    kind = render.Paint(sys.stderr)(type(error).__name__, "red")
-    text = wrapping.wrap(f"{type(error).__name__}: {error}", terminal.width(sys.stderr))
-    return exceptions.Exit(kind + text.removeprefix(type(error).__name__), code=error.exit_code)
+    iterable = list(described.iterable)
+    return tasks.task(run, klass=_CLASSES[described.first], help=dict(described.help), iterable=iterable)

@@ -1,0 +1,1 @@
+"""Functions as commands: what people type, what is printed, and how a command ends; with Invoke and without."""

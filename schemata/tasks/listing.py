@@ -1,0 +1,37 @@
+"""All commands, in the order of `inv --list`."""
+
+from schemata.tasks import backups, migrations, project, rehearsal, server, structure
+
+COMMANDS = (
+    project.init,
+    project.adopt,
+    server.dev_up,
+    server.dev_down,
+    server.dev_down_clean,
+    migrations.migrate,
+    migrations.migrate_status,
+    migrations.migrate_new,
+    migrations.migrate_baseline,
+    migrations.migrate_resolve,
+    migrations.migrate_restamp,
+    migrations.lint,
+    migrations.rollback,
+    structure.check,
+    rehearsal.rehearse,
+    backups.backup,
+    backups.backups,
+    backups.backup_verify,
+    backups.restore,
+    structure.smoke,
+    structure.snapshot,
+    structure.parity,
+    server.psql,
+    server.logs,
+    migrations.lock,
+    migrations.squash,
+    migrations.drift_accept,
+    migrations.drift_audit,
+    migrations.seal,
+    structure.generate,
+    server.doctor,
+)
