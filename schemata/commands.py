@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from schemata import doctor as doctor
+    from schemata import repeat as repeat
     from schemata import targets as targets
     from schemata.adoption import adopt as adopt
     from schemata.adoption import baseline as baseline
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from schemata.server import psql as psql
     from schemata.server import up as up
     from schemata.services import manage as manage
+    from schemata.slow_queries import slow_queries as slow_queries
     from schemata.smoke import smoke as smoke
     from schemata.snapshot import snapshot as snapshot
     from schemata.squash import squash as squash
@@ -63,9 +65,11 @@ _MODULES = {
     "parity": "schemata.parity.parity",
     "rehearse": "schemata.rehearsal.rehearse",
     "repair": "schemata.deploy.repair",
+    "repeat": "schemata.repeat",
     "restamp": "schemata.history.restamp",
     "rollback": "schemata.deploy.rollback",
     "rounds": "schemata.parity.rounds",
+    "slow_queries": "schemata.slow_queries.slow_queries",
     "smoke": "schemata.smoke.smoke",
     "snapshot": "schemata.snapshot.snapshot",
     "squash": "schemata.squash.squash",

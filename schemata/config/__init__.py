@@ -14,7 +14,7 @@ from typing import Any
 
 from schemata import errors
 from schemata.config import backups as backup_settings
-from schemata.config import comparing, declared, quality, transition, values
+from schemata.config import comparing, declared, observation, quality, transition, values
 
 FILE = "pyproject.toml"
 # Variables that are read elsewhere, before or without the settings.
@@ -141,6 +141,7 @@ class Config:
     rehearsal: quality.Rehearsal = quality.Rehearsal()  # noqa: RUF009 - it is frozen
     backups: backup_settings.Backups = backup_settings.Backups()  # noqa: RUF009 - it is frozen
     lint: quality.Lint = quality.Lint()  # noqa: RUF009 - it is frozen
+    slow_queries: observation.SlowQueries = observation.SlowQueries()  # noqa: RUF009 - it is frozen
     services: tuple[Service, ...] = ()
     pages: tuple[Page, ...] = ()
     targets: tuple[declared.Target, ...] = ()
@@ -216,6 +217,7 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     "rehearsal": (quality.Rehearsal, quality.REHEARSAL),
     "backups": (backup_settings.Backups, backup_settings.KEYS),
     "lint": (quality.Lint, quality.LINT),
+    "slow_queries": (observation.SlowQueries, observation.SLOW_QUERIES),
 }
 _SERVICE: dict[str, values.Converter] = {
     "command": values.command,

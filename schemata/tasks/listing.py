@@ -1,6 +1,6 @@
 """All commands, in the order of `inv --list`."""
 
-from schemata.tasks import backups, migrations, project, rehearsal, server, structure
+from schemata.tasks import backups, migrations, performance, project, rehearsal, server, structure
 
 COMMANDS = (
     project.init,
@@ -25,6 +25,7 @@ COMMANDS = (
     structure.smoke,
     structure.snapshot,
     structure.parity,
+    performance.slow_queries,
     server.psql,
     server.logs,
     migrations.lock,

@@ -59,7 +59,7 @@ MAY_IMPORT = {
         "errors", "config", "report", "postgres", "migrations", "targets", "history", "deploy",
     },
     "parity": {
-        "errors", "lazy", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history",
+        "errors", "lazy", "config", "repeat", "report", "postgres", "snapshot", "migrations", "targets", "history",
         "deploy", "server.programs", "server.embedded",
     },
     # Writes migrations from differences: values in, files out.
@@ -91,6 +91,11 @@ MAY_IMPORT = {
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
     },
+    # What a running server takes its time for.
+    "slow_queries": {
+        "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "pages",
+    },
+    "repeat": {"errors", "report", "system"},
     # Every line of the checklist, each asked of the feature that knows.
     "checklist": {
         "errors", "config", "report", "snapshot", "migrations", "parity", "smoke", "client", "server.programs",
@@ -115,7 +120,7 @@ MAY_IMPORT = {
     # What the tasks call, loaded by name when it is used.
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
-        "doctor", "snapshot", "squash", "parity.fix", "scaffold",
+        "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
         "adoption", "backups", "checklist", "rehearsal", "lint",
     },
     "command_line": {"errors", "report"},
@@ -134,7 +139,8 @@ PURE = {
     "schemata.sql.transactions", "schemata.deploy.preview.table_locks",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
-    "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides",
+    "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides", "schemata.report.prometheus",
+    "schemata.slow_queries.counts", "schemata.slow_queries.outcome", "schemata.slow_queries.statement_text",
     "schemata.config.declared",
     "schemata.backups.manifest", "schemata.backups.required.policy", "schemata.backups.retention",
     "schemata.parity.ignoring", "schemata.parity.renames",
@@ -217,6 +223,7 @@ HOMES = {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
         "schemata.sql.transactions", "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
+        "schemata.slow_queries.statement_text",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",
         "schemata.adoption.schemas",

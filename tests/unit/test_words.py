@@ -36,7 +36,7 @@ NAMES = {
 ALONE = {"found": "what it is: actual, programs, sources, match", "true": "expected, actual"}
 
 #: A flag that people know from other programs, which is a parameter of its task.
-FLAGS = {"schemata/tasks/structure.py": {"watch"}}
+FLAGS = {"schemata/tasks/structure.py": {"watch"}, "schemata/tasks/performance.py": {"watch"}}
 
 #: What is not to be in a text (comment, docstring, message, document), and what is written instead.
 TEXTS = {

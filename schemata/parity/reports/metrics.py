@@ -1,10 +1,7 @@
 """A report as metrics in Prometheus' text format, for a collector that reads files."""
 
-from collections.abc import Iterable, Mapping
-
 from schemata.parity.reports import listing, report
-
-_ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
+from schemata.report import prometheus
 
 
 def text(result: report.Report) -> str:
@@ -12,15 +9,15 @@ def text(result: report.Report) -> str:
     differences, ignored, asked, checked = [], [], [], []
     for one in result.outcomes:
         name = {"target": one.name}
-        asked.append(_line("schemata_parity_asked", name, int(one.asked)))
-        checked.append(_line("schemata_parity_checked_timestamp_seconds", name, result.checked_at))
+        asked.append(prometheus.line("schemata_parity_asked", name, int(one.asked)))
+        checked.append(prometheus.line("schemata_parity_checked_timestamp_seconds", name, result.checked_at))
         if one.asked:
             for schema, counts in one.counts.items():
                 labels = {**name, "schema": listing.name_of(schema)}
                 for severity, count in counts.items():
-                    line = _line("schemata_parity_differences", {**labels, "severity": severity}, count)
+                    line = prometheus.line("schemata_parity_differences", {**labels, "severity": severity}, count)
                     differences.append(line)
-                ignored.append(_line("schemata_parity_ignored", labels, one.ignored_counts[schema]))
+                ignored.append(prometheus.line("schemata_parity_ignored", labels, one.ignored_counts[schema]))
     metrics = (
         (
             "schemata_parity_differences",
@@ -31,17 +28,4 @@ def text(result: report.Report) -> str:
         ("schemata_parity_asked", "1 if the target could be asked, 0 if not.", asked),
         ("schemata_parity_checked_timestamp_seconds", "When the target was last asked, or tried to.", checked),
     )
-    return "".join(_metric(*metric) for metric in metrics)
-
-
-def _metric(name: str, help_: str, lines: Iterable[str]) -> str:
-    return f"# HELP {name} {help_}\n# TYPE {name} gauge\n{''.join(lines)}"
-
-
-def _line(name: str, labels: Mapping[str, str], value: int) -> str:
-    pairs = ",".join(f'{key}="{_escape(label)}"' for key, label in labels.items())
-    return f"{name}{{{pairs}}} {value}\n"
-
-
-def _escape(label: str) -> str:
-    return "".join(_ESCAPED.get(character, character) for character in label)
+    return "".join(prometheus.metric(*metric) for metric in metrics)

@@ -20,6 +20,8 @@ from schemata.system import os_user, processes
 _TRIES = 5
 # The log is begun again, and the one before is kept, when a start finds it larger.
 _LOG_BYTES = 10 * 1024 * 1024
+# Loaded wherever it is there, for `inv slow-queries`: to load it later would be another start.
+_COLLECTOR = "pg_stat_statements"
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,10 @@ class _Launch:
         password = data_directory.password_of(data) or data_directory.reset_password(data, self._job)
         sockets = postmaster.socket_directory(data.parent, self._job.account)
         settings = postmaster.settings(self._order.unsafe, self._order.settings)
-        if libraries := extension_requests.preloaded(self._job.programs.extensions):
+        libraries = extension_requests.preloaded(self._job.programs.extensions)
+        if not self._order.passing and _COLLECTOR not in libraries and _has_collector(self._job.programs):
+            libraries = (*libraries, _COLLECTOR)
+        if libraries:
             settings = {"shared_preload_libraries": ", ".join(libraries), **settings}
         data_directory.configure(data, settings, self._job.account)
         if self._order.unsafe:
@@ -285,6 +290,13 @@ def _keep(
     facts = dataclasses.replace(known, database=order.database)
     state_directory.save(state_dir, facts)
     return server_state.describe(state_dir, facts, order.began, "running")
+
+
+def _has_collector(programs: binaries.Binaries) -> bool:
+    try:
+        return any(programs.modules.glob(f"{_COLLECTOR}.*"))
+    except errors.NotAvailable:  # an installation without pg_config
+        return False
 
 
 def _create_database(connection: libpq.Connection, name: str) -> None:

@@ -1,0 +1,1 @@
+"""Which statements take the server's time, since the last look: from pg_stat_statements."""

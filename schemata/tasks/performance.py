@@ -1,0 +1,47 @@
+"""What a running database takes its time for."""
+
+import functools
+from typing import Any
+
+from schemata import commands, config
+from schemata.command_line import command
+from schemata.tasks import flags
+
+
+@command.command(
+    url=flags.URL,
+    top="How many statements (default: 10, or as the settings say).",
+    above="Exit with 1 where a call takes longer on average, such as 200ms.",
+    all="Also those that manage the database or only read catalogs.",
+    whole="Since the counts were reset, not since the last look; remember nothing.",
+    metrics="Also write metrics for Prometheus to this file.",
+    watch="Look again every so often, such as 60s, until interrupted.",
+    json=flags.JSON,
+)
+def slow_queries(
+    reporter: Any,
+    url: str | None = None,
+    top: str = "",
+    above: str = "",
+    all: bool = False,
+    whole: bool = False,
+    metrics: str = "",
+    watch: str = "",
+    json: bool = False,
+) -> Any:
+    """Show which statements took the server's time lately."""
+    once = functools.partial(
+        commands.slow_queries.slow_queries,
+        config.load(),
+        url=url or "",
+        top=flags.count(top, "--top"),
+        above=flags.seconds(above, "--above"),
+        everything=all,
+        whole=whole,
+        metrics=metrics,
+        reporter=reporter,
+    )
+    every = flags.seconds(watch, "--watch")
+    if every is None:
+        return once()
+    return commands.repeat.until_stopped(once, every, lambda found: command.show(found, json))
