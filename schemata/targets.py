@@ -196,12 +196,11 @@ def guard(
 ) -> bool:
     """Refuse a destructive command on a database whose name was not typed, where no person is there to be asked.
 
-    The dev server is free. Any other database is meant only by its name, as `confirm`, or by a person at a terminal;
-    where it looks like production by the name in any case. Returns whether the person is still to be asked, which `yes`
-    answers. `does` says what the command is about to do. Scripts and coding agents come through here.
+    The dev server is free, and only a name that is given has to be its database's. Any other database is meant only
+    by its name, as `confirm`, or by a person at a terminal; where it looks like production by the name in any case.
+    Returns whether the person is still to be asked, which `yes` answers. `does` says what the command is about to
+    do. Scripts and coding agents come through here.
     """
-    if choice.is_dev:
-        return not (yes or confirm)
     name = target.database
     if confirm == name:
         return False
@@ -209,6 +208,8 @@ def guard(
         raise ProtectedTarget(
             f"--confirm {confirm} is not the database of {target.describe()}", "Nothing was done. Give the right --url."
         )
+    if choice.is_dev:
+        return not yes
     if looks_like_production(connection, name):
         host = "" if connection.is_socket else str(connection.host)
         raise ProtectedTarget(

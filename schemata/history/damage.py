@@ -102,10 +102,12 @@ def repaired(before: recorded.Recorded, *, accepted: bool = False) -> list[str]:
         lines.append(f"inv migrate-baseline --through {last} accepts the files as what ran")
     kept = accepted and before.summary_lost()
     if before.present and not (kept or before.restored or before.lost or of_head(before) or before.head_agrees()):
-        said = f"counted {before.head.applied} applied migrations" if before.heads == 1 else f"had {before.heads} rows"
-        lines.append(
-            f"the history was repaired: the summary (head) {said}; it counts {before.rows} now, as the rows do"
-        )
+        said, now = f"had {before.heads} rows", f"counts {before.rows} now, as the rows do"
+        if before.heads == 1 and before.head.applied == before.rows:
+            said, now = "had a digest of other migrations or checksums than the rows have", "has theirs now"
+        elif before.heads == 1:
+            said = f"counted {before.head.applied} applied migrations"
+        lines.append(f"the history was repaired: the summary (head) {said}; it {now}")
     if before.present and before.records and before.head.structure is None and before.heads != 1:
         lines.append(
             "the structure that the last migrate left was lost: the present structure is recorded as the expected one"

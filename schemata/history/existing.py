@@ -5,10 +5,12 @@ DROP TABLE IF EXISTS does. So nobody does it without being told to.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 
 from schemata import errors
 from schemata.history import comparison, ledgers, recorded
+from schemata.migrations import migration
 
 _MANY = {
     "table": "tables",
@@ -47,33 +49,61 @@ class Existing:
     objects: tuple[Objects, ...] = ()
     tools: tuple[ledgers.ExistingLedger, ...] = ()
 
+    def of(self, schemas: Sequence[str]) -> "Existing":
+        """Return what of it lies in these schemas."""
+        return dataclasses.replace(self, objects=tuple(item for item in self.objects if item.schema in schemas))
 
-def needs_look(history: recorded.Recorded, pending: int) -> bool:
-    """Tell whether objects in the schemas would be somebody else's: nothing is recorded, and something would run.
+
+def schemas_to_look_at(
+    history: recorded.Recorded, sources: Sequence[migration.Migration], schemas: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the schemas whose objects would be somebody else's: nothing of them is recorded, and something would run.
+
+    On a database without a record these are all schemas of the project; later those that get their first migration,
+    unless an applied migration of another schema names them: what is there may be its work.
 
     A non-transactional migration that was interrupted left an attempt, committed before its first statement: what
     is there may be its work, and going on with it has rules of its own.
     """
-    if history.records or history.lost or not pending:
-        return False
-    return not any(
-        attempt.direction == "apply" and (attempt.statements_done or attempt.state != "failed")
+    begun = {
+        attempt.id.partition(".")[0]
         for attempt in history.open_attempts
+        if attempt.direction == "apply" and (attempt.statements_done or attempt.state != "failed")
+    }
+    if history.lost or not sources:
+        return ()
+    if not history.records:
+        return () if begun else tuple(schemas)
+    known = history.ids() | {record.id for record in history.squashed}
+    begun |= {id_.partition(".")[0] for id_ in known}
+    applied = [item.sql for item in sources if item.id in known]
+    first = {item.schema for item in sources} - begun
+    return tuple(
+        schema
+        for schema in schemas
+        if schema in first and not any(re.search(rf"\b{re.escape(schema)}\b", text) for text in applied)
     )
 
 
 def finding(
-    existing: Existing, history: recorded.Recorded, *, accepted: bool, last: str
+    existing: Existing, history: recorded.Recorded, *, accepted: bool, sources: Sequence[migration.Migration]
 ) -> tuple[comparison.Finding, ...]:
     """Return the finding about these objects; none where there are none.
 
     :param accepted: somebody said `--on-existing-objects`, so it is a note.
-    :param last: the last migration of this build, for the command to type.
+    :param sources: the migrations of this build; the command to type names the last one of what holds objects.
     """
     if not existing.objects:
         return ()
+    held = sorted({item.schema for item in existing.objects})
+    last = [item.id for item in sources if not history.records or item.schema in held][-1]
+    what = "the schemas hold objects, but no migration is recorded"
     why = "so the migrations would run from the first one, and may destroy those objects"
-    if history.rolled_back:
+    if history.records:
+        which = f"schema {held[0]} holds" if len(held) == 1 else f"schemas {', '.join(held)} hold"
+        what = f"{which} objects, but none of {'its' if len(held) == 1 else 'their'} migrations is recorded"
+        why = "so they would run from the first one, and may destroy those objects"
+    elif history.rolled_back:
         why = (
             f"so the migrations would run from the first one. {history.rolled_back} were applied and rolled back: "
             "the objects were left by their rollbacks, or are not theirs"
@@ -90,7 +120,7 @@ def finding(
             "existing-objects",
             "",
             "database",
-            "the schemas hold objects, but no migration is recorded"
+            what
             + ("; --on-existing-objects was given, so the migrations run all the same" if accepted else f", {why}"),
             "" if accepted else remedy,
             errors.DONE if accepted else errors.NEEDS_PERSON,

@@ -139,8 +139,8 @@ def compare(
     ledger = tables.History(settings.history_schema)
     found = ledger.read(ask)
     objects = existing.Existing()
-    if existing.needs_look(found, len(sources)):
-        objects = inventory.look(ask, settings.schemas, settings.history_schema)
+    if schemas := existing.schemas_to_look_at(found, sources, settings.schemas):
+        objects = inventory.look(ask, schemas, settings.history_schema)
         if objects.objects:
             # Another deployer may have made them between the two questions; then they are recorded by now.
             found = ledger.read(ask)
@@ -148,9 +148,8 @@ def compare(
     recognised = recognition.recognise(sources, found, stands)
     others = [*damage.findings(found, settings.history_schema, sources)]
     others += squash_findings.findings(recognised)
-    if existing.needs_look(found, len(sources)):
-        last = sources[-1].id if sources else ""
-        others += existing.finding(objects, found, accepted=on_existing_objects, last=last)
+    objects = objects.of(existing.schemas_to_look_at(found, sources, settings.schemas))
+    others += existing.finding(objects, found, accepted=on_existing_objects, sources=sources)
     seen = comparison.Observed(
         applied_sql=ledger.applied_sql(ask, comparison.edited(sources, recognised.history)),
         stands=stands,

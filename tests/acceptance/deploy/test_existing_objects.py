@@ -305,6 +305,59 @@ def test_the_public_schema_of_a_project_may_hold_extensions(project: Project, sc
     assert schemata("migrate").returncode == 0
 
 
+SECOND = "billing.20250101000003.three"
+
+
+def _second_schema(
+    project: Project, sql: str = "DROP TABLE IF EXISTS billing.t;\nCREATE TABLE billing.t ();\n"
+) -> None:
+    """Add a schema with a first migration to a project that is applied."""
+    project.schemas = ("app", "billing")
+    project.configure()
+    sql = "-- Three.\nDROP TABLE IF EXISTS billing.t;\nCREATE TABLE billing.t ();\n"
+    project.write(SECOND, sql, "DROP TABLE billing.t;\n")
+
+
+def test_a_schema_that_gets_its_first_migration_is_looked_at(dropping: Project, schemata: CommandLine) -> None:
+    """A history of other schemas does not make ours what a schema holds that is new to the project."""
+    assert schemata("migrate").returncode == 0
+    _second_schema(dropping)
+    _do(dropping, f"CREATE SCHEMA billing; CREATE TABLE billing.t AS SELECT generate_series(1, {ROWS}) AS id")
+    says = (
+        "schema billing holds objects, but none of its migrations is recorded",
+        "  billing: 1 table (t)",
+        f"the last one of this build is {SECOND}",
+        "Nothing was applied.",
+    )
+    schemata.refused("migrate", code=1, says=says)
+    schemata.refused("dev-up", "--server", "external", code=1, says=says)
+    boot = dropping.boot("--", "echo", "started")
+    assert (boot.returncode, boot.stdout) == (1, ""), boot.stderr
+    assert says[0] in boot.stderr
+    assert "existing-objects" in [one["code"] for one in schemata.json("migrate-status", code=1)["findings"]]
+    assert "apply with: inv migrate" not in schemata("migrate-status").stdout
+    with psycopg.connect(dropping.url) as connection:
+        assert connection.execute("SELECT count(*) FROM billing.t").fetchone() == (ROWS,)
+    ended = schemata("migrate", "--on-existing-objects")
+    assert ended.returncode == 0, ended.stderr
+    assert schemata.json("migrate-status")["ok"] is True
+
+
+@pytest.mark.parametrize("made", ["by nobody", "by an applied migration"])
+def test_a_new_schema_that_is_empty_or_ours_goes_through(dropping: Project, schemata: CommandLine, made: str) -> None:
+    """What an applied migration of another schema names may be its work."""
+    if made == "by an applied migration":
+        dropping.write(
+            "app.20250101000003.far",
+            "-- Far.\nCREATE SCHEMA billing;\nCREATE TABLE billing.far ();\n",
+            "DROP SCHEMA billing CASCADE;\n",
+        )
+    assert schemata("migrate").returncode == 0
+    _second_schema(dropping)
+    ended = schemata("migrate")
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_an_interrupted_first_migration_goes_on(project: Project, schemata: CommandLine) -> None:
     """What a non-transactional first migration left is ours: its attempt was recorded before its first statement."""
     project.write(

@@ -68,6 +68,11 @@ def test_the_life_of_a_development_server(local: Project) -> None:
     assert "(dev server, PostgreSQL" in status.stdout
     assert url.split(":")[2].split("@")[0] not in status.stdout
 
+    wrong = local.inv("rollback", "--confirm", "another")
+    assert wrong.returncode == 1, "a name that is given has to be the right one, on the dev server too"
+    assert "--confirm another is not the database of" in wrong.stderr
+    assert _count(url) == 1
+
     down = local.inv("dev-down")
     assert (down.returncode, down.stdout) == (0, "The server is stopped; its data stay.\n")
     assert not (running.data / "postmaster.pid").exists()

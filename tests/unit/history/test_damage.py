@@ -8,7 +8,7 @@ import pytest
 
 from schemata.history import damage, existing, layout, recorded
 from schemata.migrations import checksums
-from tests.unit.history.test_comparison import A, B, attempt, history, record
+from tests.unit.history.test_comparison import A, B, attempt, history, made, record
 
 ATTEMPT = ["applied", 10.0, checksums.checksum("SELECT 1;\n"), 1, 1.0, "2025-06-01T00:00:00Z"]
 
@@ -61,6 +61,20 @@ def test_what_lost_its_row_is_judged_by_what_is_left(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ({"digest": "zz"}, "had a digest of other migrations or checksums than the rows have; it has theirs now"),
+        ({"applied": 3}, "counted 3 applied migrations; it counts 1 now, as the rows do"),
+    ],
+)
+def test_a_summary_that_was_wrong_is_told_as_it_was(head: dict[str, Any], said: str) -> None:
+    """A digest that differs is not told as a count that does not."""
+    found = history([record(A)])
+    found = dataclasses.replace(found, head=dataclasses.replace(found.head, **head))
+    assert damage.repaired(found) == [f"the history was repaired: the summary (head) {said}"]
+
+
+@pytest.mark.parametrize(
     ("found", "looks"),
     [
         (recorded.ABSENT, True),
@@ -76,8 +90,9 @@ def test_what_lost_its_row_is_judged_by_what_is_left(name: str) -> None:
 )
 def test_whose_the_objects_are(found: recorded.Recorded, looks: bool) -> None:
     """Only an attempt that may have made something makes the objects of an empty history ours."""
-    assert existing.needs_look(found, 1) is looks
-    assert existing.needs_look(found, 0) is False
+    sources = [made(A)]
+    assert existing.schemas_to_look_at(found, sources, ["app", "billing"]) == (("app", "billing") if looks else ())
+    assert existing.schemas_to_look_at(found, [], ["app"]) == ()
 
 
 def test_many_lost_records_are_told_shortly() -> None:
@@ -98,3 +113,23 @@ def test_a_whole_history_has_no_faults() -> None:
     }
     assert layout.faults(found, '"schemata"', ours=True) == ()
     assert {layout.source(name, found, '"schemata"') for name in found} == {f'"schemata".{name}' for name in found}
+
+
+@pytest.mark.parametrize(
+    ("sql", "named", "looks"),
+    [
+        ("SELECT 1;\n", "billing", True),
+        ("CREATE TABLE billing.x ();\n", "billing", False),
+        ('CREATE SCHEMA "billing";\n', "billing", False),
+        ("CREATE TABLE app.billings ();\n", "billing", True),
+        ("CREATE TABLE app.my_billing ();\n", "billing", True),
+    ],
+)
+def test_a_schema_that_is_new_to_a_history(sql: str, named: str, looks: bool) -> None:
+    """What a schema holds before its first migration is somebody else's, unless what is applied names the schema."""
+    sources = [made(A, sql), made(f"{named}.20250601000000.first", "CREATE TABLE app.x ();\n")]
+    found = history([record(A, sql)])
+    assert existing.schemas_to_look_at(found, sources, ["app", named]) == ((named,) if looks else ())
+    assert existing.schemas_to_look_at(found, sources[:1], ["app", named]) == ()
+    begun = dataclasses.replace(found, open_attempts=(attempt(sources[1].id),))
+    assert existing.schemas_to_look_at(begun, sources, ["app", named]) == ()
