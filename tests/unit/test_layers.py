@@ -241,7 +241,9 @@ HOMES = {
         "schemata.server.embedded.data_directory", "schemata.system.directories",  # syncfs; renameat2
     },
     # Copied into each client, never imported by the engine; a process of its own.
-    "sqlalchemy": {"schemata.client.runtime", "schemata.client.loaders", "schemata.client.row_check"},
+    "sqlalchemy": {
+        "schemata.client.runtime", "schemata.client.loaders", "schemata.client.row_check", "schemata.client.check",
+    },
     "invoke": {
         "schemata.tasks", "schemata.tasks.invoke_namespace", "schemata.tasks.program",
         "schemata.command_line.invoke_tasks",
@@ -271,6 +273,10 @@ LIGHT_MUST_NOT_LOAD = {
 }  # fmt: skip
 
 
+#: Calls that load a module by its name.
+_LOADERS = {"lazy.Module", "importlib.import_module", "import_module", "__import__"}
+
+
 def package(module: str) -> str:
     """Return the package of a module, as MAY_IMPORT names it."""
     for nested in ("server.embedded", "server.compose", "server.programs", "parity.fix"):
@@ -291,8 +297,10 @@ def imported(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
                 yield (whole if whole in MODULES else str(node.module)), node
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy.Module":
-            yield str(ast.literal_eval(node.args[0])), node
+        elif (
+            isinstance(node, ast.Call) and ast.unparse(node.func) in _LOADERS and isinstance(node.args[0], ast.Constant)
+        ):
+            yield str(node.args[0].value), node
 
 
 def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
