@@ -65,7 +65,12 @@ def name_of(value: Any, where: str) -> str:
     """Return a name that PostgreSQL takes without quotes."""
     text = text_of(value, where)
     if not NAME.fullmatch(text) or len(text) > 63:
-        raise InvalidSetting(where, f"{text!r} is not a name that PostgreSQL takes without quotes")
+        raise InvalidSetting(
+            where,
+            f"{text!r} is not a name that PostgreSQL takes without quotes",
+            "Write lower-case letters, digits and _, not a digit first, at most 63 characters. A schema that has "
+            'another name is renamed first: ALTER SCHEMA "old-name" RENAME TO new_name.',
+        )
     return text
 
 

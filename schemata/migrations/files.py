@@ -182,7 +182,12 @@ def text_of(path: str) -> str:
         raise migration.InvalidMigration(path, line, f"byte {error.start} is not UTF-8", "Save it as UTF-8.") from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise migration.InvalidMigration(path, line, "it has a NUL character, which PostgreSQL cannot take", "")
+        raise migration.InvalidMigration(
+            path,
+            line,
+            "it has a NUL character, which PostgreSQL cannot take",
+            "Save the file as UTF-8 (UTF-16 has NUL in nearly every character), or remove that character.",
+        )
     return text
 
 

@@ -20,7 +20,9 @@ _NAMES = (
     "ev f g gdesc gexec getenv gset gx h help html i if include include_relative ir l o p password pset print prompt q "
     "qecho quit r reset restrict s set setenv sf sv t T timing unrestrict unset w warn watch write x z"
 ).replace(" ", "|")
-_COMMAND = re.compile(rf"^[ \t]*\\({_NAMES})(?=\s|$)", re.MULTILINE)
+_COMMAND = re.compile(rf"[ \t]*\\({_NAMES})(?=\s|$)")
+# Begins with the backslash itself: it is searched for in files of many megabytes.
+_ANYWHERE = re.compile(rf"\\(?:{_NAMES})(?=\s|$)")
 _AT_THE_END = re.compile(r"\\(gexec|gset|gdesc|gx|g|crosstabview|watch)\b")
 _VARIABLE = re.compile(r"(?<![:\w])(:'\w+'|:\"\w+\"|:[A-Za-z_]\w*)")
 
@@ -54,7 +56,7 @@ def advice(sql: str, problem: statement.SyntaxProblem) -> str:
 
 def check(path: str, sql: str) -> None:
     """Refuse a file in which a command of psql stands where SQL should; in a literal or a comment it may stand."""
-    if "\\" not in sql or not _COMMAND.search(sql):
+    if not any(_begins_line(sql, match.start()) for match in _ANYWHERE.finditer(sql)):
         return
     try:
         statement.split(sql)
@@ -63,6 +65,12 @@ def check(path: str, sql: str) -> None:
             raise migration.InvalidMigration(
                 f"{path}:{problem.line}:{problem.column}", 0, problem.message, found
             ) from problem
+
+
+def _begins_line(sql: str, place: int) -> bool:
+    while place and sql[place - 1] in " \t":
+        place -= 1
+    return not place or sql[place - 1] == "\n"
 
 
 def _line(sql: str, line: int) -> str:
