@@ -104,7 +104,7 @@ def flag(value: Any, where: str) -> bool:
     word = str(value).lower() if isinstance(value, bool | str) else ""
     if word in _TRUE + _FALSE:
         return word in _TRUE
-    raise InvalidSetting(where, f"{value!r} is neither true nor false")
+    raise InvalidSetting(where, f"{value!r} is neither true nor false", "Write one of them.")
 
 
 def count(least: int, most: int) -> Converter:

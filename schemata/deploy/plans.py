@@ -18,9 +18,9 @@ _ROLLBACKS_READ = 50
 
 
 class DeployRefused(errors.MigrationError):
-    """Files and history contradict each other; nothing was applied."""
+    """Files and history contradict each other; nothing was done."""
 
-    def __init__(self, findings: Sequence[comparison.Finding]) -> None:
+    def __init__(self, findings: Sequence[comparison.Finding], done: str = "applied") -> None:
         parts = []
         # A build that is behind by a hundred migrations is told once what to do.
         for remedy, alike in itertools.groupby(findings, key=lambda finding: finding.remedy):
@@ -28,7 +28,7 @@ class DeployRefused(errors.MigrationError):
                 detail = f"\n{finding.detail.rstrip()}" if finding.detail else ""
                 parts.append(f"{finding.subject}: {finding.text}{detail}")
             parts.append(f"  {remedy}")
-        super().__init__("\n".join(parts), "Nothing was applied.")
+        super().__init__("\n".join(parts), f"Nothing was {done}.")
         self.findings = tuple(findings)
 
 

@@ -81,7 +81,7 @@ def rollback(
                 raise damage.HistoryDamaged(name, refused, damage.remedy(found, name))
             if doubts := damage.doubts(sources, found):
                 # To go on would make a summary that calls them pending.
-                raise plans.DeployRefused(doubts)
+                raise plans.DeployRefused(doubts, "rolled back")
             chosen = select(sources, found, to, steps)
             _refuse_changed(settings, sources, chosen, connection)
             planned = tuple(destroyed.preview(item, connection) for item in chosen)
@@ -176,7 +176,7 @@ def _refuse_changed(
     ids = {item.id for item in chosen}
     changed = [finding for finding in compared.of("changed") if finding.subject in ids]
     if changed:
-        raise plans.DeployRefused(changed)
+        raise plans.DeployRefused(changed, "rolled back")
 
 
 def check_needed(sources: Sequence[migration.Migration], applied: Sequence[str], gone: set[str]) -> None:

@@ -180,7 +180,8 @@ def _changed(
                 item.schema,
                 item.id,
                 f"{item.path} was edited after it was applied",
-                "Restore the file and put the change into a new migration (`inv migrate-new`).",
+                "Restore the file and put the change into a new migration (`inv migrate-new`); or, as long as no other "
+                "database has it: restore it, `inv rollback`, change it, `inv migrate`.",
                 detail=(
                     _NO_DIFF
                     if before is None
@@ -211,6 +212,7 @@ def _without_file(
     build_time = by_id[revision].timestamp if revision else ""
     database_revision = recorded.last_id(history.ids())
     accepted = within(database_revision, accepts)
+    ends = f"ends at {revision}" if revision else "has no migration"
     for record in history.records:
         if record.id in by_id:
             continue
@@ -220,7 +222,7 @@ def _without_file(
                     "ahead",
                     record.schema,
                     record.id,
-                    f"the database is ahead: a newer release applied it; this build ends at {revision or 'nothing'}, "
+                    f"the database is ahead: a newer release applied it; this build {ends}, "
                     f"the database is at {database_revision}",
                     "This build accepts that revision (`accepts`)."
                     if accepted

@@ -268,13 +268,13 @@ def _checked(word: str, value: str, path: str, line: int) -> str:
     if not value:
         raise InvalidMigration(path, line, f"`-- {word}:` has no value", _VALUE_HINTS[word])
     if word == "transactional" and value not in ("true", "false"):
-        raise InvalidMigration(path, line, f"`-- transactional: {value}` is neither true nor false", "")
+        raise InvalidMigration(path, line, f"`-- transactional: {value}` is neither true nor false", _VALUE_HINTS[word])
     if word == "mode" and value not in MODES:
         raise InvalidMigration(path, line, f"`-- mode: {value}` is none of {', '.join(MODES)}", _VALUE_HINTS[word])
     if word == "imported-from" and len(value.split()) != 3:
         raise InvalidMigration(path, line, f"`-- imported-from: {value}` has not three words", _VALUE_HINTS[word])
     if word == "phase" and value not in PHASES:
-        raise InvalidMigration(path, line, f"`-- phase: {value}` is neither expand nor contract", "")
+        raise InvalidMigration(path, line, f"`-- phase: {value}` is neither expand nor contract", _VALUE_HINTS[word])
     if word in _LISTED and not _is_listed(word, value.split()):
         raise InvalidMigration(path, line, f"`-- {word}: {value}` is not as `inv squash` writes it", _VALUE_HINTS[word])
     if word == "depends" and "," in value:

@@ -58,6 +58,20 @@ def test_one_step_several_steps_or_down_to(three: Project, schemata: CommandLine
     assert "Nothing to do" in ended.stdout
 
 
+def test_what_was_edited_is_not_rolled_back(three: Project, schemata: CommandLine, dump: Callable[[str], str]) -> None:
+    """The rollback may be of the edited file; the refusal says what was not done, and how the edit is made instead."""
+    path = three.root / "migrations" / "app" / f"{THREE}.sql"
+    path.write_text(path.read_text() + "CREATE TABLE app.more ();\n")
+    before = dump(three.url)
+    says = (
+        f"{path} was edited after it was applied",
+        "restore it, `inv rollback`, change it",
+        "Nothing was rolled back.",
+    )
+    schemata.refused("rollback", three.confirm, code=1, says=says)
+    assert dump(three.url) == before
+
+
 def test_a_dry_run_shows_what_would_be_destroyed(
     three: Project, schemata: CommandLine, dump: Callable[[str], str]
 ) -> None:

@@ -117,7 +117,7 @@ CASES = {
     "directive with a wrong value": Case(
         f"{ONE}.sql",
         "-- One.\n-- transactional: no\nSELECT 1;\n",
-        (f"{ONE}.sql:2: `-- transactional: no` is neither true nor false",),
+        (f"{ONE}.sql:2: `-- transactional: no` is neither true nor false", "Write true or false."),
     ),
     "dependencies with commas": Case(
         f"{ONE}.sql",
