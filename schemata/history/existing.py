@@ -4,6 +4,7 @@ To run the migrations from the first one on such a database may destroy what it 
 DROP TABLE IF EXISTS does. So nobody does it without being told to.
 """
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from schemata import errors
 from schemata.history import comparison, ledgers, recorded
 from schemata.migrations import migration
+from schemata.sql import destructive, statement
 
 _MANY = {
     "table": "tables",
@@ -21,6 +23,10 @@ _MANY = {
     "type": "types",
     "function": "functions",
 }
+
+
+_DESTROYING = re.compile(r"\b(?:drop|truncate|delete)\b", re.IGNORECASE)
+_OF_TABLES = frozenset(("drop table", "truncate", "delete"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +60,14 @@ class Existing:
         return dataclasses.replace(self, objects=tuple(item for item in self.objects if item.schema in schemas))
 
 
+@dataclasses.dataclass(frozen=True)
+class Outside:
+    """What lies outside the schemas of the project: whole schemas, and tables by schema and name."""
+
+    schemas: frozenset[str] = frozenset()
+    tables: frozenset[tuple[str, str]] = frozenset()
+
+
 def schemas_to_look_at(
     history: recorded.Recorded, sources: Sequence[migration.Migration], schemas: Sequence[str]
 ) -> tuple[str, ...]:
@@ -83,6 +97,26 @@ def schemas_to_look_at(
         for schema in schemas
         if schema in first and not any(re.search(rf"\b{re.escape(schema)}\b", text) for text in applied)
     )
+
+
+def destroyed_outside(sources: Sequence[migration.Migration], schemas: Sequence[str]) -> Outside:
+    """Return what the files would destroy outside the schemas of the project.
+
+    On a database without a record it cannot be what the files made. What DO and functions do is not seen.
+    """
+    whole, tables = set(), set()
+    for item in sources:
+        if item.is_python or item.not_run or not _DESTROYING.search(item.sql):
+            continue
+        # What the parser does not understand is refused by the server.
+        with contextlib.suppress(statement.SyntaxProblem):
+            found = statement.find(item.sql, frozenset(("drop", "truncate", "delete", "with")), _DESTROYING)
+            for loss in destructive.destroys(found):
+                if loss.kind == "drop schema":
+                    whole.add(loss.name)
+                elif loss.kind in _OF_TABLES and loss.schema:
+                    tables.add((loss.schema, loss.name))
+    return Outside(frozenset(whole.difference(schemas)), frozenset(pair for pair in tables if pair[0] not in schemas))
 
 
 def finding(

@@ -13,9 +13,21 @@ def _literals(values: Iterable[str]) -> str:
     return ", ".join(queries.literal(value) for value in values)
 
 
-def look(ask: queries.Ask, schemas: Sequence[str], history_schema: str) -> existing.Existing:
-    """Return what the schemas hold that is no extension's; where there is something, also other tools' ledgers."""
-    rows = json.loads(str(ask(_SERVER["existing_objects"].format(schemas=_literals(schemas)))[0][0]))
+def look(
+    ask: queries.Ask,
+    schemas: Sequence[str],
+    history_schema: str,
+    outside: existing.Outside = existing.Outside(),  # noqa: B008  # frozen
+) -> existing.Existing:
+    """Return what the schemas hold that is no extension's; where there is something, also other tools' ledgers.
+
+    What is there of `outside` counts too.
+    """
+    names = _literals([*schemas, *sorted(outside.schemas)])
+    rows = json.loads(str(ask(_SERVER["existing_objects"].format(schemas=names))[0][0]))
+    if outside.tables:
+        pairs = ", ".join(f"({_literals(pair)})" for pair in sorted(outside.tables))
+        rows += json.loads(str(ask(_SERVER["existing_tables"].format(tables=pairs))[0][0]))
     objects = tuple(existing.Objects(row[0], row[1], row[2], tuple(row[3])) for row in rows)
     return existing.Existing(objects, _ledgers(ask, history_schema) if objects else ())
 

@@ -138,17 +138,11 @@ def compare(
     """
     ledger = tables.History(settings.history_schema)
     found = ledger.read(ask)
-    objects = existing.Existing()
-    if schemas := existing.schemas_to_look_at(found, sources, settings.schemas):
-        objects = inventory.look(ask, schemas, settings.history_schema)
-        if objects.objects:
-            # Another deployer may have made them between the two questions; then they are recorded by now.
-            found = ledger.read(ask)
+    found, objects = _existing(settings, sources, ask, found)
     stands = _stands(sources, found, ledger, ask)
     recognised = recognition.recognise(sources, found, stands)
     others = [*damage.findings(found, settings.history_schema, sources)]
     others += squash_findings.findings(recognised)
-    objects = objects.of(existing.schemas_to_look_at(found, sources, settings.schemas))
     others += existing.finding(objects, found, accepted=on_existing_objects, sources=sources)
     seen = comparison.Observed(
         applied_sql=ledger.applied_sql(ask, comparison.edited(sources, recognised.history)),
@@ -175,6 +169,23 @@ def compare(
         seen=seen,
         same_meaning=_same_meaning,
     )
+
+
+def _existing(
+    settings: config.Config, sources: Sequence[migration.Migration], ask: queries.Ask, found: recorded.Recorded
+) -> tuple[recorded.Recorded, existing.Existing]:
+    """Return the history, and what is there that it does not account for and that the files may destroy."""
+    schemas = existing.schemas_to_look_at(found, sources, settings.schemas)
+    if not schemas:
+        return found, existing.Existing()
+    outside = existing.Outside() if found.records else existing.destroyed_outside(sources, settings.schemas)
+    objects = inventory.look(ask, schemas, settings.history_schema, outside)
+    if not objects.objects:
+        return found, objects
+    # Another deployer may have made them between the two questions; then they are recorded by now.
+    now = tables.History(settings.history_schema).read(ask)
+    still = existing.schemas_to_look_at(now, sources, settings.schemas)
+    return now, objects if still == schemas else objects.of(still)
 
 
 def _lock_file(lock: files.Lock, sources: Sequence[migration.Migration]) -> list[comparison.Finding]:

@@ -31,7 +31,11 @@ LARGE = 128 * 1024
 PIECE = 256 * 1024
 
 _WORD = re.compile(r"[A-Za-z]+")
-_OF_ROWS = frozenset(("insert", "update", "delete", "merge", "values"))
+_OF_ROWS = frozenset(("insert", "values"))
+# An INSERT of rows that it writes out; ON CONFLICT behind them may change others. Both are asked of each statement of
+# a large file: so without a pattern that ignores case, which is slower, where the text is long.
+_WRITES_OUT = re.compile(r"(?i:insert\s+into\s+[^\s('-]+\s*(?:\([^()'-]*\)\s*)?values\b)")
+_CONFLICT = re.compile("[cC][oO][nN][fF][lL][iI][cC][tT]")
 
 
 class Span(NamedTuple):
@@ -59,7 +63,7 @@ class Piece(NamedTuple):
 class Outline(NamedTuple):
     """What one pass over a text finds: how many statements, a digest of them, the pieces to send, and `others`.
 
-    Those are the statements that do more than write rows, such as a file of INSERTs has few of.
+    Those are the statements that do more than add the rows that they write out, such as a file of INSERTs has few of.
     """
 
     statements: int
@@ -138,7 +142,7 @@ def outline(sql: str) -> Outline:
             for at in range(start, end, PIECE):
                 digest.update(sql[at : min(at + PIECE, end)].encode())
             digest.update(b"\0")
-        if first_word(sql, span.start) not in _OF_ROWS:
+        if first_word(sql, span.start) not in _OF_ROWS or _does_more(sql, span.start, span.end):
             others.append(span)
         if first < last and (span.apart or span.stop - first > PIECE):
             cut.append(Piece(first, last))
@@ -153,6 +157,16 @@ def outline(sql: str) -> Outline:
     if first < last:
         cut.append(Piece(first, last))
     return Outline(count, digest.hexdigest(), tuple(cut), tuple(others))
+
+
+def _does_more(sql: str, start: int, end: int) -> bool:
+    if sql[start] in "vV":
+        return False
+    if not _WRITES_OUT.match(sql, start, end):
+        return True
+    if not _CONFLICT.search(sql, start, end):
+        return False
+    return bool(_CONFLICT.search(patterns.COMMENT_OR_QUOTED.sub(" ", sql[start:end])))
 
 
 def brief(sql: str, start: int, end: int, width: int) -> str:

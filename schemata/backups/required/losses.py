@@ -50,9 +50,11 @@ def of_text(text: str) -> list[Loss]:
     if not _SUSPICIOUS.search(text):
         return []
     try:
-        # Of a large text, which is mostly rows, only what may count is parsed.
-        whole = len(text) <= lexer.LARGE
-        return of_statements(statement.split(text) if whole else statement.find(text, _BEGINNINGS, _SUSPICIOUS))
+        if len(text) <= lexer.LARGE:
+            return of_statements(statement.split(text))
+        # Of a large text, which is mostly rows, only what may count is parsed; it may come many times.
+        found = statement.find(text, _BEGINNINGS, _SUSPICIOUS)
+        return list(dict.fromkeys(loss for item in found for loss in _losses(item)))
     except statement.SyntaxProblem as problem:
         return [Loss(f"line {problem.line}, which is not understood here", is_hidden=True)]
 

@@ -122,6 +122,17 @@ FROM (
     GROUP BY n.nspname, f.kind
 ) counted
 
+-- name: existing_tables
+-- Which of these tables, by schema and name, are there: by schema how many, and the first few by name.
+SELECT coalesce(json_agg(json_build_array(nspname, 'table', count, names) ORDER BY nspname), '[]')::text
+FROM (
+    SELECT n.nspname, count(*), (array_agg(c.relname::text ORDER BY c.relname))[:5] AS names
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND (n.nspname::text, c.relname::text) IN ({tables})
+    GROUP BY n.nspname
+) counted
+
 -- name: tables_named
 -- The tables of these names in any schema but the history's, their columns, whether this role may read them, and the
 -- comment on their schema.

@@ -358,6 +358,37 @@ def test_a_new_schema_that_is_empty_or_ours_goes_through(dropping: Project, sche
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE IF EXISTS other.t;\nCREATE TABLE other.t ();\n",
+        "TRUNCATE other.t;\n",
+        "DELETE FROM other.t;\n",
+        "WITH gone AS (DELETE FROM other.t RETURNING id) SELECT FROM gone;\n",
+        "DROP SCHEMA other CASCADE;\nCREATE SCHEMA other;\n",
+    ],
+)
+def test_what_the_files_would_destroy_in_other_schemas_counts(
+    project: Project, schemata: CommandLine, sql: str
+) -> None:
+    """Nothing is recorded, so the tables that a file empties or drops are somebody else's, wherever they lie."""
+    project.write(ONE, f"-- One.\nCREATE TABLE app.one ();\n{sql}", "DROP TABLE app.one;\n")
+    _do(project, f"CREATE SCHEMA other; CREATE TABLE other.t AS SELECT generate_series(1, {ROWS}) AS id")
+    schemata.refused("migrate", code=1, says=("  other: 1 table (t)\n", "inv migrate --on-existing-objects"))
+    with psycopg.connect(project.url) as connection:
+        assert connection.execute("SELECT count(*) FROM other.t").fetchone() == (ROWS,)
+    assert schemata("migrate", "--on-existing-objects").returncode == 0
+
+
+def test_what_is_not_there_is_not_destroyed(project: Project, schemata: CommandLine) -> None:
+    """A file may drop a table of another schema, just in case, or one that an earlier file makes."""
+    sql = (
+        "-- One.\nDROP TABLE IF EXISTS other.t;\nCREATE SCHEMA other;\nCREATE TABLE other.t ();\nDROP TABLE other.t;\n"
+    )
+    project.write(ONE, sql, "DROP SCHEMA other;\n")
+    assert schemata("migrate").returncode == 0
+
+
 def test_an_interrupted_first_migration_goes_on(project: Project, schemata: CommandLine) -> None:
     """What a non-transactional first migration left is ours: its attempt was recorded before its first statement."""
     project.write(

@@ -58,6 +58,23 @@ def test_what_holds_no_data_does_not_count(sql: str) -> None:
     assert losses.of_text(f"-- drop table app.users, or update it\n{sql};\n") == []
 
 
+#: Rows enough for a text that is not parsed whole, with words in them that mean nothing there.
+ROWS = "INSERT INTO app.rows (id, t) VALUES (1, 'select; on conflict do update, delete from -- drop table');\n" * 2000
+
+
+@pytest.mark.parametrize(("sql", "says"), [one for one in LOSE if "not understood" not in one[1]])
+def test_a_large_file_hides_nothing(sql: str, says: str) -> None:
+    """The same is told of a statement that stands among thousands that only add rows."""
+    found = losses.of_text(f"{ROWS}{sql};\n{ROWS}")
+    assert [loss for loss in found if says in loss.text], found
+
+
+def test_a_large_file_of_rows_loses_nothing() -> None:
+    """What rows say is no statement; and what comes a thousand times is told once."""
+    assert losses.of_text(ROWS + "DROP INDEX app.i;\n") == []
+    assert len(losses.of_text("UPDATE app.rows SET t = 'x' WHERE id = 1;\n" * 4000)) == 1
+
+
 def test_what_is_not_shown_is_told_apart() -> None:
     """Code may reach any schema; a statement names its own."""
     (code,) = losses.of_text("DO $$ BEGIN END $$")
