@@ -60,6 +60,16 @@ def lacking(folder: Path, pending: Sequence[migration.Migration], major: int) ->
     return found
 
 
+def accepted(folder: Path, items: Sequence[migration.Migration], major: int) -> frozenset[str]:
+    """Return the migrations whose findings are accepted, for a reason on record, as their files are now."""
+    known = stored.read(folder)
+    return frozenset(
+        item.id
+        for item in files.with_rollbacks(items)
+        if (one := known.get((item.id, major))) and one.slots.get("rehearsal") == "accepted" and one.fits(item)
+    )
+
+
 def missing(
     settings: config.Config,
     choice: targets.Choice,

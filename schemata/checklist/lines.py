@@ -86,6 +86,11 @@ class Situation:
             reporter=self.reporter,
         )
 
+    @functools.cached_property
+    def accepted(self) -> frozenset[str]:
+        """Return the migrations whose findings an attestation of these very files accepts, for a reason on record."""
+        return demand.accepted(self.settings.migrations, self.sources, self.major)
+
     def attested(self) -> str:
         """Return how many migrations an attestation proves, in words; empty for none."""
         count = len(self.sources) - len(self.rehearsed.traces if self.rehearsed else ())
@@ -127,13 +132,18 @@ def _existing(situation: Situation) -> outcome.Answer:
     found = situation.rehearsed
     if found is None:
         return outcome.Answer(situation.attested())
-    serious = [one for one in found.findings if one.severity == "error" and found.verdict(one.migration_id) == "errors"]
+    serious = [one for one in found.findings if one.severity == "error" and one.migration_id not in situation.accepted]
     counts = [
         document.number(len(some), name)
         for name in ("error", "warning")
         if (some := [one for one in found.findings if one.severity == name])
     ]
-    told = [f"{len(found.traces)} rehearsed: {', '.join(counts) or 'no finding'}", situation.attested()]
+    accepted = len({one.migration_id for one in found.findings if one.severity == "error"} & situation.accepted)
+    told = [
+        f"{len(found.traces)} rehearsed: {', '.join(counts) or 'no finding'}",
+        f"{document.number(accepted, 'migration')} accepted on record" if accepted else "",
+        situation.attested(),
+    ]
     details: list[document.Block] = [
         document.Finding(one.code, one.place, one.text, one.instead, one.sql, "red") for one in serious
     ]

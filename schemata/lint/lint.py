@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -97,7 +96,7 @@ def _chosen(
     settings: config.Config, read: sources.Read, named: dict[str, Path], compared: branch.Base | None
 ) -> tuple[dict[str, list[judging.Remark]], tuple[str, ...]]:
     """Mark which files are judged and which are new; return what is said of them."""
-    folder = Path(os.path.relpath(settings.migrations, settings.root)).as_posix()
+    folder = files.shown(settings.migrations, settings.root)
     known = {script.path for script in (*read.scripts, *read.rollbacks.values())} | set(read.remarks)
     wanted: set[str] | None = {path for path in named if path in known} if named else None
     new: set[str] = set()
@@ -192,7 +191,7 @@ def _locked(settings: config.Config, read: sources.Read, remarks: dict[str, list
         return
     problem = files.lock_problem(settings.migrations, items)
     if problem:
-        path = Path(os.path.relpath(settings.migrations / files.MANIFEST, settings.root)).as_posix()
+        path = files.shown(settings.migrations / files.MANIFEST, settings.root)
         text = "It is not of these migrations: smoke and status do not know the tables and indexes of the new ones."
         remarks.setdefault(path, []).append(judging.Remark("not-in-lock-file", None, text, "Write it again: inv lock"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -235,7 +234,7 @@ def single(path: Path, shown: str) -> tuple[model.Script | None, list[judging.Re
 
 
 def _shown(settings: config.Config, path: Path) -> str:
-    return Path(os.path.relpath(path, settings.root)).as_posix() if path.is_absolute() else path.as_posix()
+    return files.shown(path, settings.root)
 
 
 def shown(settings: config.Config, path: Path) -> str:

@@ -191,6 +191,11 @@ def text_of(path: str) -> str:
     return text
 
 
+def shown(path: Path | str, root: Path) -> str:
+    """Return a path as findings show it: from the root of the project, with slashes."""
+    return Path(os.path.relpath(path, root) if os.path.isabs(path) else path).as_posix()
+
+
 def write_new(path: Path, text: str) -> None:
     """Write a file that did not exist. Raises FileExistsError and changes nothing when it does."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ def attest(
                     proved,
                     sum(one.seconds for one in trace.statements),
                     at,
-                    linted.get(str(trace.path), "" if without else "ok"),
+                    linted.get(trace.path, "" if without else "ok"),
                 )
             )
     changed = stored.add(settings.migrations, new, by_id)
@@ -63,11 +63,10 @@ def _lint(settings: config.Config) -> tuple[Mapping[str, str], tuple[str, ...]]:
         return {}, (f"Lint is not attested: {error.message}. {error.hint}",)
     verdicts: dict[str, str] = {}
     for finding in found.findings:
-        path = str(settings.root / finding.path)
         if finding.severity == "error":
-            verdicts[path] = "errors"
+            verdicts[finding.path] = "errors"
         elif finding.severity == "warning":
-            verdicts.setdefault(path, "warnings")
+            verdicts.setdefault(finding.path, "warnings")
     return verdicts, ()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemata import errors
-from schemata.rehearsal.trace import judging, sizes, traces
+from schemata.rehearsal.trace import codes, sizes, traces
 from schemata.report import document, results
 
 _COLOURS: Mapping[str, document.Colour] = {"error": "red", "warning": "yellow", "note": "dim"}
@@ -50,7 +50,7 @@ class Rehearsed:
     why: str
     existing: str
     traces: tuple[traces.Trace, ...]
-    findings: tuple[judging.Finding, ...]
+    findings: tuple[codes.Finding, ...]
     proofs: tuple[Proved, ...] = ()
     empty: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Rehearsed:
         """Return 1 where a person is needed."""
         return errors.DONE if self.ok else errors.NEEDS_PERSON
 
-    def of(self, migration_id: str) -> tuple[judging.Finding, ...]:
+    def of(self, migration_id: str) -> tuple[codes.Finding, ...]:
         """Return the findings of one migration."""
         return tuple(one for one in self.findings if one.migration_id == migration_id)
 

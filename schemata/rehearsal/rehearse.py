@@ -14,7 +14,7 @@ from schemata.parity import expected
 from schemata.postgres import queries, sessions
 from schemata.rehearsal import aims, attesting, choosing, comparing, outcome, proof, running, scratch
 from schemata.rehearsal.samples import rows
-from schemata.rehearsal.trace import effect, judging, states, traces, tracing
+from schemata.rehearsal.trace import codes, effect, judging, states, traces, tracing
 from schemata.report import document, progress
 from schemata.system import signals
 
@@ -126,7 +126,7 @@ class _Run:
         # Whether its rows are real: then none are made up, and what they refuse is refused in earnest.
         self._real = False
         self.traces: list[traces.Trace] = []
-        self.refused: list[judging.Finding] = []
+        self.refused: list[codes.Finding] = []
         self.proofs: list[outcome.Proved] = []
         # The structure after the migration before, where its proof has looked at it.
         self._left: comparing.Moment | None = None
@@ -243,12 +243,16 @@ class _Run:
 
     def _refuse(self, item: migration.Migration, error: errors.Error) -> None:
         line = getattr(error, "line", None) or 1
-        self.refused.append(judging.refused(item.id, f"{item.path}:{line}", error.message, error.hint))
+        self.refused.append(codes.refused(item.id, f"{self._path(item)}:{line}", error.message, error.hint))
+
+    def _path(self, item: migration.Migration) -> str:
+        """Return the path of a file as lint shows it: from the project's root."""
+        return files.shown(item.path, self._settings.root)
 
     def _trace(self, item: migration.Migration) -> traces.Trace:
         if item.not_run:
             self._existing.apply([item])
-            return traces.Trace(item.id, item.path, ())
+            return traces.Trace(item.id, self._path(item), ())
         began = time.monotonic()
         deploy = self._existing.deploy
         there = rows.count(deploy.session, self._settings.history_schema)
@@ -272,7 +276,7 @@ class _Run:
             self._existing.record(item, len(tracer.statements))
         return traces.Trace(
             item.id,
-            item.path,
+            self._path(item),
             tracer.statements,
             there,
             left,

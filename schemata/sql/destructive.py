@@ -1,10 +1,13 @@
-"""What SQL destroys, as far as its text can say: shown before a rollback, never guessed from names."""
+"""What SQL destroys, as far as its text can say: shown before a rollback, never guessed from names.
+
+A WHERE that holds for every row spares none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemata import lazy
 from schemata.sql import parser, statement
@@ -99,3 +102,50 @@ def _changed_rows(part: Message) -> Iterator[Destruction]:
 
 def _rows(kind: str, relation: pg.RangeVar) -> Destruction:
     return Destruction(kind, relation.schemaname or None, relation.relname)
+
+
+def limits(statement: Any, not_null: Collection[str] = ()) -> bool:
+    """Tell whether an UPDATE or a DELETE has a WHERE that may leave rows out.
+
+    :param not_null: columns of the table that are never NULL.
+    """
+    where = statement.where_clause
+    return bool(where.WhichOneof("node")) and not always_true(where, not_null)
+
+
+def always_true(node: Any, not_null: Collection[str] = ()) -> bool:
+    """Tell whether a condition is plainly true for every row: true, 1 = 1, id IS NOT NULL of a key, and such joined."""
+    match node.WhichOneof("node"):
+        case "bool_expr":
+            parts = (always_true(part, not_null) for part in node.bool_expr.args)
+            match node.bool_expr.boolop:
+                case pg.AND_EXPR:
+                    return all(parts)
+                case pg.OR_EXPR:
+                    return any(parts)
+            return _constant(node.bool_expr.args[0]) in ("false", "f")
+        case "a_expr":
+            left, right = _constant(node.a_expr.lexpr), _constant(node.a_expr.rexpr)
+            return [name.string.sval for name in node.a_expr.name] == ["="] and left is not None and left == right
+        case "null_test":
+            test = node.null_test
+            column = test.arg.column_ref.fields[-1].string.sval if test.arg.HasField("column_ref") else ""
+            return bool(test.nulltesttype == pg.IS_NOT_NULL and column in not_null)
+    return _constant(node) in ("true", "t", "1")
+
+
+def _constant(node: Any) -> str | None:
+    """Return the text of a constant, cast or not; None for anything else, and for NULL."""
+    while node.HasField("type_cast"):
+        node = node.type_cast.arg
+    value = node.a_const
+    match value.WhichOneof("val") if node.HasField("a_const") else None:
+        case "sval":
+            return str(value.sval.sval)
+        case "ival":
+            return str(value.ival.ival)
+        case "fval":
+            return str(value.fval.fval)
+        case "boolval":
+            return str(value.boolval.boolval).lower()
+    return None

@@ -170,6 +170,7 @@ PURE = {
     "schemata.attestations.attestation",
     "schemata.rehearsal.trace.states", "schemata.rehearsal.trace.effect", "schemata.rehearsal.trace.traces",
     "schemata.rehearsal.trace.judging", "schemata.rehearsal.trace.advice", "schemata.rehearsal.trace.sizes",
+    "schemata.rehearsal.trace.codes",
     "schemata.rehearsal.samples.values", "schemata.rehearsal.samples.patterns", "schemata.rehearsal.outcome",
     "schemata.remedies.remedy", "schemata.remedies.table", "schemata.remedies.access", "schemata.remedies.naming",
     "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.running", "schemata.remedies.structure",

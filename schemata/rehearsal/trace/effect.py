@@ -16,10 +16,10 @@ QUERIES = (
 class Effect:
     """One thing that a statement did.
 
-    :param kind: lock, rewrite, empty, move, scan, index, constraint, drop, rename, retype, disable, enable, trigger,
-        update, delete, label or body.
+    :param kind: lock, rewrite, empty, move, scan, index, constraint, drop, detach, rename, retype, disable, enable,
+        trigger, update, delete, label or body.
     :param on: the table, or the object itself. :param name: what of it: a lock's mode, a column, an index, a new name.
-    :param what: the kind of object, in words. :param count: of rows.
+    :param what: the kind of object, in words. :param count: of rows. :param columns: those of a view that is dropped.
     """
 
     kind: str
@@ -27,10 +27,11 @@ class Effect:
     name: str = ""
     what: str = ""
     count: int = 0
+    columns: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
-        return {key: value for key, value in dataclasses.asdict(self).items() if value not in ("", 0)}
+        return {key: value for key, value in dataclasses.asdict(self).items() if value not in ("", 0, ())}
 
 
 def between(
@@ -128,7 +129,10 @@ def _relations(before: states.State, after: states.State, base: Collection[int])
             moved = old.kind in ("i", "I") and (old.node in made or oid in of_dropped)
             again = old.kind in ("i", "I") and _rebuilt(before, after, oid)
             if not moved and not again:
-                yield Effect("drop", old.full, what=word)
+                own = [column.name for (at, _), column in before.columns.items() if at == oid and old.kind == "v"]
+                yield Effect("drop", old.full, what=word, columns=tuple(own))
+        elif old.partition and not new.partition and old.kind in states.TABLES:
+            yield Effect("detach", old.full, what=word)
         elif new.full != old.full:
             yield Effect("rename", old.full, new.full, word)
     nodes = {item.node for item in before.relations.values() if item.node}
@@ -210,16 +214,15 @@ def _triggers(before: states.State, after: states.State, base: Collection[int]) 
 
 
 def _others(before: states.State, after: states.State, base: Collection[int]) -> Iterator[Effect]:
-    replaced = set(after.named.values())
+    replaced = set(after.named.values()) - {after.named[oid] for oid in after.arguments} | after.calls()
     for oid, (word, name) in before.named.items():
         if oid not in base:
             continue
         new = after.named.get(oid)
         if new is None:
-            if (word, name) not in replaced and not (
-                word in ("rule", "policy") and _gone_with_table(name, before, after)
-            ):
-                yield Effect("drop", name, what=word)
+            called = before.called(oid)
+            if called not in replaced and not (word in ("rule", "policy") and _gone_with_table(name, before, after)):
+                yield Effect("drop", called[1], what=word)
         elif new != (word, name) and word not in ("rule", "policy"):
             yield Effect("rename", name, new[1], word)
         elif before.bodies.get(oid) != after.bodies.get(oid):
@@ -247,7 +250,9 @@ def everything(state: states.State) -> frozenset[int]:
 def present(state: states.State) -> frozenset[tuple[str, str]]:
     """Return the kind and the name of what there is, as the effect of a drop has them."""
     found = {(states.WORDS.get(item.kind, "relation"), item.full) for item in state.relations.values()}
-    found |= set(state.named.values())
+    found |= {state.called(oid) for oid in state.named} | state.calls()
+    views = {oid for oid, item in state.relations.items() if item.kind == "v"}
+    found |= {("column", f"{state.name_of(oid)}.{one.name}") for (oid, _), one in state.columns.items() if oid in views}
     found |= {("constraint", f"{state.name_of(one.relation)}.{one.name}") for one in state.constraints.values()}
     found |= {("trigger", f"{state.name_of(table)}.{name}") for table, name, _ in state.triggers.values()}
     return frozenset(found)

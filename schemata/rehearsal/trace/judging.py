@@ -2,35 +2,10 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
 
-from schemata.rehearsal.trace import advice, effect, sizes, states, traces
+from schemata.rehearsal.trace import advice, codes, effect, sizes, states, traces
 
-Severity = Literal["error", "warning", "note"]
 _ORDER = ("error", "warning", "note")
-#: The findings, each with what it means. docs/rehearsal.md has the same.
-CODES = {
-    "fails-on-fresh": "it does not run on a database that has nothing but the migrations before it",
-    "fails": "it does not run on a database that has rows",
-    "depends-on-rows": "it fails on made-up rows; whether it does on the real ones, these decide",
-    "rewrite": "a table is written again whole under a lock that blocks",
-    "scan-under-lock": "all rows of a table are read under a lock that blocks",
-    "index-build-blocks": "an index is built under a lock that blocks",
-    "lock-held": "a statement takes long while the transaction still holds what an earlier one has locked",
-    "explicit-lock": "LOCK TABLE takes a lock that blocks",
-    "two-tables-locked": "one transaction locks two tables: who uses them in another order is in a deadlock with it",
-    "drops": "something is dropped that data or queries need",
-    "empties": "the rows of a table are gone",
-    "deletes-rows": "rows are deleted; an error where it is every one",
-    "updates-rows": "rows are updated; an error where it is every row of a large table in one transaction",
-    "renames": "what still uses the old name fails",
-    "trigger-disabled": "a trigger does not run any more",
-    "new-trigger": "a trigger runs with each write from now on",
-    "invalid-index": "an index is left invalid",
-    "not-validated": "a constraint is left NOT VALID",
-    "foreign-key-without-index": "a new foreign key has no index",
-    "function-body": "plpgsql_check says that a function would fail when it is called",
-}
 #: What running applications address by its name.
 _ADDRESSED = ("table", "view", "materialized view", "column", "sequence", "foreign table", "schema", "function",
               "procedure", "aggregate", "enum", "domain", "range", "type", "value of an enum")  # fmt: skip
@@ -43,27 +18,6 @@ _STRONG = tuple(states.BLOCKS)
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
-    """Something to know before a migration is deployed.
-
-    :param place: file and line. :param sql: the statement. :param instead: what to write, as SQL to paste.
-    """
-
-    code: str
-    severity: Severity
-    migration_id: str
-    place: str
-    statement: int
-    sql: str
-    text: str
-    instead: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what `--json` prints."""
-        return dataclasses.asdict(self)
-
-
-@dataclasses.dataclass(frozen=True)
 class _Case:
     """One statement and what it is judged by."""
 
@@ -72,9 +26,11 @@ class _Case:
     held: tuple[traces.Held, ...]
     sizes: sizes.Sizes
 
-    def finding(self, code: str, severity: Severity, text: str, instead: str = "") -> Finding:
+    def finding(self, code: str, severity: codes.Severity, text: str, instead: str = "") -> codes.Finding:
         place = f"{self.trace.path}:{self.item.line}"
-        return Finding(code, severity, self.trace.migration_id, place, self.item.number, self.item.text, text, instead)
+        return codes.Finding(
+            code, severity, self.trace.migration_id, place, self.item.number, self.item.text, text, instead
+        )
 
     def before(self) -> tuple[traces.Held, ...]:
         """Return the locks of earlier statements that are still held, on tables that the target has."""
@@ -91,23 +47,17 @@ class _Case:
         last = max(ends, default=self.item.number)
         return f", and holds it through statement {last}" if last > self.item.number else ""
 
-    def by_size(self, table: str) -> Severity:
+    def by_size(self, table: str) -> codes.Severity:
         return "error" if self.sizes.is_large(table) else "warning"
 
 
-_Rule = Callable[[_Case], Iterator[Finding]]
+_Rule = Callable[[_Case], Iterator[codes.Finding]]
 
 
-def refused(migration_id: str, place: str, message: str, hint: str) -> Finding:
-    """Return the finding about a migration that does not run on a fresh database."""
-    code, text = "fails-on-fresh", f"Does not run on a fresh database: {message}"
-    return Finding(code, "error", migration_id, place, 0, "", text, hint)
-
-
-def judge(trace: traces.Trace, known: sizes.Sizes) -> tuple[Finding, ...]:
+def judge(trace: traces.Trace, known: sizes.Sizes) -> tuple[codes.Finding, ...]:
     """Return the findings of a trace, in the order of the statements and the worst first of each."""
     held = trace.held()
-    found: list[Finding] = []
+    found: list[codes.Finding] = []
     for item in trace.statements:
         case = _Case(trace, item, held, known)
         for rule in _RULES:
@@ -118,7 +68,7 @@ def judge(trace: traces.Trace, known: sizes.Sizes) -> tuple[Finding, ...]:
     return tuple(sorted(_unique(found), key=lambda one: (one.statement, _ORDER.index(one.severity))))
 
 
-def _unique(found: list[Finding]) -> Iterator[Finding]:
+def _unique(found: list[codes.Finding]) -> Iterator[codes.Finding]:
     seen = set()
     for one in found:
         key = (one.code, one.statement, one.text)
@@ -127,7 +77,7 @@ def _unique(found: list[Finding]) -> Iterator[Finding]:
             yield one
 
 
-def _fails(case: _Case) -> Iterator[Finding]:
+def _fails(case: _Case) -> Iterator[codes.Finding]:
     failure = case.item.failure
     if failure:
         code = f"PostgreSQL {failure.sqlstate}: " if failure.sqlstate else ""
@@ -136,7 +86,7 @@ def _fails(case: _Case) -> Iterator[Finding]:
         yield case.finding("fails", "error", text, advice.of_failure(failure.sqlstate, case.item.text))
 
 
-def _rewrites(case: _Case) -> Iterator[Finding]:
+def _rewrites(case: _Case) -> Iterator[codes.Finding]:
     for done in case.item.of("rewrite", "move"):
         table = done.on
         if case.sizes.is_new(table):
@@ -151,7 +101,7 @@ def _rewrites(case: _Case) -> Iterator[Finding]:
         yield case.finding("rewrite", case.by_size(table), text, advice.of_rewrite(case.item.node, case.item.text))
 
 
-def _builds(case: _Case) -> Iterator[Finding]:
+def _builds(case: _Case) -> Iterator[codes.Finding]:
     for done in case.item.of("index"):
         table, index = done.on, done.name
         lock = case.lock_on(table)
@@ -170,7 +120,7 @@ def _is_rewritten(item: traces.Traced, table: str) -> bool:
     return any(one.on == table for one in item.of("rewrite", "empty"))
 
 
-def _scans(case: _Case) -> Iterator[Finding]:
+def _scans(case: _Case) -> Iterator[codes.Finding]:
     built = {one.on for one in case.item.of("index")}
     for table in _scanned(case.item):
         if case.sizes.is_new(table) or _is_rewritten(case.item, table) or table in built:
@@ -196,7 +146,7 @@ def _scanned(item: traces.Traced) -> dict[str, None]:
     return found | dict.fromkeys(keys)
 
 
-def _held_meanwhile(case: _Case) -> Iterator[Finding]:
+def _held_meanwhile(case: _Case) -> Iterator[codes.Finding]:
     """A statement that takes long while locks of earlier ones are held."""
     locks = case.before()
     work = _work(case)
@@ -205,7 +155,9 @@ def _held_meanwhile(case: _Case) -> Iterator[Finding]:
     table, kind = work
     names = ", ".join(f"{one.mode} on {case.sizes.describe(one.on)}, from statement {one.first}" for one in locks)
     time = case.sizes.estimate(table, "rewrite" if kind.startswith("rewrites") else "scan")
-    severity: Severity = "error" if any(map(case.sizes.is_large, [table, *(one.on for one in locks)])) else "warning"
+    severity: codes.Severity = (
+        "error" if any(map(case.sizes.is_large, [table, *(one.on for one in locks)])) else "warning"
+    )
     blocked = "reads and writes" if any(one.blocks != "writes" for one in locks) else "writes"
     text = f"{kind} {case.sizes.describe(table)} while the transaction still holds {names}: "
     text += f"{time} of blocked {blocked}." if time else f"blocks {blocked} of that until the COMMIT."
@@ -224,8 +176,8 @@ def _work(case: _Case) -> tuple[str, str] | None:
     return None
 
 
-def _destroys(case: _Case) -> Iterator[Finding]:
-    severity: Severity = "warning" if case.trace.breaking else "error"
+def _destroys(case: _Case) -> Iterator[codes.Finding]:
+    severity: codes.Severity = "warning" if case.trace.breaking else "error"
     said = f" The file says why: {case.trace.breaking}." if case.trace.breaking else ""
     for done in case.item.of("drop", "empty"):
         if done.kind == "empty":
@@ -235,6 +187,11 @@ def _destroys(case: _Case) -> Iterator[Finding]:
         full = done.on + (f".{done.name}" if done.name else "")
         named = f"{done.what} {full}"
         if done.what not in _WITH_DATA and (done.what, full) in case.trace.present:
+            lost = [name for name in done.columns if ("column", f"{full}.{name}") not in case.trace.present]
+            if lost:
+                text = f"Makes the view {full} again without {', '.join(lost)}: what still asks for it fails.{said}"
+                yield case.finding("drops", severity, text, advice.BREAKING)
+                continue
             text = f"Drops the {named} and makes it again: between the two nothing of it is there, and grants are gone."
             yield case.finding("drops", "note", text)
             continue
@@ -251,7 +208,7 @@ def _destroys(case: _Case) -> Iterator[Finding]:
             yield case.finding("drops", severity, text, advice.BREAKING)
 
 
-def _of_minor(done: effect.Effect, severity: Severity) -> Severity:
+def _of_minor(done: effect.Effect, severity: codes.Severity) -> codes.Severity:
     return "warning" if done.what in ("index", "rule") else severity
 
 
@@ -264,16 +221,25 @@ def _loss(done: effect.Effect) -> str:
     }.get(done.what, "")
 
 
-def _renames(case: _Case) -> Iterator[Finding]:
-    severity: Severity = "warning" if case.trace.breaking else "error"
+def _renames(case: _Case) -> Iterator[codes.Finding]:
+    severity: codes.Severity = "warning" if case.trace.breaking else "error"
     for done in case.item.of("rename"):
-        if done.what in _ADDRESSED:
+        if ("view", done.on) in case.trace.present and done.what == "table":
+            text = f"Renames the table {done.on} to {done.name}: a view of the old name stands in its place."
+            yield case.finding("renames", "note", text)
+        elif done.what in _ADDRESSED:
             joint = " to " if " to " not in done.name else ": "
             text = f"Renames the {done.what} {done.on}{joint}{done.name}: what still uses the old name fails at once."
             yield case.finding("renames", severity, text, advice.RENAME)
 
 
-def _changes_rows(case: _Case) -> Iterator[Finding]:
+def _detaches(case: _Case) -> Iterator[codes.Finding]:
+    for done in case.item.of("detach"):
+        text = f"Detaches {case.sizes.describe(done.on)}: who asks for its rows through the whole table finds none."
+        yield case.finding("detaches", "note" if case.trace.breaking else "warning", text)
+
+
+def _changes_rows(case: _Case) -> Iterator[codes.Finding]:
     for done in case.item.of("update", "delete"):
         table = done.on
         if case.sizes.is_new(table):
@@ -287,7 +253,7 @@ def _changes_rows(case: _Case) -> Iterator[Finding]:
             text = f"{verb} rows of {case.sizes.describe(table)} ({done.count} of the {there} of the rehearsal)."
             yield case.finding(f"{done.kind}s-rows", "warning", text)
         elif done.kind == "delete":
-            severity: Severity = "warning" if case.trace.breaking else "error"
+            severity: codes.Severity = "warning" if case.trace.breaking else "error"
             text = f"Deletes every row of {case.sizes.describe(table)} that the rehearsal had."
             yield case.finding("deletes-rows", severity, text, advice.BREAKING)
         else:
@@ -297,7 +263,7 @@ def _changes_rows(case: _Case) -> Iterator[Finding]:
             yield case.finding("updates-rows", case.by_size(table), text, advice.BACKFILL)
 
 
-def _triggers(case: _Case) -> Iterator[Finding]:
+def _triggers(case: _Case) -> Iterator[codes.Finding]:
     for done in case.item.of("disable", "trigger"):
         if case.sizes.is_new(done.on):
             continue
@@ -317,7 +283,7 @@ def _triggers(case: _Case) -> Iterator[Finding]:
             yield case.finding("new-trigger", "warning", f"{text}{done.name} runs with each write.")
 
 
-def _explicit(case: _Case) -> Iterator[Finding]:
+def _explicit(case: _Case) -> Iterator[codes.Finding]:
     if case.item.node != "lock_stmt":
         return
     for done in case.item.of("lock"):
@@ -326,7 +292,7 @@ def _explicit(case: _Case) -> Iterator[Finding]:
             yield case.finding("explicit-lock", case.by_size(done.on), f"{text}{case.until(done.on)}.", advice.SPLIT)
 
 
-def _two_tables(trace: traces.Trace, held: tuple[traces.Held, ...], known: sizes.Sizes) -> Iterator[Finding]:
+def _two_tables(trace: traces.Trace, held: tuple[traces.Held, ...], known: sizes.Sizes) -> Iterator[codes.Finding]:
     by_transaction: dict[int, list[traces.Held]] = {}
     numbers = {item.number: item for item in trace.statements}
     for one in held:
@@ -347,7 +313,7 @@ def _two_tables(trace: traces.Trace, held: tuple[traces.Held, ...], known: sizes
         yield case.finding("two-tables-locked", "warning", text, advice.SPLIT)
 
 
-def _on_made_up_rows(trace: traces.Trace, known: sizes.Sizes) -> Iterator[Finding]:
+def _on_made_up_rows(trace: traces.Trace, known: sizes.Sizes) -> Iterator[codes.Finding]:
     item = trace.refused
     if item is None or item.failure is None:
         return
@@ -360,7 +326,7 @@ def _on_made_up_rows(trace: traces.Trace, known: sizes.Sizes) -> Iterator[Findin
     )
 
 
-def _left(trace: traces.Trace, known: sizes.Sizes) -> Iterator[Finding]:
+def _left(trace: traces.Trace, known: sizes.Sizes) -> Iterator[codes.Finding]:
     last = trace.statements[-1] if trace.statements else None
     if last is None or trace.failure:
         return
@@ -390,5 +356,6 @@ def _left(trace: traces.Trace, known: sizes.Sizes) -> Iterator[Finding]:
 
 
 _RULES: tuple[_Rule, ...] = (
-    _fails, _rewrites, _builds, _scans, _held_meanwhile, _destroys, _renames, _changes_rows, _triggers, _explicit,
+    _fails, _rewrites, _builds, _scans, _held_meanwhile, _destroys, _detaches, _renames,
+    _changes_rows, _triggers, _explicit,
 )  # fmt: skip

@@ -76,7 +76,8 @@ class State:
     """One moment, by oid.
 
     :param named: what is neither relation nor constraint, as (word, name): types, routines, rules, schemas.
-    :param bodies: of each routine its digest. :param triggers: (relation, name, how it fires).
+    :param bodies: of each routine its digest. :param arguments: of each its types, and how many have a default.
+    :param triggers: (relation, name, how it fires).
     """
 
     relations: Mapping[int, Relation]
@@ -87,9 +88,23 @@ class State:
     labels: Mapping[int, tuple[int, str]]
     named: Mapping[int, tuple[str, str]]
     bodies: Mapping[int, str]
+    arguments: Mapping[int, tuple[tuple[str, ...], int]]
     counts: Mapping[int, Counts]
     locks: Mapping[int, str]
     wal: int
+
+    def called(self, oid: int) -> tuple[str, str]:
+        """Return the word and the name of what is neither relation nor constraint; a routine's with its arguments."""
+        word, name = self.named[oid]
+        return (word, f"{name}({', '.join(self.arguments[oid][0])})" if oid in self.arguments else name)
+
+    def calls(self) -> set[tuple[str, str]]:
+        """Return each routine under all numbers of arguments that it can be called with."""
+        return {
+            (self.named[oid][0], f"{self.named[oid][1]}({', '.join(types[:count])})")
+            for oid, (types, optional) in self.arguments.items()
+            for count in range(len(types) - optional, len(types) + 1)
+        }
 
     def name_of(self, oid: int) -> str:
         """Return the name of a relation; its number where it is none of this moment."""
@@ -115,6 +130,7 @@ def parse(text: str) -> State:
         labels={row[0]: (row[1], row[2]) for row in _rows(told, "labels")},
         named=named,
         bodies={row[0]: row[4] for row in _rows(told, "routines")},
+        arguments={row[0]: (tuple(row[5]), row[6]) for row in _rows(told, "routines")},
         counts={row[0]: Counts(*row[1:]) for row in _rows(told, "counts")},
         locks=strongest(_rows(told, "locks")),
         wal=int(told["wal"]),

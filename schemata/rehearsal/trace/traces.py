@@ -23,7 +23,7 @@ class Traced:
     """One statement, or one step of a migration in Python.
 
     :param transaction: the number of the transaction that it ran in: what was locked stays locked until that ends.
-    :param filtered: it is an UPDATE or a DELETE with a WHERE.
+    :param filtered: it is an UPDATE or a DELETE with a WHERE that may leave rows out.
     :param node: what the parser calls the statement, such as alter_table_stmt; empty where it cannot tell.
     """
 

@@ -15,7 +15,7 @@ from schemata.deploy import deployment, nontransactional, transactional
 from schemata.migrations import migration, precheck
 from schemata.postgres import libpq, queries, sessions, waiting
 from schemata.rehearsal.trace import effect, states, traces
-from schemata.sql import statement, transactions
+from schemata.sql import destructive, statement, transactions
 
 SQL = queries.load("trace", os.path.join(os.path.dirname(__file__), "queries"))
 _SAMPLE = 0.001
@@ -282,7 +282,7 @@ def send_in_transaction(tracer: Tracer, statements: Sequence[statement.Statement
 
 def _send(tracer: Tracer, one: statement.Statement, *, outside: bool = False) -> None:
     node = str(one.node.WhichOneof("node"))
-    filtered = node in ("update_stmt", "delete_stmt") and getattr(one.node, node).HasField("where_clause")
+    filtered = node in ("update_stmt", "delete_stmt") and destructive.limits(getattr(one.node, node))
     with tracer.observed(one.line, _shown(one.text), node, outside=outside, filtered=filtered):
         tracer.deploy.session.script(one.text, rows=transactional.rows(one.sql, one.data))
 

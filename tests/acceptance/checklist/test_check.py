@@ -124,6 +124,24 @@ def test_a_line_goes_red(ordered: Project, name: str, damage: Callable[[Project]
     assert "Traceback" not in done.stderr
 
 
+def test_what_is_accepted_on_record_is_green_also_when_it_is_rehearsed_again(ordered: Project) -> None:
+    """The reason on record counts for those very files, and is not asked for once more; the finding names the file."""
+    _rewrites(ordered)
+    refused = ordered.inv("check", "--only", "existing-database")
+    assert refused.returncode == 1
+    assert "rewrite: migrations/app/app.20260102000000.add_token.sql:2: " in refused.stdout
+    attested = ordered.inv("rehearse", "--all", "--attest", "--accept", "the table is small")
+    assert attested.returncode == 0, attested.stdout + attested.stderr
+    again = ordered.inv("check", "--again", "--json", "--only", "existing-database")
+    assert again.returncode == 0, again.stdout
+    (line,) = json.loads(again.stdout)["checks"]
+    assert "1 error" in line["found"]
+    assert "1 migration accepted on record" in line["found"]
+    sql = "-- Tokens.\nALTER TABLE app.things ADD COLUMN key uuid DEFAULT gen_random_uuid();\n"
+    ordered.write("app.20260102000000.add_token", sql, "ALTER TABLE app.things DROP COLUMN key;\n")
+    assert ordered.inv("check", "--again", "--only", "existing-database").returncode == 1
+
+
 def test_what_a_failed_line_would_have_made_is_not_asked(ordered: Project) -> None:
     """Migrations that do not run leave no database for the lines after them: those say so, and are not green."""
     _does_not_run(ordered)

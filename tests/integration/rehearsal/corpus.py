@@ -18,7 +18,8 @@ CREATE TABLE app.items (
 );
 CREATE INDEX idx_items_parent_id ON app.items (parent_id);
 CREATE INDEX idx_items_code ON app.items (code);
-CREATE TABLE app.others (id bigint PRIMARY KEY, item_id bigint, note text);
+CREATE TABLE app.others (id bigint PRIMARY KEY, item_id bigint, note text, seen_at timestamp);
+CREATE FUNCTION app.twice(a int) RETURNS int LANGUAGE sql AS 'SELECT 2 * a';
 CREATE UNLOGGED TABLE app.volatile (id bigint PRIMARY KEY, note text);
 CREATE TABLE app.log (id bigint NOT NULL, at date NOT NULL) PARTITION BY RANGE (at);
 CREATE TABLE app.log_2026 PARTITION OF app.log FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
@@ -59,6 +60,24 @@ class Safe(NamedTuple):
 ALONE = "-- transactional: false"
 
 DANGEROUS = (
+    # What a text that looks familiar leaves out.
+    Dangerous("update_where_true", "UPDATE app.others SET note = 'x' WHERE 1 = 1", ("updates-rows",)),
+    Dangerous(
+        "view_again_without_a_column",
+        "DROP VIEW app.titles; CREATE VIEW app.titles AS SELECT id FROM app.items",
+        ("drops",),
+    ),
+    Dangerous(
+        "function_again_for_other_arguments",
+        "DROP FUNCTION app.twice(int); CREATE FUNCTION app.twice(a bigint, b int) RETURNS int LANGUAGE sql "
+        "AS 'SELECT 2'",
+        ("drops",),
+    ),
+    Dangerous(
+        "detach_in_a_block",
+        "DO $$ BEGIN EXECUTE 'ALTER TABLE app.log DETACH ' || 'PARTITION app.log_2026'; END $$",
+        ("~detaches",),
+    ),
     # Rewrites.
     Dangerous(
         "volatile_default", "ALTER TABLE app.items ADD COLUMN at timestamptz DEFAULT clock_timestamp()", ("rewrite",)
@@ -219,6 +238,22 @@ DANGEROUS = (
 )
 
 SAFE = (
+    Safe(
+        "renamed_with_a_view", "ALTER TABLE app.others RENAME TO rest; CREATE VIEW app.others AS SELECT * FROM app.rest"
+    ),
+    Safe(
+        "view_again_with_a_column_more",
+        "DROP VIEW app.titles; CREATE VIEW app.titles AS SELECT id, title, code FROM app.items WHERE id > 0",
+    ),
+    Safe(
+        "function_again_with_an_optional_argument",
+        "DROP FUNCTION app.twice(int); CREATE FUNCTION app.twice(a int, b text DEFAULT '') RETURNS int LANGUAGE sql "
+        "AS 'SELECT 2'",
+    ),
+    Safe(
+        "timestamp_to_timestamptz_in_utc",
+        "SET LOCAL timezone = 'UTC'; ALTER TABLE app.others ALTER COLUMN seen_at TYPE timestamptz",
+    ),
     Safe("nullable_column", "ALTER TABLE app.items ADD COLUMN a text"),
     Safe("constant_default", "ALTER TABLE app.items ADD COLUMN a int NOT NULL DEFAULT 0"),
     Safe("stable_default", "ALTER TABLE app.items ADD COLUMN a timestamptz NOT NULL DEFAULT now()"),

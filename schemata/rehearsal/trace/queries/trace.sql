@@ -62,7 +62,10 @@ SELECT pg_catalog.json_build_object(
     'routines', (
         SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
             p.oid::int8, names.nspname, p.proname, p.prokind,
-            pg_catalog.md5(pg_catalog.concat_ws(' ', p.prosrc, p.proargtypes::text, p.prorettype::text))))
+            pg_catalog.md5(pg_catalog.concat_ws(' ', p.prosrc, p.proargtypes::text, p.prorettype::text)),
+            ARRAY(SELECT pg_catalog.format_type(t, NULL)
+                FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY AS a(t, place) ORDER BY place),
+            p.pronargdefaults))
         FROM pg_catalog.pg_proc p JOIN names ON names.oid = p.pronamespace
     ),
     'counts', (
