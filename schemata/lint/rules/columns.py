@@ -165,7 +165,7 @@ def _required(place: model.Place) -> Iterator[model.Hit]:
     "error",
     "alter_table_stmt",
     condition="ALTER COLUMN … TYPE, unless the files show that the stored rows are good for the new type: a longer "
-    "varchar or numeric, varchar to text.",
+    "varchar or numeric, varchar to text, timestamp to timestamptz behind SET LOCAL timezone = 'UTC'.",
     effect="AccessExclusiveLock while the table and its indexes are written again.",
     workaround="Add a column of the new type, keep both the same by a trigger, fill it in batches, change over.",
     group="columns",
@@ -179,7 +179,10 @@ def _change_type(place: model.Place) -> Iterator[model.Hit]:
         column = known.columns.get(command.name) if known else None
         plain = not _converts(defined, command.name)
         if column is not None and plain and not defined.HasField("coll_clause"):
-            if column_types.keeps_rows(_base(place, column.type), _base(place, new)):
+            in_utc = _in_utc(place) and not any(
+                command.name in index.columns for index in place.catalog.indexes_of(table)
+            )
+            if column_types.keeps_rows(_base(place, column.type), _base(place, new), in_utc=in_utc):
                 continue
             was = f"{column.type} to {new}"
         elif column is not None:
@@ -192,6 +195,16 @@ def _change_type(place: model.Place) -> Iterator[model.Hit]:
             f"ALTER TABLE {name} ADD COLUMN {command.name}_new {new};\n-- a trigger that keeps both the same; then, in "
             f"batches:\nUPDATE {name} SET {command.name}_new = {command.name}::{new} WHERE id BETWEEN … AND …;",
         )
+
+
+def _in_utc(place: model.Place) -> bool:
+    """Tell whether the file itself has set the time zone of its session to UTC."""
+    zone = ""
+    for other in place.others[: place.number]:
+        change = other.node.variable_set_stmt
+        if other.node.WhichOneof("node") == "variable_set_stmt" and change.name == "timezone":
+            zone = tree.constant(change.args[0]) if change.args else ""
+    return zone.upper() in ("UTC", "ETC/UTC", "GMT", "Z")
 
 
 def _converts(column: Any, name: str) -> bool:

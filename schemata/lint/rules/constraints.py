@@ -254,7 +254,7 @@ def _validated_at_once(place: model.Place) -> Iterator[model.Hit]:
     "domain-constraint-scans",
     "error",
     "alter_domain_stmt",
-    condition="ALTER DOMAIN … ADD CONSTRAINT without NOT VALID, or SET NOT NULL.",
+    condition="ALTER DOMAIN … ADD CONSTRAINT without NOT VALID, or SET NOT NULL; VALIDATE CONSTRAINT as a warning.",
     effect="Every table with a column of the domain is read under ShareLock: writes to all of them wait.",
     workaround="ADD CONSTRAINT … NOT VALID, then ALTER DOMAIN … VALIDATE CONSTRAINT in the next migration.",
     group="constraints",
@@ -270,4 +270,10 @@ def _domain(place: model.Place) -> Iterator[model.Hit]:
         yield model.Hit(
             f"Takes ShareLock on every table with a column of {locks.shown(name)}, and reads all of their rows.",
             f"{place.item.text} NOT VALID;" if alter.subtype == "C" else "",
+        )
+    elif alter.subtype == "V":
+        yield model.Hit(
+            f"Reads all rows of every table with a column of {locks.shown(name)} under ShareLock: writes wait.",
+            remedy="It has to be done once: at an hour with few writes, in a migration of its own.",
+            level="warning",
         )

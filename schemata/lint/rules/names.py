@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from schemata import lazy
@@ -68,7 +68,7 @@ def _without_schema(place: model.Place) -> Iterator[tuple[str, str, int]]:
         if len(made) == 1 and hasattr(made[0], "string"):
             yield "Type", made[0].string.sval, 0
     if place.kind == "drop_stmt":
-        yield from _dropped(place.stmt)
+        yield from _dropped(place.stmt, temporary)
 
 
 #: Where the name of what is made stands.
@@ -82,11 +82,11 @@ def _of_extension(name: str) -> bool:
     return name in _EXTENSION_TYPES
 
 
-def _dropped(drop: Any) -> Iterator[tuple[str, str, int]]:
+def _dropped(drop: Any, temporary: Collection[str]) -> Iterator[tuple[str, str, int]]:
     if drop.remove_type in (pg.OBJECT_TABLE, pg.OBJECT_INDEX, pg.OBJECT_VIEW, pg.OBJECT_MATVIEW, pg.OBJECT_SEQUENCE):
         for item in drop.objects:
             parts = tree.strings(item.list.items)
-            if len(parts) == 1:
+            if len(parts) == 1 and parts[0] not in temporary:
                 yield "Relation", parts[0], 0
 
 

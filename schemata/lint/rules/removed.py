@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemata import lazy
 from schemata.lint import model
-from schemata.lint.structure import locks, replay, tree
+from schemata.lint.structure import column_types, locks, replay, tree
 
 if TYPE_CHECKING:
     from postgast import pg_query_pb2 as pg
@@ -24,32 +24,51 @@ def declared(place: model.Place) -> model.Severity | None:
     return "note" if place.script.directives.breaking else None
 
 
-def made_again(place: model.Place, kind: str, name: tuple[str, str]) -> bool:
-    """Tell whether a later statement of the same transaction creates what this one drops."""
+def made_again(place: model.Place, kind: str, name: tuple[str, str], dropped: Any) -> bool:
+    """Tell whether a later statement of the same transaction creates what this one drops, and callers find it."""
     if not place.in_transaction:
         return False
     for other in place.others[place.number + 1 :]:
         node = other.node
         match node.WhichOneof("node"):
             case "view_stmt" if kind == "view":
-                made = place.name(node.view_stmt.view)
+                if place.name(node.view_stmt.view) == name:
+                    return not lost(place, name, node.view_stmt)
             case "create_function_stmt" if kind in ("function", "procedure", "routine"):
-                made = tree.qualified(tree.strings(node.create_function_stmt.funcname), place.schema)
+                create = node.create_function_stmt
+                made = tree.qualified(tree.strings(create.funcname), place.schema)
+                if made == name and _answers(create, dropped.object_with_args):
+                    return True
             case "create_table_as_stmt" if kind == "materialized view":
-                made = place.name(node.create_table_as_stmt.into.rel)
-            case _:
-                continue
-        if made == name:
-            return True
+                if place.name(node.create_table_as_stmt.into.rel) == name:
+                    return True
     return False
+
+
+def lost(place: model.Place, name: tuple[str, str], view: Any) -> list[str]:
+    """Return the columns that a view showed and that it does not show as it is made again, as far as both tell."""
+    known, now = place.catalog.views.get(name), tree.shown(view)
+    return [column for column in known.shows if column not in now] if known and now else []
+
+
+def _answers(create: Any, dropped: Any) -> bool:
+    """Tell whether calls of a function that is dropped find the one that is created."""
+    if dropped.args_unspecified:
+        return True
+    parameters = [item.function_parameter for item in create.parameters]
+    left = (pg.FUNC_PARAM_OUT, pg.FUNC_PARAM_TABLE)
+    taken = [one for one in parameters if one.mode not in left]
+    old = [column_types.type_of(item.type_name) for item in dropped.objargs]
+    new = [column_types.type_of(one.arg_type) for one in taken]
+    return new[: len(old)] == old and all(one.HasField("defexpr") for one in taken[len(old) :])
 
 
 def _dropped(place: model.Place, kinds: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, str]]]:
     kind = replay.kind_of(place.stmt.remove_type)
     if kind in kinds:
-        for name in tree.objects(place.stmt, place.schema):
+        for name, item in zip(tree.objects(place.stmt, place.schema), place.stmt.objects, strict=True):
             temporary = kind == "table" and place.is_empty(name)
-            if not temporary and not place.is_new_object(kind, name) and not made_again(place, kind, name):
+            if not temporary and not place.is_new_object(kind, name) and not made_again(place, kind, name, item):
                 yield kind, name
 
 
@@ -87,8 +106,7 @@ def _drop_table(place: model.Place) -> Iterator[model.Hit]:
     "error",
     "drop_stmt",
     condition="DROP VIEW, FUNCTION, PROCEDURE, AGGREGATE, TYPE, DOMAIN or EXTENSION of what existed before the "
-    "migration, "
-    "and is not created again in the same transaction.",
+    "migration, and is not created again in the same transaction with all of its columns, or for the same arguments.",
     effect="A release that still runs fails at the next query that uses it.",
     workaround="Stop using it in one release, drop it in a later one; `-- breaking: …` says that this is so.",
     group="removed",

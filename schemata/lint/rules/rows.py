@@ -9,6 +9,7 @@ from schemata import lazy
 from schemata.lint import model
 from schemata.lint.rules import removed
 from schemata.lint.structure import locks, tree
+from schemata.sql import destructive
 
 if TYPE_CHECKING:
     from postgast import pg_query_pb2 as pg
@@ -23,13 +24,15 @@ def changed(place: model.Place) -> Iterator[tuple[str, tree.Name, bool, str]]:
     for part in tree.walk(place.node):
         if isinstance(part, pg.UpdateStmt | pg.DeleteStmt):
             word = "UPDATE" if isinstance(part, pg.UpdateStmt) else "DELETE"
-            yield word, place.name(part.relation), _limits(part), part.relation.relname
-
-
-def _limits(part: object) -> bool:
-    """Tell whether there is a WHERE that is not simply true."""
-    where = part.where_clause  # type: ignore[attr-defined]
-    return bool(where.WhichOneof("node")) and tree.constant(where) not in ("true", "1", "t")
+            name = place.name(part.relation)
+            known = place.table(name)
+            required = [column.name for column in known.columns.values() if column.not_null] if known else []
+            yield word, name, destructive.limits(part, required), part.relation.relname
+        elif isinstance(part, pg.MergeStmt):
+            done = {item.merge_when_clause.command_type for item in part.merge_when_clauses}
+            for word, command in (("UPDATE", pg.CMD_UPDATE), ("DELETE", pg.CMD_DELETE)):
+                if command in done:
+                    yield word, place.name(part.relation), True, part.relation.relname
 
 
 _BATCHES = """-- transactional: false, and once more until no row is changed:
@@ -39,7 +42,7 @@ _BATCHES = """-- transactional: false, and once more until no row is changed:
 @model.rule(
     "delete-without-where",
     "error",
-    condition="DELETE without WHERE on a table that existed before the migration.",
+    condition="DELETE without WHERE, or with one that is always true, on a table that existed before the migration.",
     effect="All rows are gone; every row is locked until the end, and the table keeps their space.",
     workaround="A WHERE, in batches; `-- breaking: …` says that the rows are not needed.",
     group="rows",
@@ -57,7 +60,7 @@ def _delete(place: model.Place) -> Iterator[model.Hit]:
 @model.rule(
     "update-without-where",
     "error",
-    condition="UPDATE without WHERE on a table that existed before the migration.",
+    condition="UPDATE without WHERE, or with one that is always true, on a table that existed before the migration.",
     effect="Every row is written again and stays locked until the end of the migration; the table grows to twice its "
     "size.",
     workaround="In batches, each a transaction of its own: `-- mode: statements`, or a migration in Python.",
@@ -75,7 +78,7 @@ def _update(place: model.Place) -> Iterator[model.Hit]:
 @model.rule(
     "rows-changed",
     "note",
-    condition="UPDATE or DELETE with a WHERE on a table that existed before the migration.",
+    condition="UPDATE or DELETE with a WHERE, or MERGE, on a table that existed before the migration.",
     effect="The rows stay locked until the migration ends; how many they are is not in the files.",
     workaround="Where they may be many: in batches, each a transaction of its own.",
     group="rows",

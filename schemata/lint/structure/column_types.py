@@ -87,8 +87,10 @@ def type_of(node: Any) -> Type:
     return Type(name, modifiers, bool(node.array_bounds), schema)
 
 
-def keeps_rows(old: Type, new: Type) -> bool:
+def keeps_rows(old: Type, new: Type, *, in_utc: bool = False) -> bool:
     """Tell whether a column of the first type becomes one of the second without its table being written or read.
+
+    :param in_utc: whether the session's time zone is UTC: then a timestamp is the same with a time zone and without.
 
     >>> keeps_rows(Type("character varying", (20,)), Type("text"))
     True
@@ -103,6 +105,8 @@ def keeps_rows(old: Type, new: Type) -> bool:
         return old.name in ("text", "character varying")
     if (old.name, new.name) == ("cidr", "inet"):
         return True
+    if in_utc and {old.name, new.name} == {"timestamp with time zone", "timestamp without time zone"}:
+        return new.modifiers in ((), old.modifiers)
     if old.name != new.name:
         return False
     if old.name == "numeric":

@@ -76,12 +76,13 @@ class Table:
 
 @dataclasses.dataclass(slots=True)
 class View:
-    """A view, and the columns that it reads (`*`: all of them)."""
+    """A view, the columns that it reads (`*`: all of them), and those that it shows (none: not told by the text)."""
 
     name: tree.Name
     reads: frozenset[tree.Name]
     columns: frozenset[str]
     made_in: str = ""
+    shows: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(slots=True)

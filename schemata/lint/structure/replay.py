@@ -186,7 +186,7 @@ def _create_view(catalog: objects.Catalog, node: Any, schema: str, path: str, li
     view = node.view_stmt
     name = tree.name_of(view.view, schema)
     reads = frozenset(tree.relations_in(view.query, schema))
-    catalog.views[name] = objects.View(name, reads, frozenset(tree.columns_in(view.query)), path)
+    catalog.views[name] = objects.View(name, reads, frozenset(tree.columns_in(view.query)), path, tree.shown(view))
 
 
 def _create_as(catalog: objects.Catalog, node: Any, schema: str, path: str, line: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from schemata import lazy
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from postgast import pg_query_pb2 as pg
 else:
     pg = lazy.Module("postgast.pg_query_pb2")
+
+#: CREATE_TABLE_LIKE_INDEXES, a bit of the parser's options, which has no name in its tree.
+_INCLUDING_INDEXES = 1 << 6
 
 
 def create(catalog: objects.Catalog, node: Any, schema: str, path: str, line: int) -> None:
@@ -41,6 +45,16 @@ def create(catalog: objects.Catalog, node: Any, schema: str, path: str, line: in
             _add_constraint(catalog, table, element.constraint, schema, path)
         else:
             table.complete = False
+            _copy_key(catalog, table, element.table_like_clause, schema)
+
+
+def _copy_key(catalog: objects.Catalog, table: objects.Table, like: Any, schema: str) -> None:
+    """Give a table the primary key that LIKE … INCLUDING INDEXES takes over, also of a table that is not known."""
+    source = catalog.tables.get(tree.name_of(like.relation, schema))
+    key = source.primary_key() if source else objects.Constraint(f"{table.name[1]}_pkey", "primary")
+    if like.options & _INCLUDING_INDEXES and key is not None:
+        name = f"{table.name[1]}_pkey"
+        table.constraints[name] = dataclasses.replace(key, name=name)
 
 
 def _add_column(catalog: objects.Catalog, table: objects.Table, column: Any, schema: str, path: str) -> None:

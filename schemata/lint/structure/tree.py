@@ -118,6 +118,22 @@ def columns_in(node: Any) -> set[str]:
     return found
 
 
+def shown(view: Any) -> tuple[str, ...]:
+    """Return the names of the columns that a view shows; none where its text does not tell all of them."""
+    query = view.query.select_stmt
+    while query.HasField("larg"):
+        query = query.larg
+    found = []
+    for item in query.target_list:
+        value = item.res_target.val
+        fields = strings(value.column_ref.fields) if value.HasField("column_ref") else []
+        called = strings(value.func_call.funcname) if value.HasField("func_call") else []
+        found.append(str(item.res_target.name or (fields or called or [""])[-1]))
+    aliases = strings(view.aliases)
+    found[: len(aliases)] = aliases
+    return tuple(found) if all(found) else ()
+
+
 def relations_in(node: Any, schema: str) -> set[Name]:
     """Return the relations that a query reads, without the names of its WITH."""
     named = {part.ctename for part in walk(node) if isinstance(part, pg.CommonTableExpr)}

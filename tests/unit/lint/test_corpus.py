@@ -9,6 +9,7 @@ from schemata.lint import model
 from tests.unit.lint import judged
 
 EARLIER = (judged.EXAMPLES / "earlier.sql").read_text(encoding="utf-8")
+EARLIER += "ALTER TABLE app.customers ADD COLUMN seen_at timestamp;\n"
 ALONE = "-- transactional: false\n"
 
 #: A name, the migration, and the rules that find something in it, at least one of them as an error or a warning.
@@ -47,6 +48,21 @@ DANGEROUS: list[tuple[str, str, set[str]]] = [
     ("SET NOT NULL by an unvalidated CHECK", "ALTER TABLE app.orders ALTER COLUMN note SET NOT NULL;",
      {"set-not-null-scans"}),
     ("NOT NULL as a constraint", "ALTER TABLE app.customers ADD CONSTRAINT e NOT NULL email;", {"set-not-null-scans"}),
+    ("a WHERE that is always true", "UPDATE app.orders SET note = 'x' WHERE 1 = 1;", {"update-without-where"}),
+    ("a WHERE of a key that is not null", "DELETE FROM app.orders WHERE id IS NOT NULL;", {"delete-without-where"}),
+    ("a WHERE with a way around it", "DELETE FROM app.orders WHERE id = 5 OR NOT false;", {"delete-without-where"}),
+    ("a view made again without a column",
+     "DROP VIEW app.new_orders;\nCREATE VIEW app.new_orders AS SELECT id FROM app.orders;", {"drop-object"}),
+    ("a function made again for other arguments",
+     "DROP FUNCTION app.older(bigint);\n"
+     "CREATE FUNCTION app.older(p bigint, q int) RETURNS int LANGUAGE sql AS 'SELECT 1';", {"drop-object"}),
+    ("timestamp to timestamptz in another time zone",
+     "SET LOCAL timezone = 'UTC';\nSET LOCAL timezone = 'Europe/Berlin';\n"
+     "ALTER TABLE app.customers ALTER COLUMN seen_at TYPE timestamptz;", {"change-column-type"}),
+    ("timestamp to timestamptz under an index",
+     "SET LOCAL timezone = 'UTC';\nALTER TABLE app.orders ALTER COLUMN placed_at TYPE timestamp;",
+     {"change-column-type"}),
+    ("VALIDATE of a domain", "ALTER DOMAIN app.code VALIDATE CONSTRAINT code_is_short;", {"domain-constraint-scans"}),
     ("foreign key", "ALTER TABLE app.events_2026 ADD FOREIGN KEY (id) REFERENCES app.orders (id);",
      {"foreign-key-validates"}),
     ("column with REFERENCES and DEFAULT",
@@ -204,7 +220,20 @@ SAFE: list[tuple[str, str]] = [
     ("rows by their key", "DELETE FROM app.customers WHERE id = 5;"),
     ("a view", "CREATE VIEW app.paid AS SELECT id FROM app.orders WHERE state = 'paid';"),
     ("a view replaced in one transaction",
-     "DROP VIEW app.new_orders;\nCREATE VIEW app.new_orders AS SELECT id FROM app.orders WHERE state = 'new';"),
+     "DROP VIEW app.new_orders;\nCREATE VIEW app.new_orders AS SELECT id, total FROM app.orders WHERE id > 0;"),
+    ("a view with a column more",
+     "DROP VIEW app.new_orders;\nCREATE VIEW app.new_orders AS SELECT id, total, note FROM app.orders;"),
+    ("a function replaced, with one more argument that may be left out",
+     "CREATE OR REPLACE FUNCTION app.tax(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';\n"
+     "DROP FUNCTION app.tax(int);\n"
+     "CREATE FUNCTION app.tax(a int, b int DEFAULT 0) RETURNS int LANGUAGE sql AS 'SELECT 1';"),
+    ("a function of other files, replaced for the same arguments",
+     "DROP FUNCTION IF EXISTS app.older(bigint);\n"
+     "CREATE FUNCTION app.older(p bigint) RETURNS int LANGUAGE sql AS 'SELECT 1';"),
+    ("timestamp to timestamptz in UTC",
+     "SET LOCAL timezone = 'UTC';\nALTER TABLE app.customers ALTER COLUMN seen_at TYPE timestamptz;"),
+    ("a table like another, with its key", "CREATE TABLE app.old_orders (LIKE app.orders INCLUDING ALL);"),
+    ("a temporary table, dropped", "CREATE TEMP TABLE t (a integer);\nUPDATE t SET a = 1;\nDROP TABLE t;"),
     ("a function", "CREATE FUNCTION app.one() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';"),
     ("a trigger's function",
      "CREATE FUNCTION app.stamp() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n    NEW.note := 'x';\n    RETURN "

@@ -1,2 +1,2 @@
 DROP VIEW app.new_orders;
-CREATE VIEW app.new_orders AS SELECT id, state FROM app.orders WHERE state = 'new';
+CREATE VIEW app.new_orders AS SELECT id, total, state FROM app.orders WHERE state = 'new';
