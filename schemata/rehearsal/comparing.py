@@ -80,7 +80,8 @@ def _lines(wanted: str, actual: str) -> list[str]:
 def rows(before: Moment, up: Moment, down: Moment) -> Compared:
     """Compare the rows before a migration and after its rollback.
 
-    What the migration itself has removed or changed cannot be brought back by a file: that is a note.
+    What the migration itself has removed or changed cannot be brought back by a file: that is a note, unless the values
+    are still there under another name while the migration is applied.
     """
     problems: list[str] = []
     notes: list[str] = []
@@ -88,8 +89,17 @@ def rows(before: Moment, up: Moment, down: Moment) -> Compared:
         middle, last = up.seen.tables.get(table), down.seen.tables.get(table)
         if last is None:
             continue  # the structure tells of it
-        if middle is None:
+        if not first.columns:  # a materialized view
+            if last.count < first.count:
+                problems.append(f"{table} is not filled after the rollback, and was before the migration.")
+        elif middle is None:
             if last.count != first.count or last.whole != first.whole:
+                kept = _kept(table, first, up)
+                if kept:
+                    problems.append(
+                        f"the rows of {table} are in {kept} meanwhile, and the rollback does not return them."
+                    )
+                    continue
                 notes.append(f"the rows of {table} are not restored: the migration drops the table.")
         elif last.count != first.count:
             text = f"{table} has {last.count} rows after the rollback, and had {first.count} before the migration."
@@ -102,17 +112,35 @@ def rows(before: Moment, up: Moment, down: Moment) -> Compared:
                 if last.columns.get(column, value) == value:
                     continue
                 changed = middle.columns.get(column) != value
+                moved = [name for name in middle.columns if name not in first.columns and middle.columns[name] == value]
+                if changed and moved and middle.count == first.count:
+                    text = f"the values of {table}.{column} are in {moved[0]} meanwhile"
+                    problems.append(f"{text}, and the rollback does not return them.")
+                    continue
                 text = f"the values of {table}.{column} are not what they were before the migration"
                 (notes if changed else problems).append(f"{text}{', which changes or drops them' if changed else ''}.")
     problems += _sequences(before, up, down)
     return Compared(tuple(problems), tuple(notes))
 
 
+def _kept(table: str, first: observing.Rows, up: Moment) -> str:
+    """Return the table that has the rows of one that is gone; empty for none."""
+    same = (name for name, other in up.seen.tables.items() if (other.count, other.whole) == (first.count, first.whole))
+    return next((name for name in same if name != table), "") if first.count else ""
+
+
 def _sequences(before: Moment, up: Moment, down: Moment) -> Iterator[str]:
     for name, value in before.seen.sequences.items():
-        last = down.seen.sequences.get(name)
-        if last is not None and last != value and up.seen.sequences.get(name) == value:
+        last, middle = down.seen.sequences.get(name), up.seen.sequences.get(name)
+        if last is None or last == value or middle is None:
+            continue
+        if middle == value or _is_behind(last, value):
             yield f"the sequence {name} is at {last} after the rollback, and was at {value}."
+
+
+def _is_behind(last: str, value: str) -> bool:
+    """Tell whether a sequence would give out numbers that it has given out already."""
+    return value.isdecimal() and (not last.lstrip("-").isdecimal() or int(last) < int(value))
 
 
 def later_rows(up: Moment, down: Moment, written: Moment, after: Moment) -> tuple[str, ...]:

@@ -152,6 +152,42 @@ CASES = (
         "does not run again after its rollback",
     ),
     # These are right.
+    Case(
+        "keeps_no_copy",
+        _PLAIN,
+        "ALTER TABLE app.{0} ADD COLUMN c text; UPDATE app.{0} SET c = a; ALTER TABLE app.{0} DROP COLUMN a",
+        "ALTER TABLE app.{0} ADD COLUMN a text NOT NULL DEFAULT ''; ALTER TABLE app.{0} ALTER a DROP DEFAULT;"
+        "ALTER TABLE app.{0} DROP COLUMN c",
+        "are in c meanwhile",
+    ),
+    Case(
+        "forgets_the_name",
+        _PLAIN,
+        "ALTER TABLE app.{0} RENAME COLUMN b TO c",
+        "ALTER TABLE app.{0} DROP COLUMN c; ALTER TABLE app.{0} ADD COLUMN b integer",
+        "are in c meanwhile",
+    ),
+    Case(
+        "makes_another_table",
+        "CREATE TABLE app.{0} (id int PRIMARY KEY, a text); INSERT INTO app.{0} VALUES (1, 'one');",
+        "ALTER TABLE app.{0} RENAME TO n_{0}; ALTER INDEX app.{0}_pkey RENAME TO n_{0}_pkey",
+        "DROP TABLE app.n_{0}; CREATE TABLE app.{0} (id int PRIMARY KEY, a text)",
+        "are in app.n_makes_another_table meanwhile",
+    ),
+    Case(
+        "sets_sequence_back",
+        _PLAIN + "CREATE SEQUENCE app.s_{0}; SELECT setval('app.s_{0}', 500);",
+        "SELECT setval('app.s_{0}', 1000)",
+        "SELECT setval('app.s_{0}', 1)",
+        "is at 1 after the rollback, and was at 500",
+    ),
+    Case(
+        "leaves_view_empty",
+        _PLAIN + "CREATE MATERIALIZED VIEW app.m_{0} AS SELECT id FROM app.{0};",
+        "DROP MATERIALIZED VIEW app.m_{0}",
+        "CREATE MATERIALIZED VIEW app.m_{0} AS SELECT id FROM app.{0} WITH NO DATA",
+        "is not filled after the rollback",
+    ),
     Case("adds_column", _PLAIN, "ALTER TABLE app.{0} ADD COLUMN c text", "ALTER TABLE app.{0} DROP COLUMN c"),
     Case("adds_index", _PLAIN, "CREATE INDEX i_{0} ON app.{0} (a)", "DROP INDEX app.i_{0}"),
     Case(
