@@ -94,7 +94,7 @@ def rows(before: Moment, up: Moment, down: Moment) -> Compared:
                 problems.append(f"{table} is not filled after the rollback, and was before the migration.")
         elif middle is None:
             if last.count != first.count or last.whole != first.whole:
-                kept = _kept(table, first, up)
+                kept = _kept(first, before, up)
                 if kept:
                     problems.append(
                         f"the rows of {table} are in {kept} meanwhile, and the rollback does not return them."
@@ -113,7 +113,9 @@ def rows(before: Moment, up: Moment, down: Moment) -> Compared:
                     continue
                 changed = middle.columns.get(column) != value
                 moved = [name for name in middle.columns if name not in first.columns and middle.columns[name] == value]
-                if changed and moved and middle.count == first.count:
+                # Made-up values of two columns may be alike: if both are gone, nobody can tell which one it was.
+                alike = [name for name, old in first.columns.items() if old == value != middle.columns.get(name)]
+                if moved and alike == [column] and middle.count == first.count:
                     text = f"the values of {table}.{column} are in {moved[0]} meanwhile"
                     problems.append(f"{text}, and the rollback does not return them.")
                     continue
@@ -123,10 +125,10 @@ def rows(before: Moment, up: Moment, down: Moment) -> Compared:
     return Compared(tuple(problems), tuple(notes))
 
 
-def _kept(table: str, first: observing.Rows, up: Moment) -> str:
+def _kept(first: observing.Rows, before: Moment, up: Moment) -> str:
     """Return the table that has the rows of one that is gone; empty for none."""
     same = (name for name, other in up.seen.tables.items() if (other.count, other.whole) == (first.count, first.whole))
-    return next((name for name in same if name != table), "") if first.count else ""
+    return next((name for name in same if name not in before.seen.tables), "") if first.count else ""
 
 
 def _sequences(before: Moment, up: Moment, down: Moment) -> Iterator[str]:
