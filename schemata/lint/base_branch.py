@@ -8,9 +8,7 @@ from pathlib import Path
 
 from schemata import errors
 from schemata.migrations import checksums
-from schemata.system import processes
-
-_PATIENCE = 30.0  # seconds
+from schemata.system import git
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,22 +33,20 @@ def read(folder: Path, ref: str) -> Base:
     """Return what a base branch, a tag or a commit has in the folder of migrations. Raises ConfigError."""
     if ref.startswith("-"):
         raise errors.ConfigError(f"--base {ref} is not the name of a branch, a tag or a commit", "Write --base main.")
-    inside = processes.run(["git", "-C", folder, "rev-parse", "--show-prefix"], timeout=_PATIENCE)
+    inside = git.run(folder, "rev-parse", "--show-prefix")
     if inside.code:
         raise errors.ConfigError(
             f"--base needs git, and {folder} is not in a repository: {inside.complaint.strip()}",
             "Leave --base out, or run it in a clone.",
         )
-    known = processes.run(
-        ["git", "-C", folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"], timeout=_PATIENCE
-    )
+    known = git.run(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
     if known.code:
         raise errors.ConfigError(
             f"--base {ref} is not known to git here",
             f"Fetch it: git fetch origin {ref.removeprefix('origin/')}; in a workflow of GitHub's: fetch-depth: 0.",
         )
     commit = known.output.strip()
-    fork = processes.run(["git", "-C", folder, "merge-base", commit, "HEAD"], timeout=_PATIENCE)
+    fork = git.run(folder, "merge-base", commit, "HEAD")
     if fork.code:
         raise errors.ConfigError(
             f"{ref} and this work have no common commit here: the clone is too shallow to compare them",
@@ -70,7 +66,7 @@ def _listed(folder: Path, commit: str) -> dict[str, str]:
 
 
 def _git(folder: Path, *words: str) -> str:
-    done = processes.run(["git", "-C", folder, *words], timeout=_PATIENCE)
+    done = git.run(folder, *words)
     if done.code:
         raise errors.ConfigError(f"git {words[0]} failed: {done.complaint.strip()}", "Look at the repository with git.")
     return done.output

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from schemata import config, errors
 from schemata.migrations import files, lock_file, lookup, migration
 from schemata.rehearsal import aims
-from schemata.system import processes
+from schemata.system import git
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +63,10 @@ def _locked(settings: config.Config) -> lock_file.LockFile | None:
     """Return the lock file of the last commit; the one on disk where there is no repository."""
     path = settings.migrations / files.MANIFEST
     try:
-        told = processes.run(["git", "show", f"HEAD:./{files.MANIFEST}"], cwd=settings.migrations, timeout=10)
+        told = git.run(settings.migrations, "show", f"HEAD:./{files.MANIFEST}")
         if told.code == 0:
             return lock_file.parse(told.output)
-        inside = processes.run(["git", "rev-parse", "--verify", "HEAD"], cwd=settings.migrations, timeout=10).code == 0
-        if inside:
+        if git.run(settings.migrations, "rev-parse", "--verify", "HEAD").code == 0:
             return None
         return lock_file.parse(path.read_text(encoding="utf-8"))
     except (errors.NotAvailable, OSError, UnicodeDecodeError, ValueError):

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from schemata import errors
 from schemata.migrations import builds, files, migration
-from schemata.system import directories, processes
-
-_ENOUGH = 60.0
+from schemata.system import directories, git
 
 
 @contextlib.contextmanager
@@ -53,12 +51,11 @@ def _remove(folder: Path) -> None:
 def uncommitted(folder: Path, paths: Sequence[str]) -> tuple[str, ...] | None:
     """Return which of these files are not in version control as they are; None where there is no git to ask."""
     try:
-        inside = processes.run(["git", "rev-parse", "--is-inside-work-tree"], cwd=folder, timeout=_ENOUGH)
+        inside = git.run(folder, "rev-parse", "--is-inside-work-tree")
         if inside.code or inside.output.strip() != "true":
             return None
-        command = ["git", "status", "--porcelain", "-z", "--ignored", "--", "."]
-        answer = processes.run(command, cwd=folder, timeout=_ENOUGH)
-        top = processes.run(["git", "rev-parse", "--show-toplevel"], cwd=folder, timeout=_ENOUGH).output.rstrip("\n")
+        answer = git.run(folder, "status", "--porcelain", "-z", "--ignored", "--", ".")
+        top = git.run(folder, "rev-parse", "--show-toplevel").output.rstrip("\n")
     except errors.NotAvailable:
         return None
     if answer.code:
