@@ -17,6 +17,8 @@ _REASON = " # "
 
 #: What there may be, in the order in which it is written. Another name is kept as it stands.
 SLOTS = ("lint", "rehearsal", "rollback", "backup")
+#: What is said of a migration that lacks a rollback.
+NO_ROLLBACK = "it has neither a rollback nor the line `-- irreversible: reason`"
 Rollback = Literal["proved", "irreversible"]
 
 
@@ -25,7 +27,8 @@ class Attestation:
     """What was proved of one migration on one major version.
 
     :param rollback: the checksum of the rollback file; empty where there is none.
-    :param slots: the verdict by the name of the proof: rollback=proved, rehearsal=ok, warnings or accepted, lint=ok.
+    :param slots: the verdict by the name of the proof: rollback=proved, rehearsal=ok, warnings or accepted, lint=ok,
+        backup=the name of the one on whose rows it was tried.
     :param seconds: how long the migration took in the rehearsal. :param at: when, in UTC.
     :param reason: why findings were accepted.
     """
@@ -102,6 +105,11 @@ def merged(known: Attestation | None, new: Attestation) -> Attestation:
     return dataclasses.replace(new, slots={**known.slots, **new.slots})
 
 
+def lacks_rollback(item: migration.Migration) -> bool:
+    """Tell whether there is neither a rollback nor a reason why there is none."""
+    return not (item.rollback_path or item.directives.irreversible or item.not_run)
+
+
 def lacking(item: migration.Migration, known: Attestation | None, major: int) -> tuple[str, ...]:
     """Return what is missing of the proof of a migration, in words; nothing where it is whole."""
     if known is None:
@@ -112,8 +120,8 @@ def lacking(item: migration.Migration, known: Attestation | None, major: int) ->
     found = []
     if item.rollback_path and known.slots.get("rollback") != "proved":
         found.append("its rollback is not proved")
-    if not item.rollback_path and not item.directives.irreversible and not item.not_run:
-        found.append("it has neither a rollback nor the line `-- irreversible: reason`")
+    if lacks_rollback(item):
+        found.append(NO_ROLLBACK)
     match known.slots.get("rehearsal", _NONE):
         case "ok" | "warnings" | "accepted":
             pass

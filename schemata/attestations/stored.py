@@ -33,6 +33,12 @@ def read(folder: Path) -> Known:
         ) from error
 
 
+def keep(folder: Path, ids: Iterable[str]) -> None:
+    """Leave out the attestations of migrations that are gone. Where there is no file, none is made."""
+    if path_in(folder).is_file():
+        add(folder, (), ids)
+
+
 def add(folder: Path, new: Iterable[attestation.Attestation], ids: Iterable[str]) -> bool:
     """Write new attestations into the file, and leave out those of migrations that are gone.
 
@@ -41,7 +47,8 @@ def add(folder: Path, new: Iterable[attestation.Attestation], ids: Iterable[str]
     :param ids: the migrations that there are.
     """
     known = read(folder)
-    kept = {key: one for key, one in known.items() if key[0] in set(ids)}
+    left = set(ids)
+    kept = {key: one for key, one in known.items() if key[0] in left}
     for one in new:
         before = kept.get((one.id, one.major))
         made = attestation.merged(before, one)

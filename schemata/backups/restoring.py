@@ -88,20 +88,27 @@ def restore(order: Order) -> results.Message:
     )
 
 
-def fill(settings: config.Config, name: str, url: str) -> str:
+def named(settings: config.Config, name: str) -> manifest.Manifest:
+    """Return a backup that can be restored, by its name or `latest`. Raises BackupInvalid."""
+    backup = remote.find(remote.place(settings), name)
+    _check_kind(backup)
+    return backup
+
+
+def fill(settings: config.Config, backup: manifest.Manifest, url: str) -> str:
     """Restore a backup into an empty database where it is only looked at; return what it is, in words.
 
-    Owners and privileges are left out, since the roles may not be there. Raises BackupInvalid and RestoreFailed.
+    Owners and privileges are left out, since the roles may not be there. The rows are compared with those of its
+    snapshot. Raises BackupInvalid and RestoreFailed.
     """
     there = remote.place(settings)
-    backup = remote.find(there, name)
-    _check_kind(backup)
     with there.fetch(backup) as archive:
         _refuse_damaged(backup, archive)
         with waiting.connect(url, application_name="schemata restore") as connection:
             tools = programs.find(settings, contents.version(connection.query))
         if wrong := archives.restore(archives.Restore(tools, archive, backup), url):
             raise RestoreFailed(f"{backup.name} could not be restored: {wrong}", "Choose another one: inv backups")
+    _compare(backup, url)
     return f"the backup {backup.name} of {backup.source}, taken {backup.taken_at[:19]} UTC"
 
 
@@ -180,14 +187,19 @@ def _fill(
             f"{backup.name} could not be restored: {wrong}",
             "The database is as it was before. Where the role may not give objects to their owners: --no-owner",
         )
-    if backup.fingerprints:
-        differing = manifest.differing(backup.fingerprints, contents.of_database(url, backup.schemas))
-        if differing:
-            raise RestoreFailed(
-                f"{backup.name} was restored, and its rows are not those of its snapshot: {'; '.join(differing[:5])}",
-                "Do not use that database; restore another backup: inv backups",
-            )
+    _compare(backup, url)
     return list(_notes(order, backup, url))
+
+
+def _compare(backup: manifest.Manifest, url: str) -> None:
+    """Refuse a database whose rows are not those that were counted when the backup was taken."""
+    if not backup.fingerprints:
+        return
+    if differing := manifest.differing(backup.fingerprints, contents.of_database(url, backup.schemas)):
+        raise RestoreFailed(
+            f"{backup.name} was restored, and its rows are not those of its snapshot: {'; '.join(differing[:5])}",
+            "Do not use that database; restore another backup: inv backups",
+        )
 
 
 def _notes(order: Order, backup: manifest.Manifest, url: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from schemata import config, errors
-from schemata.attestations import demand
+from schemata.attestations import attestation, demand
 from schemata.checklist import documented, outcome
 from schemata.client import generate
 from schemata.lint import lint
@@ -158,8 +158,8 @@ def _rollbacks(situation: Situation) -> outcome.Answer:
         return outcome.Answer(situation.attested())
     wrong = {one.migration_id: list(one.problems) for one in found.proofs if not one.ok}
     for item in situation.sources:
-        if not (item.rollback_path or item.directives.irreversible or item.not_run):
-            wrong.setdefault(item.id, []).append("it has neither a rollback nor the line `-- irreversible: reason`")
+        if attestation.lacks_rollback(item):
+            wrong.setdefault(item.id, []).append(attestation.NO_ROLLBACK)
     proved = sum(one.ok and not one.unproved for one in found.proofs)
     told = "; ".join(filter(None, (f"{document.number(proved, 'rollback')} proved", situation.attested())))
     if not wrong:

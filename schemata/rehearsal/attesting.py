@@ -18,7 +18,8 @@ def attest(
     """Write what was proved of each migration into the file of attestations; return the outcome with a note of it.
 
     A rollback that does not lead back, and a migration that fails, are not attested at all. What lint finds is written
-    as well, where squawk is installed.
+    as well, where squawk is installed, and the backup on whose rows all of it was tried: it was restored, and its rows
+    compared.
 
     :param accept: why findings that are errors are accepted; empty where they are not.
     """
@@ -82,6 +83,8 @@ def _of(
     if linted == "errors" and rehearsed.accepted:
         linted = "accepted"
     slots = {"rehearsal": verdict} | ({"lint": linted} if linted else {})
+    if rehearsed.backup:
+        slots["backup"] = rehearsed.backup
     if proved is not None:
         slots["rollback"] = "proved" if not proved.unproved else "irreversible"
     return attestation.Attestation(

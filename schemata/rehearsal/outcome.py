@@ -41,7 +41,7 @@ class Rehearsed:
     """The answer of a rehearsal.
 
     :param where: the server that it ran on. :param why: how the migrations were chosen.
-    :param accepted: why findings that are errors are accepted.
+    :param accepted: why findings that are errors are accepted. :param backup: whose rows they were tried on.
     :param existing: what the existing database was. :param empty: tables that no row could be put into, with why.
     """
 
@@ -57,6 +57,7 @@ class Rehearsed:
     target: results.Target | None = None
     seconds: float = 0.0
     accepted: str = ""
+    backup: str = ""
 
     @property
     def ok(self) -> bool:
@@ -126,6 +127,7 @@ class Rehearsed:
             "postgres": self.major,
             "chosen": self.why,
             "existing": self.existing,
+            "backup": self.backup,
             "target": dataclasses.asdict(self.target) if self.target else None,
             "migrations": [{**one.as_dict(), "verdict": self.verdict(one.migration_id)} for one in self.traces],
             "findings": [one.as_dict() for one in self.findings],

@@ -53,8 +53,9 @@ def rehearse(
     began = time.monotonic()
     if accept and not attest:
         raise errors.ConfigError("--accept has no effect without --attest", "Add it, or leave --accept out.")
-    if backup:
-        existing = functools.partial(restoring.fill, settings, backup)
+    restored = restoring.named(settings, backup) if backup else None
+    if restored:
+        existing = functools.partial(restoring.fill, settings, restored)
     sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
     aim = aims.ask(settings, target, sources) if target else None
     chosen = choosing.choose(settings, sources, names, everything=everything, aim=aim)
@@ -86,6 +87,7 @@ def rehearse(
             tuple(run.notes),
             aim.target if aim else None,
             time.monotonic() - began,
+            backup=restored.name if restored and run.real else "",
         )
     return attesting.attest(settings, sources, found, accept) if attest else found
 
@@ -124,7 +126,7 @@ class _Run:
         self._existing = running.Database(settings, server, "existing", made=False, through_psycopg=python)
         self.existing = _SEEDED
         # Whether its rows are real: then none are made up, and what they refuse is refused in earnest.
-        self._real = False
+        self.real = False
         self.traces: list[traces.Trace] = []
         self.refused: list[codes.Finding] = []
         self.proofs: list[outcome.Proved] = []
@@ -147,7 +149,7 @@ class _Run:
             return
         self._existing.url = self._server.create(self._existing.name)
         self.existing = existing(self._existing.url)
-        self._real = True
+        self.real = True
         known = self._existing.deploy.read().ids()
         self._existing.apply([item for item in self._done if item.id not in known])
         self._fill()
@@ -221,7 +223,7 @@ class _Run:
         ):
             self._copy()
             trace = self._trace(item)
-        if trace.failure and _is_of_rows(trace) and not self._real:
+        if trace.failure and _is_of_rows(trace) and not self.real:
             self._existing.copy_of(self._fresh)
             again = self._trace(item)
             if not again.failure:
@@ -232,11 +234,11 @@ class _Run:
     def _copy(self) -> None:
         """Make the existing database again as the fresh one is, and fill it."""
         self._existing.copy_of(self._fresh)
-        self._real = False
+        self.real = False
         self._fill()
 
     def _fill(self) -> None:
-        if self._real:
+        if self.real:
             return
         session = self._existing.deploy.session
         self.empty |= rows.fill(session, self._settings.history_schema, self._settings.rehearsal.rows, self.empty)

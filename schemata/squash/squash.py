@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from schemata import config, errors
+from schemata.attestations import stored
 from schemata.deploy import transactional
 from schemata.migrations import authoring, files, lock_file, lookup, migration
 from schemata.parity import expected, locking
@@ -117,6 +118,7 @@ class _Squash:
                     continue
                 if before:
                     files.replace(copy / files.MANIFEST, authoring.lock_text(made, proved.fingerprints))
+                stored.keep(copy, [item.id for item in made])
                 kept = ""
                 if not dry_run:
                     staging.put(copy, self._settings.migrations)

@@ -69,7 +69,7 @@ MAY_IMPORT = {
     },
     "squash": {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "deploy", "parity",
-        "server.programs", "server.embedded",
+        "server.programs", "server.embedded", "attestations",
     },
     # Migrations tried on databases that are dropped afterwards.
     "rehearsal": {

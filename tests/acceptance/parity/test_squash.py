@@ -148,6 +148,10 @@ def test_a_part_is_squashed_and_what_stays_is_known(
     document = schemata.json("squash", "--through", through)
     assert document["majors"] == [programs.major]
     assert middle in {Path(name).stem for name in document["changed"]}
+    proved = (copied.root / "migrations" / "attestations").read_text().splitlines()[2:]
+    ids = {line.split()[0] for line in proved}
+    assert LAST in ids
+    assert ids <= {Path(name).stem for name in _files(copied)}
     assert schemata("lock", "--check").returncode == 0
     assert [one["id"].partition(".")[0] for one in schemata.json("migrate")["applied"]]
     assert schemata.json("migrate-status")["findings"] == []

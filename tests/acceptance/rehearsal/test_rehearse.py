@@ -93,6 +93,11 @@ def test_the_rows_of_a_backup_are_real(clients: Project) -> None:
     assert clients.inv("backup").returncode == 0
     done = clients.inv("rehearse", SECOND, "--backup", "latest", "--json")
     assert "could not create unique index" not in done.stdout
+    (newest, *_) = json.loads(clients.inv("backups", "--json").stdout)["backups"]
+    done = clients.inv("rehearse", SECOND, "--backup", "latest", "--attest", "--accept", "they are few")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = (clients.root / "migrations" / "attestations").read_text().splitlines()[2:]
+    assert f" rollback=proved backup={newest['name']} # they are few" in line
     assert clients.inv("rehearse", SECOND, "--backup", "absent").returncode == 1
 
 
