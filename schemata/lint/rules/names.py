@@ -52,7 +52,7 @@ def _without_schema(place: model.Place) -> Iterator[tuple[str, str, int]]:
             known = part.relname in common | temporary or part.relpersistence == "t" or part.relname.startswith("pg_")
             if not part.schemaname and not known:
                 yield "Relation", part.relname, part.location
-        elif isinstance(part, pg.TypeName):
+        elif isinstance(part, pg.TypeName) and place.kind != "define_stmt":  # there it may be a function as well
             names = tree.strings(part.names)
             if (
                 len(names) == 1

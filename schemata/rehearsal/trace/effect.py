@@ -1,11 +1,14 @@
 """What a statement did to objects that existed before the migration: the difference of two states."""
 
 import dataclasses
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from schemata.rehearsal.trace import states
 
+_NAME = r"\(*(?:\"(?:[^\"]|\"\")+\"|\w+) IS NOT NULL\)*"
+_NOT_NULL = re.compile(f"{_NAME}(?: AND {_NAME})*")
 #: Statements that read or write rows, for which they may well scan.
 QUERIES = (
     "select_stmt", "insert_stmt", "update_stmt", "delete_stmt", "merge_stmt", "copy_stmt", "create_table_as_stmt",
@@ -19,7 +22,8 @@ class Effect:
     :param kind: lock, rewrite, empty, move, scan, index, constraint, drop, detach, rename, retype, disable, enable,
         trigger, update, delete, label or body.
     :param on: the table, or the object itself. :param name: what of it: a lock's mode, a column, an index, a new name.
-    :param what: the kind of object, in words. :param count: of rows. :param columns: those of a view that is dropped.
+    :param what: the kind of object, in words. :param count: of rows. :param columns: those of a view that is dropped;
+        of a routine its name and what it returns.
     """
 
     kind: str
@@ -173,7 +177,7 @@ def _constraints(before: states.State, after: states.State, base: Collection[int
     for oid, old in before.constraints.items():
         if oid in after.constraints or old.relation not in base or old.relation not in after.relations:
             continue
-        if (old.relation, old.name) not in kept:
+        if (old.relation, old.name) not in kept and not _is_needless(old, after):
             yield Effect("drop", before.name_of(old.relation), old.name, "constraint")
     for oid, new in after.constraints.items():
         if new.relation not in base:
@@ -186,6 +190,14 @@ def _constraints(before: states.State, after: states.State, base: Collection[int
             )
         elif was is not None and was.name != new.name:
             yield Effect("rename", after.name_of(new.relation), f"{was.name} to {new.name}", "constraint")
+
+
+def _is_needless(dropped: states.Constraint, after: states.State) -> bool:
+    """Tell whether a CHECK says only that its columns are not null, which they are by themselves."""
+    if not dropped.columns or not _NOT_NULL.fullmatch(dropped.expression or ""):
+        return False
+    columns = [after.columns.get((dropped.relation, number)) for number in dropped.columns]
+    return all(column is not None and column.not_null for column in columns)
 
 
 _KINDS = {"f": "foreign key", "c": "check", "u": "unique", "p": "primary key", "x": "exclusion"}
@@ -222,7 +234,8 @@ def _others(before: states.State, after: states.State, base: Collection[int]) ->
         if new is None:
             called = before.called(oid)
             if called not in replaced and not (word in ("rule", "policy") and _gone_with_table(name, before, after)):
-                yield Effect("drop", called[1], what=word)
+                results = (before.results[oid],) if oid in before.results else ()
+                yield Effect("drop", called[1], what=word, columns=results)
         elif new != (word, name) and word not in ("rule", "policy"):
             yield Effect("rename", name, new[1], word)
         elif before.bodies.get(oid) != after.bodies.get(oid):
@@ -251,6 +264,7 @@ def present(state: states.State) -> frozenset[tuple[str, str]]:
     """Return the kind and the name of what there is, as the effect of a drop has them."""
     found = {(states.WORDS.get(item.kind, "relation"), item.full) for item in state.relations.values()}
     found |= {state.called(oid) for oid in state.named} | state.calls()
+    found |= {("result", one) for one in state.results.values()}
     views = {oid for oid, item in state.relations.items() if item.kind == "v"}
     found |= {("column", f"{state.name_of(oid)}.{one.name}") for (oid, _), one in state.columns.items() if oid in views}
     found |= {("constraint", f"{state.name_of(one.relation)}.{one.name}") for one in state.constraints.values()}

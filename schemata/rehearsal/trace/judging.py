@@ -13,6 +13,7 @@ _ADDRESSED = ("table", "view", "materialized view", "column", "sequence", "forei
 _MINOR = ("index", "constraint", "trigger", "rule", "policy")
 #: What is not the same again when it is made again.
 _WITH_DATA = ("table", "column", "materialized view", "sequence", "schema")
+_ROUTINES = ("function", "procedure", "aggregate")
 #: Weaker than this, what a scan holds keeps nobody out.
 _STRONG = tuple(states.BLOCKS)
 
@@ -187,6 +188,9 @@ def _destroys(case: _Case) -> Iterator[codes.Finding]:
         full = done.on + (f".{done.name}" if done.name else "")
         named = f"{done.what} {full}"
         if done.what not in _WITH_DATA and (done.what, full) in case.trace.present:
+            if done.what in _ROUTINES:
+                yield _made_again(case, done)
+                continue
             lost = [name for name in done.columns if ("column", f"{full}.{name}") not in case.trace.present]
             if lost:
                 text = f"Makes the view {full} again without {', '.join(lost)}: what still asks for it fails.{said}"
@@ -206,6 +210,14 @@ def _destroys(case: _Case) -> Iterator[codes.Finding]:
             )
             text = f"Drops the {named}{size}: what still uses it fails, and its data are gone.{said}"
             yield case.finding("drops", severity, text, advice.BREAKING)
+
+
+def _made_again(case: _Case, done: effect.Effect) -> codes.Finding:
+    if all(("result", one) in case.trace.present for one in done.columns):
+        text = f"Drops the {done.what} {done.on} and makes it again: between the two nothing of it is there"
+        return case.finding("drops", "note", f"{text}, and grants are gone.")
+    text = f"Makes the {done.what} {done.on} again with another result: what calls it gets something else at once."
+    return case.finding("drops", "note" if case.trace.breaking else "warning", text)
 
 
 def _of_minor(done: effect.Effect, severity: codes.Severity) -> codes.Severity:

@@ -52,7 +52,7 @@ class Column(NamedTuple):
 
 
 class Constraint(NamedTuple):
-    """A constraint of a table; `served_by` is its index."""
+    """A constraint of a table; `served_by` is its index, `expression` what a CHECK asks, `columns` their numbers."""
 
     relation: int
     name: str
@@ -60,6 +60,8 @@ class Constraint(NamedTuple):
     validated: bool
     references: int
     served_by: int
+    expression: str | None
+    columns: list[int] | None
 
 
 class Counts(NamedTuple):
@@ -77,6 +79,7 @@ class State:
 
     :param named: what is neither relation nor constraint, as (word, name): types, routines, rules, schemas.
     :param bodies: of each routine its digest. :param arguments: of each its types, and how many have a default.
+    :param results: of each its name and what it returns.
     :param triggers: (relation, name, how it fires).
     """
 
@@ -89,6 +92,7 @@ class State:
     named: Mapping[int, tuple[str, str]]
     bodies: Mapping[int, str]
     arguments: Mapping[int, tuple[tuple[str, ...], int]]
+    results: Mapping[int, str]
     counts: Mapping[int, Counts]
     locks: Mapping[int, str]
     wal: int
@@ -131,6 +135,7 @@ def parse(text: str) -> State:
         named=named,
         bodies={row[0]: row[4] for row in _rows(told, "routines")},
         arguments={row[0]: (tuple(row[5]), row[6]) for row in _rows(told, "routines")},
+        results={row[0]: f"{row[1]}.{row[2]} {row[7]}" for row in _rows(told, "routines")},
         counts={row[0]: Counts(*row[1:]) for row in _rows(told, "counts")},
         locks=strongest(_rows(told, "locks")),
         wal=int(told["wal"]),

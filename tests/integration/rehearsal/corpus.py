@@ -78,6 +78,12 @@ DANGEROUS = (
         "DO $$ BEGIN EXECUTE 'ALTER TABLE app.log DETACH ' || 'PARTITION app.log_2026'; END $$",
         ("~detaches",),
     ),
+    Dangerous(
+        "function_again_with_another_result",
+        "DROP FUNCTION app.twice(int); CREATE FUNCTION app.twice(a int) RETURNS text LANGUAGE sql AS $$SELECT '2'$$",
+        ("~drops",),
+    ),
+    Dangerous("check_of_what_may_be_null", "ALTER TABLE app.items DROP CONSTRAINT items_checked", ("drops",)),
     # Rewrites.
     Dangerous(
         "volatile_default", "ALTER TABLE app.items ADD COLUMN at timestamptz DEFAULT clock_timestamp()", ("rewrite",)
@@ -238,6 +244,10 @@ DANGEROUS = (
 )
 
 SAFE = (
+    Safe(
+        "check_that_has_proved_not_null",
+        "ALTER TABLE app.items ALTER COLUMN checked SET NOT NULL; ALTER TABLE app.items DROP CONSTRAINT items_checked",
+    ),
     Safe(
         "renamed_with_a_view", "ALTER TABLE app.others RENAME TO rest; CREATE VIEW app.others AS SELECT * FROM app.rest"
     ),

@@ -242,6 +242,7 @@ SAFE: list[tuple[str, str]] = [
     ("a trigger replaced on a new table",
      "CREATE TABLE app.a (id bigint PRIMARY KEY);\n"
      "CREATE TRIGGER a_touch BEFORE UPDATE ON app.a FOR EACH ROW EXECUTE FUNCTION app.touch();"),
+    ("an aggregate of a function", "CREATE AGGREGATE app.added (int) (sfunc = int4pl, stype = int, initcond = '0');"),
     ("comments", "COMMENT ON TABLE app.orders IS 'What customers buy; DROP TABLE is in the text only.';"),
     ("grants", "GRANT SELECT ON app.orders TO reporting;"),
     ("storage parameters", "ALTER TABLE app.orders SET (autovacuum_vacuum_scale_factor = 0.01);"),

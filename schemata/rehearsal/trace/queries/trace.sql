@@ -27,7 +27,8 @@ SELECT pg_catalog.json_build_object(
     ),
     'constraints', (
         SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
-            k.oid::int8, k.conrelid::int8, k.conname, k.contype, k.convalidated, k.confrelid::int8, k.conindid::int8))
+            k.oid::int8, k.conrelid::int8, k.conname, k.contype, k.convalidated, k.confrelid::int8, k.conindid::int8,
+            CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END, k.conkey))
         FROM pg_catalog.pg_constraint k JOIN relations r ON r.oid = k.conrelid
         WHERE k.contype <> 'n' AND k.contype <> 't'
     ),
@@ -65,7 +66,7 @@ SELECT pg_catalog.json_build_object(
             pg_catalog.md5(pg_catalog.concat_ws(' ', p.prosrc, p.proargtypes::text, p.prorettype::text)),
             ARRAY(SELECT pg_catalog.format_type(t, NULL)
                 FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY AS a(t, place) ORDER BY place),
-            p.pronargdefaults))
+            p.pronargdefaults, pg_catalog.pg_get_function_result(p.oid)))
         FROM pg_catalog.pg_proc p JOIN names ON names.oid = p.pronamespace
     ),
     'counts', (
