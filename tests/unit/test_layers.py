@@ -427,6 +427,17 @@ def test_a_late_import_says_why(module: str) -> None:
         assert "#" in lines[node.lineno - 1] or lines[number - 1].lstrip().startswith("#"), f"line {node.lineno}"
 
 
+def test_git_is_run_from_one_place() -> None:
+    """Its name begins a command in `system/git.py` only."""
+    commands = [
+        module
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.List) and node.elts and getattr(node.elts[0], "value", None) == "git"
+    ]
+    assert commands == ["schemata.system.git"]
+
+
 def test_modules_stay_short() -> None:
     """No module has more than 400 lines."""
     lengths = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in MODULES.items()}
