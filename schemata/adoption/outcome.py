@@ -158,7 +158,12 @@ class Adopted:
         if self.plan:
             return []
         if self.look is None:
+            roles = [
+                "inv dev-up                  # a server of your own; it stops where a role is missing",
+                "inv adopt … --create-roles  # the roles, there",
+            ]
             return [
+                *(roles if self.prepared.roles and not self.created else ()),
                 "inv dev-up                  # a database of your own, made by them",
                 "inv adopt … --url URL       # the database that has them",
             ]

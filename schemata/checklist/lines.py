@@ -120,6 +120,8 @@ def _is_dim(block: document.Block) -> bool:
 
 
 def _lock_file(situation: Situation) -> outcome.Answer:
+    if not situation.sources and not (situation.settings.migrations / files.MANIFEST).exists():
+        return outcome.Answer("there is no migration yet", asked=False)
     return _told(locking.lock(situation.settings, check=True, reporter=situation.reporter))
 
 

@@ -30,7 +30,10 @@ class Base:
 
 
 def read(folder: Path, ref: str) -> Base:
-    """Return what a base branch, a tag or a commit has in the folder of migrations. Raises ConfigError."""
+    """Return what a base branch, a tag or a commit has in the folder of migrations. Raises ConfigError.
+
+    Before the first commit of a repository HEAD has nothing: a hook asks for it all the same.
+    """
     if ref.startswith("-"):
         raise errors.ConfigError(f"--base {ref} is not the name of a branch, a tag or a commit", "Write --base main.")
     inside = git.run(folder, "rev-parse", "--show-prefix")
@@ -40,6 +43,8 @@ def read(folder: Path, ref: str) -> Base:
             "Leave --base out, or run it in a clone.",
         )
     known = git.run(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    if known.code and ref == "HEAD" and _is_unborn(folder):
+        return Base(ref, frozenset(), {}, folder)
     if known.code:
         raise errors.ConfigError(
             f"--base {ref} is not known to git here",
@@ -53,6 +58,14 @@ def read(folder: Path, ref: str) -> Base:
             "Fetch the whole history; in a workflow of GitHub's: fetch-depth: 0.",
         )
     return Base(ref, frozenset(_listed(folder, commit)), _listed(folder, fork.output.strip()), folder)
+
+
+def _is_unborn(folder: Path) -> bool:
+    """Tell whether HEAD is a branch that has no commit."""
+    branch = git.run(folder, "symbolic-ref", "--quiet", "HEAD")
+    if branch.code:
+        return False
+    return git.run(folder, "show-ref", "--verify", "--quiet", branch.output.strip()).code == 1
 
 
 def _listed(folder: Path, commit: str) -> dict[str, str]:

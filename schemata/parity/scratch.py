@@ -34,8 +34,9 @@ def database(
     try:
         found = programs.chosen(settings, reporter, download=download)
     except errors.NotAvailable as error:
+        version = major or settings.server.version
         raise errors.NotAvailable(
-            f"a temporary server of PostgreSQL {major or settings.server.version or 'any version'} is needed to try "
+            f"a temporary server of PostgreSQL{f' {version}' if version else ''} is needed to try "
             f"the migrations in, and there is none: {error.message}",
             error.hint,
         ) from error

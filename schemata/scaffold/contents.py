@@ -1,6 +1,7 @@
 """The files that `init` writes, as text: settings, tasks, ignored files, a CI workflow, hooks, Compose, Dockerfile."""
 
 import json
+import re
 from collections.abc import Sequence
 
 #: Never committed: the dev server and caches; what a build of an image writes; secrets of Compose.
@@ -21,8 +22,14 @@ from schemata.tasks import namespace
 
 ns = Collection(*namespace.tasks.values(), your_task)"""
 
-WORKFLOW = """\
-# Migrations: the lock file says what they make, they run on an empty database, and the result answers.
+#: The step of a workflow that asks everything.
+CHECK = """\
+      - name: The checklist, on temporary databases
+        run: inv check
+"""
+
+WORKFLOW = f"""\
+# Migrations: the checklist of every change, and from nothing to a migrated database that answers.
 name: schemata
 
 on:
@@ -45,31 +52,42 @@ jobs:
         with:
           python-version: "3.13"
       - name: Install
-        run: python -m pip install 'pgschemata[embedded]'
-      - name: The lock file is that of the migrations
-        run: schemata lock --check
+        run: python -m pip install 'pgschemata[embedded,lint]'
+{CHECK}\
       - name: From nothing to a migrated database
-        run: schemata dev-up
+        run: inv dev-up
       - name: It has and answers what it should
-        run: schemata smoke
+        run: inv smoke
       - name: It is what the migrations say
-        run: schemata parity
-      - if: always()
-        run: schemata dev-down-clean
+        run: inv parity
 """
 
-HOOK = """\
-  - repo: local
-    hooks:
-      - id: schemata-lock
-        name: migrations/manifest is that of the migrations
-        entry: schemata lock --check
+#: What a workflow of somebody else's needs, after the migrations are there.
+WORKFLOW_LINES = f"""\
+      - name: Install
+        run: python -m pip install 'pgschemata[embedded,lint]'
+{CHECK}"""
+
+#: What each hook for pre-commit is, by its id: those of `.pre-commit-hooks.yaml`, run by the project's own environment.
+_HOOKS = {
+    "schemata-lint": """\
+      - id: schemata-lint
+        name: What is dangerous in migrations
+        entry: schemata lint --base HEAD
         language: system
-        files: ^migrations/
+        files: ^{folder}/.*\\.(sql|py)$
+        require_serial: true
+""",
+    "schemata-check": """\
+      - id: schemata-check
+        name: The checklist, where a migration changed
+        entry: schemata check --changed
+        language: system
+        files: ^{folder}/
         pass_filenames: false
-"""
-
-HOOKS = f"repos:\n{HOOK}"
+        require_serial: true
+""",
+}
 
 DOCKERFILE = """\
 # The application's image: it waits for the database, creates schemas, migrates, and then becomes its command.
@@ -94,6 +112,21 @@ def settings(name: str, schemas: Sequence[str]) -> str:
     # A JSON string is a TOML one: both escape quotes, backslashes and control characters alike.
     listed = ", ".join(json.dumps(schema, ensure_ascii=False) for schema in schemas)
     return f"[tool.schemata]\nname = {json.dumps(name, ensure_ascii=False)}\nschemas = [{listed}]\n"
+
+
+def hooks(folder: str, present: str = "") -> str:
+    """Return the hooks for pre-commit that a configuration lacks, as an entry of its list; empty where it has all.
+
+    :param folder: of the migrations, as in the settings.
+
+    >>> hooks("migrations", "- id: schemata-lint\\n- id: schemata-check\\n")
+    ''
+    """
+    missing = [text for id_, text in _HOOKS.items() if not re.search(rf"\bid: *[\'\"]?{id_}\b", present)]
+    if not missing:
+        return ""
+    below = re.escape(folder.removeprefix("./").strip("/"))
+    return "".join(["  - repo: local\n    hooks:\n", *(text.format(folder=below) for text in missing)])
 
 
 def compose(database: str) -> str:

@@ -161,8 +161,8 @@ def _steps(root: Path, table: dict[str, Any], compose: bool, dockerfile: bool) -
         steps.append(files.Step(folder, "there") if is_there else files.Step(f"{folder}/.gitkeep", "create"))
     steps += [
         _ignored(root),
-        files.create(root, ".github/workflows/schemata.yml", contents.WORKFLOW),
-        _hooks(root),
+        _workflow(root),
+        _hooks(root, _folder(table)),
     ]
     if compose:
         database = config.parse(table, root.absolute(), {}).database
@@ -204,11 +204,18 @@ def _ignored(root: Path) -> files.Step:
     return files.Step(".gitignore", "append", wanted[len(present) :])
 
 
-def _hooks(root: Path) -> files.Step:
-    present = files.read(root / ".pre-commit-config.yaml")
-    if present is not None and "schemata lock --check" in present:
-        return files.Step(".pre-commit-config.yaml", "there")
-    return files.create(root, ".pre-commit-config.yaml", contents.HOOKS, note=contents.HOOK)
+def _workflow(root: Path) -> files.Step:
+    name = ".github/workflows/schemata.yml"
+    present = files.read(root / name)
+    if present is not None and re.search(r"\b(inv|invoke|schemata) check\b", present):
+        return files.Step(name, "there")
+    return files.create(root, name, contents.WORKFLOW, note=contents.WORKFLOW_LINES)
+
+
+def _hooks(root: Path, folder: str) -> files.Step:
+    name = ".pre-commit-config.yaml"
+    lacking = contents.hooks(folder, files.read(root / name) or "")
+    return files.create(root, name, f"repos:\n{lacking}", note=lacking) if lacking else files.Step(name, "there")
 
 
 def _strays(folder: Path) -> Iterator[str]:

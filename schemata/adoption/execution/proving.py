@@ -16,6 +16,8 @@ from schemata.parity import scratch as temporary
 from schemata.report import progress
 
 _NO_SCHEMA = re.compile(r'schema "([^"]+)" does not exist')
+_NO_RELATION = re.compile(r'relation "([^"]+)" does not exist')
+_NO_COLLATION = re.compile(r'collation "([^"]+)" for encoding "[^"]+" does not exist|ICU is not supported')
 
 
 def tried(
@@ -83,6 +85,27 @@ def _not_runnable(prepared: preparing.Prepared, found: trial.Trial, scratch: Pat
             "Files run by their times. Correct it, or take it out of the folder until the others are adopted. Nothing "
             "was written.",
         )
+    return preparing.NotRunnable(
+        f"{preparing.path_of(prepared.history, failed.script)} does not run on an empty database after the "
+        f"{len(found.tried)} before it: {error}",
+        f"{_what_helps(prepared, found, failed)} Nothing was written.",
+    )
+
+
+def _what_helps(prepared: preparing.Prepared, found: trial.Trial, failed: conversion.Converted) -> str:
+    """Return what a person can do about a file that does not run: what surely helps, else all that may."""
+    relation = _NO_RELATION.search(found.error)
+    if relation and relation[1].rpartition(".")[2] in {name.rpartition(".")[2] for name in prepared.without}:
+        return (
+            f"{relation[1]} is the tool's own table, and the statements that make it are left out. Here a file needs "
+            "it, so let the files make it: --keep-ledger."
+        )
+    leave_out = f"leave it out: --skip {failed.script.name} --reason TEXT."
+    if _NO_COLLATION.search(found.error):
+        return (
+            "The programs of the temporary server were built without ICU, or their ICU lacks that locale. Name a "
+            f"folder of programs that have it, such as a system's: SCHEMATA_PG_BIN=DIRECTORY. Or {leave_out}"
+        )
     elsewhere = ""
     if "It exists as" in found.hint:
         elsewhere = (
@@ -92,12 +115,9 @@ def _not_runnable(prepared: preparing.Prepared, found: trial.Trial, scratch: Pat
     missing = _NO_SCHEMA.search(found.error)
     if missing:
         elsewhere = f" Something else makes the schema {missing[1]}: add it to `schemas` of the settings."
-    return preparing.NotRunnable(
-        f"{preparing.path_of(prepared.history, failed.script)} does not run on an empty database after the "
-        f"{len(found.tried)} before it: {error}",
+    return (
         f"If the tool's names without a schema are in another one, say so: --schema NAME.{elsewhere} Or correct "
-        f"the file where it is, or leave it out: --skip {failed.script.name} --reason TEXT."
-        f"{_ledger_hint(prepared)} Nothing was written.",
+        f"the file where it is, or {leave_out}{_ledger_hint(prepared)}"
     )
 
 

@@ -1,14 +1,17 @@
 """`schemata init` on folders: what is missing is written, what is there is kept, a second run writes nothing."""
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from schemata import config, errors
 from schemata.migrations import files as migration_files
 from schemata.scaffold import contents, init
 from schemata.system import directories
+from tests.conftest import REPOSITORY
 
 
 def actions(root: Path, **flags: object) -> dict[str, str]:
@@ -68,11 +71,41 @@ def test_what_is_there_is_kept(tmp_path: Path) -> None:
     ]
     notes = {step.path: step.note for step in result.steps if step.action == "kept"}
     assert "schemata.tasks" in notes["tasks.py"]
-    assert "schemata lock --check" in notes[".pre-commit-config.yaml"]
+    assert notes[".pre-commit-config.yaml"].count("- id: schemata-") == 2
     assert "postgres:18" in notes["compose.yaml"]
     before = everything(tmp_path)
     init.init(tmp_path, compose=True)
     assert everything(tmp_path) == before
+
+
+def test_hooks_and_a_workflow_of_theirs_are_judged_by_what_they_hold(tmp_path: Path) -> None:
+    """Both hooks, of wherever, and a step that asks the checklist are enough; else what is lacking is shown."""
+    hooks, workflow = tmp_path / ".pre-commit-config.yaml", tmp_path / ".github/workflows/schemata.yml"
+    hooks.write_text("repos:\n  - repo: x\n    hooks:\n      - {id: schemata-lint}\n", encoding="utf-8")
+    workflow.parent.mkdir(parents=True)
+    workflow.write_text("name: theirs\n", encoding="utf-8")
+    notes = {step.path: step.note for step in init.init(tmp_path).steps if step.action == "kept"}
+    lacking = yaml.safe_load(notes[hooks.name])[0]["hooks"]
+    assert [hook["id"] for hook in lacking] == ["schemata-check"]
+    assert "run: inv check" in notes[".github/workflows/schemata.yml"]
+    hooks.write_text("repos:\n  - hooks: [{id: schemata-lint}, {id: 'schemata-check'}]\n", encoding="utf-8")
+    workflow.write_text("steps:\n  - run: schemata check --junit x.xml\n", encoding="utf-8")
+    found = actions(tmp_path)
+    assert {found[hooks.name], found[".github/workflows/schemata.yml"]} == {"there"}
+
+
+def test_the_hooks_look_where_the_migrations_are(tmp_path: Path) -> None:
+    """The folder of the settings, to the letter; and what they run is what the hooks of this repository run."""
+    (tmp_path / "pyproject.toml").write_text('[tool.schemata]\nschemas = ["app"]\nmigrations = "db/a.b"\n')
+    init.init(tmp_path)
+    (local,) = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert all(re.match(hook["files"], "db/a.b/app/app.20260101000000.x.sql") for hook in local["hooks"])
+    assert not any(re.match(hook["files"], "db/aXb/app/app.20260101000000.x.sql") for hook in local["hooks"])
+    published = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    facts = ("id", "entry", "pass_filenames", "require_serial")
+    assert [[hook.get(fact) for fact in facts] for hook in local["hooks"]] == [
+        [hook.get(fact) for fact in facts] for hook in published
+    ]
 
 
 def test_settings_that_cannot_be_appended_are_said(tmp_path: Path) -> None:
