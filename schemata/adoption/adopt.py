@@ -93,7 +93,12 @@ def adopt(
     if choice and look and new and not plan:
         written = _recording(settings, choice, prepared, look, of_database, command, reporter).write()
         new, accepted = written.ids, written.accepted
-    created = roles.create(dev, prepared.roles) if dev and not plan else ()
+    created: tuple[str, ...] = ()
+    if dev and not plan:
+        created = roles.create(dev, prepared.roles)
+        if not prepared.tried:  # a role that only a statement in a block names is known by a run
+            prepared = proving.with_roles(settings, prepared, reporter)
+            created += roles.create(dev, prepared.roles)
     return outcome.Adopted(
         prepared,
         str(settings.migrations),

@@ -72,7 +72,8 @@ class Adopted:
         shown: list[document.Block] = []
         if self.look:
             shown.append(document.Text(f"Target: {self.look.target.describe()}"))
-        shown.append(document.Text(f"{history.tool}: {len(history.scripts)} migrations in {history.root}", "bold"))
+        count = document.number(len(history.scripts), "migration")
+        shown.append(document.Text(f"{history.tool}: {count} in {history.root}", "bold"))
         shown.append(document.Grid(("migration", "from", "mode", "rollback"), tuple(self._rows())))
         shown += [document.Text(text, "yellow") for text in self._notes()]
         if self.look:

@@ -60,6 +60,15 @@ def tried(
     return _with_downs_tried(there, prepared, found.roles, major, reporter)
 
 
+def with_roles(
+    settings: config.Config, prepared: preparing.Prepared, reporter: progress.Reporter
+) -> preparing.Prepared:
+    """Return what was prepared with every role that the migrations need, as a run in a temporary server tells it."""
+    items = files.read(settings.migrations, settings.schemas)
+    with expected.replayed(settings, items, 0, reporter) as (_, missing):
+        return dataclasses.replace(prepared, roles=tuple(sorted({*prepared.roles, *missing})))
+
+
 def stage(settings: config.Config, prepared: preparing.Prepared, folder: Path) -> None:
     """Write what the project has, and what is new, into a folder that is nobody's but ours."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -187,6 +187,16 @@ def test_what_the_surroundings_lack_is_said_with_what_to_type(sql: str, words: s
     assert words in refused.value.hint
 
 
+def drop_role(url: str, name: str) -> None:
+    """Drop a role and what it may do in the databases of a test, of which the scratch ones are on the same server."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for (database,) in connection.execute("SELECT datname FROM pg_database WHERE datallowconn").fetchall():
+            with psycopg.connect(urls.with_database(url, database), autocommit=True) as there:
+                if there.execute("SELECT to_regclass('public.a')").fetchone() != (None,):
+                    there.execute(f"DROP OWNED BY {name}")
+        connection.execute(f"DROP ROLE IF EXISTS {name}")
+
+
 def test_roles_are_made_on_the_dev_server_only(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are not there, without login, and only where the commands mean the project's own server."""
     one, other = (f"adoption_{uuid.uuid4().hex[:8]}" for _ in range(2))
@@ -201,11 +211,7 @@ def test_roles_are_made_on_the_dev_server_only(repository: Project, monkeypatch:
             assert set(plan.prepared.roles) == {one, other}
             assert "(--create-roles makes them on the dev server)" in "\n".join(plan.summary())
             for name in (one, other):
-                for database in connection.execute("SELECT datname FROM pg_database WHERE datallowconn").fetchall():
-                    with psycopg.connect(urls.with_database(repository.url, database[0]), autocommit=True) as there:
-                        if there.execute("SELECT to_regclass('public.a')").fetchone() != (None,):
-                            there.execute(f"DROP OWNED BY {name}")
-                connection.execute(f"DROP ROLE IF EXISTS {name}")
+                drop_role(repository.url, name)
             connection.execute(f"CREATE ROLE {one} LOGIN")
             monkeypatch.setenv("DATABASE_URL", repository.url)
             with pytest.raises(errors.ConfigError, match="DATABASE_URL names another"):
@@ -217,7 +223,45 @@ def test_roles_are_made_on_the_dev_server_only(repository: Project, monkeypatch:
             assert adopt.adopt(settings, "prisma", theirs, create_roles=True).created == ()
         finally:
             for name in (one, other):
-                connection.execute(f"DROP ROLE IF EXISTS {name}")
+                drop_role(repository.url, name)
+
+
+def test_a_role_that_only_a_run_tells_of_is_made_later_too(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block names it: the adoption that wrote the files saw it, and so does one that finds them there."""
+    name = f"adoption_{uuid.uuid4().hex[:8]}"
+    sql = f"CREATE TABLE a (i int);\nDO $$ BEGIN EXECUTE 'GRANT SELECT ON a TO {name}'; END $$;\n"
+    theirs = str(lay(repository.root, {f"{A}/migration.sql": sql}))
+    settings = config.load(repository.root, {})
+    first = adopt.adopt(settings, "prisma", theirs)
+    assert first.prepared.roles == (name,)
+    steps = repr(first.blocks()[-1])
+    assert steps.index("inv dev-up") < steps.index("--create-roles") < steps.rindex("inv dev-up")
+    drop_role(repository.url, name)
+    monkeypatch.setattr(targets, "choose", lambda *_: targets.Choice(repository.url, "dev server", is_dev=True))
+    found = adopt.adopt(settings, "prisma", theirs, create_roles=True)
+    drop_role(repository.url, name)
+    assert (found.written, found.prepared.roles) == (0, (name,))
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ("ALTER TABLE public._prisma_migrations ENABLE ROW LEVEL SECURITY", "so let the files make it: --keep-ledger"),
+        ('CREATE TABLE b (t text COLLATE "xx-XX-x-icu")', "SCHEMATA_PG_BIN"),
+    ],
+    ids=["needs the ledger", "needs a locale"],
+)
+def test_what_surely_helps_is_said_first(repository: Project, second: str, words: str) -> None:
+    """A table that is left out, named where the text does not tell; a collation that these programs do not have."""
+    block = f"DO $do$ BEGIN EXECUTE $$ {second} $$; END $do$;\n"
+    ledger = "CREATE TABLE _prisma_migrations (i int);\nCREATE TABLE a (i int);\n"
+    theirs = str(lay(repository.root, {f"{A}/migration.sql": ledger, f"{B}/migration.sql": block}))
+    with pytest.raises(preparing.NotRunnable) as refused:
+        adopt.adopt(config.load(repository.root, {}), "prisma", theirs)
+    assert words in refused.value.hint
+    assert "--schema NAME" not in refused.value.hint
 
 
 def test_names_of_the_servers_own_come_first(repository: Project) -> None:
