@@ -154,9 +154,12 @@ class Verification:
         return self.is_apart(difference) or any(_pattern(text).fullmatch(difference.subject) for text in self._accept)
 
     def is_apart(self, difference: diff.Difference) -> bool:
-        """Tell whether it is a table of another tool, or a part of one."""
+        """Tell whether it is a table of another tool that is there, or about a part of one.
+
+        Where the files make that table as well, the tool made it before them, as it wants it.
+        """
         item = difference.item
-        if difference.change != "extra":
+        if difference.change == "missing" and item.kind == "table":
             return False
         owner = tuple(item.facts.get("owned by", "").split(" ")[0].rpartition(".")[0].split("."))
         of = item.of or (item.name if item.kind == "table" else "")

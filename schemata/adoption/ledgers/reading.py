@@ -13,6 +13,8 @@ _QUERIES = queries.load("ledgers", os.path.join(os.path.dirname(__file__), "quer
 
 #: Those that keep where they stand, and not each migration.
 _SINGLE = ("alembic-sql", "golang-migrate")
+#: Files of the same names are run by other tools too, such as pop, which keep a row for each in a table like dbmate's.
+_ALIKE = {"golang-migrate": "dbmate"}
 
 
 def read(ask: queries.Ask, tool: str, table: str = "", project: str = "") -> entries.Ledger | None:
@@ -25,23 +27,29 @@ def read(ask: queries.Ask, tool: str, table: str = "", project: str = "") -> ent
     """
     if tool not in ledgers.ADOPTED:
         return None
+    form = tool
     if table:
         schema, _, name = table.rpartition(".")
         if not schema:
             raise errors.ConfigError(f"{table!r} names no schema", "Write it in front: public.schema_migrations.")
+        if tool in _ALIKE and (schema, name) in _find(ask, _ALIKE[tool]):
+            form = _ALIKE[tool]
     else:
         found = _find(ask, tool)
+        if not found and tool in _ALIKE:
+            form = _ALIKE[tool]
+            found = _find(ask, form)
         if not found:
             return None
         if len(found) > 1:
             names = ", ".join(f"{schema}.{name}" for schema, name in found)
             raise errors.ConfigError(
-                f"the database has {len(found)} ledgers of {ledgers.ADOPTED[tool]}: {names}",
+                f"the database has {len(found)} ledgers of {ledgers.ADOPTED[form]}: {names}",
                 f"Say which one belongs to these migrations: --ledger {found[0][0]}.{found[0][1]}",
             )
         schema, name = found[0]
-    found_rows = rows.of(tool, _rows(ask, tool, (schema, name), project))
-    return entries.Ledger(tool, schema, name, found_rows, single=tool in _SINGLE)
+    found_rows = rows.of(form, _rows(ask, form, (schema, name), project))
+    return entries.Ledger(tool, schema, name, found_rows, single=form in _SINGLE)
 
 
 def _find(ask: queries.Ask, tool: str) -> list[tuple[str, str]]:

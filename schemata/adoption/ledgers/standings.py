@@ -158,7 +158,12 @@ def _sqitch(history: model.History, ledger: entries.Ledger) -> dict[str, entries
 
 
 def _golang_migrate(history: model.History, ledger: entries.Ledger) -> dict[str, entries.Standing]:
-    """Up to the one version of the ledger everything is applied; a dirty one is not finished."""
+    """Up to the one version of the ledger everything is applied; a dirty one is not finished.
+
+    Where it is another tool's, with a row for each of the same files, it is as by rows.
+    """
+    if not ledger.single:
+        return _by_rows(history, ledger)
     if not ledger.rows or not ledger.rows[-1].version.isdigit():
         return {script.name: _ABSENT for script in history.scripts}
     row = ledger.rows[-1]

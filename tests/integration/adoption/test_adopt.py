@@ -253,6 +253,26 @@ OTHERS = {
 }  # fmt: skip
 
 
+def test_the_usual_path_of_a_tool_whose_files_make_its_ledger(repository: Project) -> None:
+    """A row for each file, in a table that the tool made before the files would, in a form of its own."""
+    one = "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(255));\nCREATE TABLE a (i int);\n"
+    two = "DO $$ BEGIN ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY; END $$;\n"
+    texts = {"00_a.up.sql": one, "20240101000000_b.up.sql": two, "20240102000000_c.up.sql": "CREATE TABLE c (i int);\n"}
+    theirs = str(lay(repository.root, texts))
+    settings = config.load(repository.root, {})
+    with psycopg.connect(repository.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE schema_migrations (version varchar(14) PRIMARY KEY)")
+        connection.execute(f"{one}{two}INSERT INTO schema_migrations VALUES ('00'), ('20240101000000')")
+        connection.execute("ALTER TABLE a ADD odd int")
+        with pytest.raises(verification.DatabaseDiffers) as differs:
+            adopt.adopt(settings, "golang-migrate", theirs, url=repository.url, keep_ledger=True)
+        assert [one.subject for one in differs.value.differences] == ["column public.a.odd"]
+        connection.execute("ALTER TABLE a DROP odd")
+        found = adopt.adopt(settings, "golang-migrate", theirs, url=repository.url, keep_ledger=True)
+        assert (len(found.recorded), len(found.pending)) == (2, 1)
+        assert tuple(item.id for item in migrate.migrate(settings, url=repository.url).done) == found.pending
+
+
 @pytest.mark.parametrize("tool", OTHERS)
 def test_the_usual_path_of_another_tool(tool: str, repository: Project) -> None:
     """The first one is applied there: it is recorded, and the rest is applied by us; the ledger stays as it is."""

@@ -112,6 +112,10 @@ def ask(database: str) -> Iterator[Callable[..., object]]:
      [("1", "applied", "", "sha256:aa"), ("2", "applied", "", "")]),
     ("golang-migrate", "golang-migrate", "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean);"
      "INSERT INTO schema_migrations VALUES (7, true)", [("7", "unfinished", "", "")]),
+    ("pop, with files like golang-migrate's", "golang-migrate", "CREATE SCHEMA auth;"
+     "CREATE TABLE auth.schema_migrations (version varchar(14) NOT NULL);"
+     "INSERT INTO auth.schema_migrations VALUES ('20240102000000'), ('00')",
+     [("00", "applied", "", ""), ("20240102000000", "applied", "", "")]),
     ("alembic", "alembic-sql", "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);"
      "INSERT INTO alembic_version VALUES ('bbb'), ('aaa')", [("aaa", "applied", "", ""), ("bbb", "applied", "", "")]),
     ("goose", "goose", GOOSE, [
@@ -135,7 +139,9 @@ def test_a_ledger_is_read(
     found = reading.read(ask, tool, project="shop" if tool == "sqitch" else "")
     assert found is not None
     assert [(row.version, row.state, row.at, row.checksum) for row in found.rows] == expected
-    assert found.single == (tool in ("golang-migrate", "alembic-sql"))
+    assert found.single == (tool in ("golang-migrate", "alembic-sql") and found.schema == "public")
+    named = reading.read(ask, tool, f"{found.schema}.{found.table}", project="shop" if tool == "sqitch" else "")
+    assert named == found
 
 
 def test_every_tool_with_a_ledger_has_none_in_an_empty_database(ask: Callable[..., object]) -> None:

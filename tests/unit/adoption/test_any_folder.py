@@ -144,7 +144,8 @@ def test_any_ledger_is_judged(tool: str, files: dict[str, str], rows: list[entri
     history = _history(tool, files)
     if history is None:
         return
-    judged = judgement.judge(history, entries.Ledger(tool, "public", "ledger", tuple(rows)), objects=True)
+    ledger = entries.Ledger(tool, "public", "ledger", tuple(rows), single=tool in ("golang-migrate", "alembic-sql"))
+    judged = judgement.judge(history, ledger, objects=True)
     assert [item.script for item in judged.verdicts] == list(history.scripts)
     stops = [item for item in judged.verdicts if item.answer == "stops"]
     assert len(judged.applied) + len(judged.pending) + len(stops) == len(history.scripts)

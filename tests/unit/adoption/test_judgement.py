@@ -23,7 +23,8 @@ SET_ASIDE = (MORE.name, AT, None, LATER, MORE_SUM, "ERROR: no such table", 0)
 
 def ledger(tool: str, *raw: rows.Raw) -> entries.Ledger:
     """Return a ledger with these rows, as its query gives them."""
-    return entries.Ledger(tool, "public", "ledger", rows.of(tool, raw))
+    single = tool in ("golang-migrate", "alembic-sql")
+    return entries.Ledger(tool, "public", "ledger", rows.of(tool, raw), single=single)
 
 
 def judged(history: model.History, *raw: rows.Raw, **decisions: object) -> judgement.Judgement:
