@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 
 from schemata import errors
+from schemata.deploy import lock
 from schemata.postgres import queries, sessions
 from schemata.sql import index_definition, statement
 
@@ -62,6 +63,7 @@ def build(
         if state is not None and (indeterminate or target.if_not_exists):
             _check_definition(name, state.definition, item)
             return
+        lock.wait_for_waiters(session, f"building {name}", info)
         try:
             session.script(item.text)
         except sessions.StatementFailed as failure:
@@ -101,6 +103,7 @@ def rebuild(session: sessions.Session, item: statement.Statement, schema: str, i
         name = f"{queries.identifier(left_schema)}.{queries.identifier(left_name)}"
         info(f"dropping {name}, which an interrupted REINDEX CONCURRENTLY left")
         session.script(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    lock.wait_for_waiters(session, "REINDEX CONCURRENTLY", info)
     session.script(item.text)
 
 

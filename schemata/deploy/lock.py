@@ -15,6 +15,8 @@ from schemata.postgres import catalog, lock_holder, queries, sessions
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.25
+#: Seconds for another tool to give up: Prisma waits 10 for its lock, golang-migrate 15.
+_OTHERS_PATIENCE = 30.0
 
 Info = Callable[[str], None]
 Result = TypeVar("Result")
@@ -30,6 +32,19 @@ class LockNotAvailable(errors.Busy):
             "Nothing was changed. Run again when that deploy is over, or wait longer with --lock-wait.",
         )
         self.holders = tuple(holders)
+
+
+class LockAwaited(errors.Busy):
+    """Another tool waits inside the server for a lock of ours, which no CONCURRENTLY outlives."""
+
+    def __init__(self, what: str, waiters: list[lock_holder.Holder], waited: float) -> None:
+        told = "; ".join(waiter.describe() for waiter in waiters)
+        super().__init__(
+            f"{what} would wait for whoever waits for the other tool's lock, which this run holds, and PostgreSQL "
+            f"would end it for the deadlock. After {waited:g} s there is still {told}",
+            "Stop the other tool's deploy, then run again. The index was not built; what was applied before it stays.",
+        )
+        self.waiters = tuple(waiters)
 
 
 def acquire(session: sessions.Session, wait: float, info: Info, done: Callable[[], bool]) -> bool:
@@ -86,6 +101,24 @@ def acquire_other(session: sessions.Session, key: int, tool: str, wait: float, i
         info,
         lambda: False,
     )
+
+
+def wait_for_waiters(session: sessions.Session, what: str, info: Info) -> None:
+    """Wait until nobody waits inside the server for a lock of this session. Raises LockAwaited.
+
+    Who does, as other tools do where we hold their lock, has a snapshot that CREATE and REINDEX INDEX CONCURRENTLY wait
+    for: a deadlock, of which the build is the victim, after all of its work.
+    """
+    deadline = time.monotonic() + _OTHERS_PATIENCE
+    reported = False
+    while waiters := catalog.lock_waiters(session.rows):
+        if time.monotonic() > deadline:
+            raise LockAwaited(what, waiters, _OTHERS_PATIENCE)
+        if not reported:
+            told = "; ".join(waiter.describe() for waiter in waiters)
+            info(f"{what}: waiting until nobody waits for a lock of this run, up to {_OTHERS_PATIENCE:.0f} s: {told}")
+            reported = True
+        time.sleep(_LONGEST_PAUSE)
 
 
 def wait_for_yoyo(session: sessions.Session, history_schema: str, wait: float, info: Info) -> None:

@@ -55,6 +55,11 @@ def holders(ask: queries.Ask, key: int = lock_holder.KEY) -> list[lock_holder.Ho
     return [lock_holder.Holder(**item) for item in json.loads(str(text))]
 
 
+def lock_waiters(ask: queries.Ask) -> list[lock_holder.Holder]:
+    """Return the sessions that wait for an advisory lock of the one that asks."""
+    return [lock_holder.Holder(**item) for item in json.loads(str(ask(_SERVER["lock_waiters"])[0][0]))]
+
+
 def index_parents(ask: queries.Ask, schemas: Sequence[str]) -> dict[str, str]:
     """Return, for each index of a partition, the index of the partitioned table that it belongs to."""
     found: dict[str, str] = json.loads(str(ask(_SERVER["index_parents"].format(schemas=_in(schemas)))[0][0]))

@@ -13,6 +13,21 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND l.classid::bigint = {key_high} AND l.objid::bigint = {key_low}
 
+-- name: lock_waiters
+-- Sessions that wait for an advisory lock of this one. What this role may not see of them comes as NULL.
+SELECT coalesce(json_agg(json_build_object(
+    'pid', w.pid, 'user', coalesce(a.usename, ''), 'application', coalesce(a.application_name, ''),
+    'client', coalesce(host(a.client_addr), ''),
+    'since', coalesce(to_char(a.query_start AT TIME ZONE 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ''),
+    'state', coalesce(a.state, ''),
+    'query', CASE WHEN a.query IS NULL OR a.query = '<insufficient privilege>' THEN '' ELSE left(a.query, 4000) END
+)), '[]')::text
+FROM pg_locks w
+JOIN pg_locks h ON h.locktype = 'advisory' AND h.granted AND h.pid = pg_backend_pid()
+    AND (h.database, h.classid, h.objid, h.objsubid) = (w.database, w.classid, w.objid, w.objsubid)
+LEFT JOIN pg_stat_activity a ON a.pid = w.pid
+WHERE w.locktype = 'advisory' AND NOT w.granted
+
 -- name: blockers
 -- Sessions that backend {pid} waits for.
 SELECT coalesce(json_agg(json_build_object(

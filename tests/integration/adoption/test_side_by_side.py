@@ -14,6 +14,7 @@ from schemata.config import transition
 from schemata.deploy import lock, migrate, repair, rollback
 from schemata.deploy.other_tool import ledger, lock_key, origin
 from schemata.postgres import urls
+from schemata.report import progress
 from tests import patience
 from tests.conftest import Project
 from tests.integration.adoption.test_adopt import LEDGER, PRISMA, SQL, A, B, C, lay, repository, row
@@ -286,6 +287,61 @@ def test_the_tools_lock_is_taken(tool: str, repository: Project) -> None:
 
 def _patient(settings: config.Config) -> config.Config:
     return dataclasses.replace(settings, locks=dataclasses.replace(settings.locks, wait=patience.PATIENCE))
+
+
+@pytest.mark.parametrize("gives_up", [True, False], ids=["who gives up", "who does not"])
+def test_an_index_is_built_when_nobody_waits_inside_the_server(
+    repository: Project, monkeypatch: pytest.MonkeyPatch, gives_up: bool
+) -> None:
+    """Who waits for Prisma's lock has a snapshot that the build waits for: it begins after that, or is refused."""
+    settings, _ = prisma_beside(repository, hold_lock=True)
+    monkeypatch.setattr(lock, "_OTHERS_PATIENCE", patience.PATIENCE if gives_up else 0.0)
+    repository.write("public.29990101000000.ours", "ALTER TABLE a ADD j int;", "ALTER TABLE a DROP j;")
+    sql = "-- transactional: false\nCREATE INDEX CONCURRENTLY a_j ON a (j);"
+    repository.write("public.29990102000000.index", sql, "-- transactional: false\nDROP INDEX CONCURRENTLY a_j;")
+    said: list[str] = []
+    reporter = progress.Reporter(info=said.append, step=lambda *_: None)
+    ended: list[errors.Error | None] = []
+
+    def ours() -> None:
+        try:
+            migrate.migrate(settings, url=repository.url, reporter=reporter)
+            ended.append(None)
+        except errors.Error as error:
+            ended.append(error)
+
+    def theirs() -> None:
+        with psycopg.connect(repository.url, autocommit=True, application_name="theirs") as connection:
+            try:
+                connection.execute("SELECT pg_advisory_lock(72707369)")
+            except psycopg.errors.QueryCanceled:
+                said.append("theirs gave up")
+
+    index = "SELECT indisvalid::text FROM pg_index WHERE indexrelid = to_regclass('a_j')"
+    waits = "SELECT pid FROM pg_stat_activity WHERE application_name = 'theirs' AND wait_event = 'advisory'"
+    threads = [threading.Thread(target=ours), threading.Thread(target=theirs)]
+    with psycopg.connect(repository.url) as reader, psycopg.connect(repository.url, autocommit=True) as asks:
+        reader.execute("LOCK TABLE a IN ACCESS SHARE MODE")
+        threads[0].start()
+        patience.until(lambda: told(asks, "SELECT to_regclass('c')::text") == ("c",), "ours is under way")
+        threads[1].start()
+        patience.until(lambda: asks.execute(waits).fetchone(), "theirs waits")
+        reader.rollback()
+        if gives_up:
+            patience.until(lambda: any("waiting until nobody waits" in line for line in said), "ours waits too")
+            asks.execute(f"SELECT pg_cancel_backend(pid) FROM ({waits}) w")
+        for thread in threads:
+            thread.join(patience.PATIENCE)
+        if not gives_up:
+            assert isinstance(ended[0], lock.LockAwaited)
+            assert "theirs" in str(ended[0])
+            assert asks.execute(index).fetchone() is None
+            assert [item.id for item in migrate.migrate(settings, url=repository.url).done] == [
+                "public.29990102000000.index"
+            ]
+        else:
+            assert (ended, "theirs gave up" in said) == ([None], True)
+        assert asks.execute(index).fetchone() == ("true",)
 
 
 def test_while_ours_migrates_theirs_waits(repository: Project) -> None:
