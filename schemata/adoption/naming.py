@@ -1,4 +1,6 @@
-"""The ids of imported migrations: the original time where all of them have one, else numbers in the tool's order.
+"""The ids of imported migrations: the original time where they have one, else numbers in the tool's order.
+
+Names without a time that come before all others, such as Prisma's `0_init`, are numbered, and the others keep theirs.
 
 Our order is that of the times, so they have to rise along the tool's order; and an id holds the whole original name,
 which is the identity of a migration for most tools: times repeat in real histories.
@@ -33,29 +35,37 @@ class Named:
 def times(scripts: Sequence[model.Script], now: str = "", known: Mapping[str, str] = _NONE) -> Named:
     """Return the time of each script: rising, and the same each time it is asked.
 
-    The original times are kept only if every script has a valid one and they rise along the tool's order; those that
-    are equal are moved by a second. One after `now` is a reason to number them all: a migration that is written
-    tomorrow would come before it.
+    The original times are kept only if every script has a valid one, but for the first ones, and they rise along the
+    tool's order; those that are equal are moved by a second. One after `now` is a reason to number them all: a
+    migration that is written tomorrow would come before it.
 
     :param known: times by name of scripts that have theirs from before; the others are fitted in between.
     """
     if any(script.name in known for script in scripts):
         return _fitted(scripts, known)
-    given = [script.time for script in scripts]
+    first = next((at for at, script in enumerate(scripts) if script.time), 0)
+    numbers = tuple((_FIRST + datetime.timedelta(seconds=at)).strftime(_FORMAT) for at in range(len(scripts)))
+    rest = scripts[first:]
+    given = [script.time for script in rest]
     why = ""
     if not all(given):
-        without = next(script.name for script in scripts if not script.time)
+        without = next(script.name for script in rest if not script.time)
         why = f"{without} has no time YYYYMMDDHHMMSS in its name"
     elif given != sorted(given):
         at = next(at for at in range(1, len(given)) if given[at] < given[at - 1])
-        why = f"{scripts[at].name} comes after {scripts[at - 1].name}, whose time is later"
+        why = f"{rest[at].name} comes after {rest[at - 1].name}, whose time is later"
     elif now and given and given[-1] > now:
-        why = f"{scripts[-1].name} is in the future"
+        why = f"{rest[-1].name} is in the future"
+    elif first and given[0] <= numbers[first - 1]:
+        why = f"{rest[0].name} is of a time in which files without one are numbered"
     if why:
-        numbered = tuple((_FIRST + datetime.timedelta(seconds=at)).strftime(_FORMAT) for at in range(len(scripts)))
-        return Named(numbered, False, (f"the files are numbered in the tool's order, because {why}",))
-    kept, moved = _rising(scripts)
-    return Named(kept, True, tuple(f"{name} has the time of another file: it is moved by a second" for name in moved))
+        return Named(numbers, False, (f"the files are numbered in the tool's order, because {why}",))
+    kept, moved = _rising(rest)
+    notes = [f"{name} has the time of another file: it is moved by a second" for name in moved]
+    if first:
+        names = ", ".join(script.name for script in scripts[:first])
+        notes.insert(0, f"{names}: numbered, without a time YYYYMMDDHHMMSS in the name")
+    return Named((*numbers[:first], *kept), True, tuple(notes))
 
 
 def _rising(scripts: Sequence[model.Script]) -> tuple[tuple[str, ...], list[str]]:
@@ -72,7 +82,8 @@ def _rising(scripts: Sequence[model.Script]) -> tuple[tuple[str, ...], list[str]
 
 def _fitted(scripts: Sequence[model.Script], known: Mapping[str, str]) -> Named:
     """Return times of which some are known: another one has its own where that is between, else the next second."""
-    kept = all(known[script.name] == script.time for script in scripts if script.name in known)
+    timed = [script for script in scripts if script.name in known and script.time]
+    kept = bool(timed) and all(known[script.name] == script.time for script in timed)
     taken = set(known.values())
     found: list[str] = []
     notes = []

@@ -40,8 +40,8 @@ class LockAwaited(errors.Busy):
     def __init__(self, what: str, waiters: list[lock_holder.Holder], waited: float) -> None:
         told = "; ".join(waiter.describe() for waiter in waiters)
         super().__init__(
-            f"{what} would wait for whoever waits for the other tool's lock, which this run holds, and PostgreSQL "
-            f"would end it for the deadlock. After {waited:g} s there is still {told}",
+            f"{what} would wait for each session that waits for the other tool's lock, which this run holds, and "
+            f"PostgreSQL would end it for the deadlock. After {waited:g} s there is still {told}",
             "Stop the other tool's deploy, then run again. The index was not built; what was applied before it stays.",
         )
         self.waiters = tuple(waiters)

@@ -46,6 +46,12 @@ def test_every_tools_history_becomes_files_that_are_read(tool: str) -> None:
      ["20240101000000.a", "20240102000000.b"], ""),
     ("one is no time", ["20240101000000_a", "20241399000000_b"],
      ["20000101000000.20240101000000_a", "20000101000001.20241399000000_b"], "20241399000000_b has no time"),
+    ("the first one has none", ["0_init", "20240101000000_b"], ["20000101000000.0_init", "20240101000000.b"],
+     "0_init: numbered"),
+    ("the first ones have none, and a later one neither", ["0_init", "20240101000000_b", "c"],
+     ["20000101000000.0_init", "20000101000001.20240101000000_b", "20000101000002.c"], "because c has no time"),
+    ("the first one has none, and the last is in the future", ["0_init", "20990101000000_b"],
+     ["20000101000000.0_init", "20000101000001.20990101000000_b"], "20990101000000_b is in the future"),
     ("one time twice", ["20240101000000_a", "20240101000000_b", "20240101000001_c", "20240102000000_d"],
      ["20240101000000.a", "20240101000001.20240101000000_b", "20240101000002.20240101000001_c", "20240102000000.d"],
      "20240101000000_b has the time of another file"),
@@ -61,7 +67,7 @@ def test_ids_keep_the_original_times_where_they_can(names: list[str], expected: 
     history = model.History("sqlx", "there", tuple(_script(name) for name in names))
     made = conversion.convert(history, now="20250101000000")
     assert [item.id.removeprefix("public.") for item in made.migrations] == expected
-    assert made.kept == (not note or "moved" in " ".join(made.notes))
+    assert made.kept == (not note or "moved" in " ".join(made.notes) or ": numbered" in " ".join(made.notes))
     assert note in " ".join(made.notes)
 
 
@@ -96,8 +102,11 @@ def test_a_long_name_is_cut_and_stays_its_own() -> None:
      ["20240101000000", "20240102000000", "20240103000000"]),
     ("numbered, and one more", ["1_a", "2_b"], ["3_c"], ["20000101000000", "20000101000001", "20000101000002"]),
     ("numbered, and no room between", ["1_a", "3_c"], ["2_b"], ["20000101000000", "20000101000002", "20000101000001"]),
-    ("numbered, and one that has a time", ["1_a", "20240101000000_b"], ["20240102000000_c"],
-     ["20000101000000", "20000101000001", "20000101000002"]),
+    ("the first without a time, and one more", ["0_a", "20240101000000_b"], ["20240102000000_c"],
+     ["20000101000000", "20240101000000", "20240102000000"]),
+    ("numbered, and one that has a time", ["1_a", "20240101000000_b", "3_c"], ["4_d"],
+     ["20000101000000", "20000101000001", "20000101000002", "20000101000003"]),
+    ("without any time, and one that has one", ["1_a"], ["20240101000000_b"], ["20000101000000", "20000101000001"]),
 ])  # fmt: skip
 def test_ids_stay_when_the_other_tool_goes_on(before: list[str], after: list[str], times: list[str]) -> None:
     """Converted again with files that came since: those from before keep their ids, even in another schema by now."""
