@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from schemata.deploy import repair as repair
     from schemata.deploy import rollback as rollback
     from schemata.entrypoint import start as start
+    from schemata.ghost import capture as capture
     from schemata.history import restamp as restamp
     from schemata.history import status as status
     from schemata.lint import lint as lint
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "adopt": "schemata.adoption.adopt",
     "audit": "schemata.parity.audit",
+    "capture": "schemata.ghost.capture",
     "check": "schemata.checklist.check",
     "authoring": "schemata.migrations.authoring",
     "backups": "schemata.backups.backups",

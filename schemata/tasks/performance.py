@@ -45,3 +45,17 @@ def slow_queries(
     if every is None:
         return once()
     return commands.repeat.until_stopped(once, every, lambda found: command.show(found, json))
+"""Whether pages stay fast: what they are planned for."""
+
+from typing import Any
+
+from schemata import command_line, commands, config
+from schemata.tasks import flags
+
+task = command_line.task
+
+
+@task(url=flags.URL, out="Write this file instead of migrations/scale.toml.", json=flags.JSON)
+def scale_capture(reporter: Any, url: str | None = None, out: str = "", json: bool = False) -> Any:
+    """Write how many rows a database has to migrations/scale.toml."""
+    return commands.capture.scale_capture(config.load(), url=url or "", out=out, reporter=reporter)

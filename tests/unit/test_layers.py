@@ -62,6 +62,8 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "repeat", "report", "postgres", "snapshot", "migrations", "targets", "history",
         "deploy", "server.programs", "server.embedded",
     },
+    # Databases without rows that plan as full ones do.
+    "ghost": {"errors", "config", "report", "postgres", "migrations", "targets", "parity"},
     # Writes migrations from differences: values in, files out.
     "parity.fix": {
         "errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "parity",
@@ -122,6 +124,8 @@ MAY_IMPORT = {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
         "adoption", "backups", "checklist", "rehearsal", "lint",
+        "doctor", "snapshot", "squash", "parity.fix", "scaffold",
+        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -179,6 +183,7 @@ PURE = {
     "schemata.history.evidence", "schemata.history.drift.findings", "schemata.history.drift.noted",
     "schemata.history.squashed.recognition", "schemata.history.squashed.findings",
     "schemata.deploy.results", "schemata.deploy.notices",
+    "schemata.ghost.scale", "schemata.ghost.sizes",
     "schemata.pages.pages", "schemata.client.stamps", "schemata.client.typed_catalog",
     "schemata.client.typed_columns",
     "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope",
@@ -251,7 +256,7 @@ HOMES = {
     },
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report.render"},
-    "tomllib": {"schemata.config", "schemata.scaffold.init"},
+    "tomllib": {"schemata.config", "schemata.scaffold.init", "schemata.ghost.scale_file"},
     "docker": {"schemata.server.compose.containers"},
 }  # fmt: skip
 
