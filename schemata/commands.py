@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from schemata.history import status as status
     from schemata.lint import lint as lint
     from schemata.migrations import authoring as authoring
+    from schemata.pages import verdicts as verdicts
     from schemata.parity import audit as audit
     from schemata.parity import locking as locking
     from schemata.parity import parity as parity
@@ -78,6 +79,7 @@ _MODULES = {
     "start": "schemata.entrypoint.start",
     "status": "schemata.history.status",
     "targets": "schemata.targets",
+    "verdicts": "schemata.pages.verdicts",
 }
 
 

@@ -1,6 +1,7 @@
 """The lines of the checklist, and how each is asked."""
 
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -9,8 +10,10 @@ from schemata import config, errors
 from schemata.attestations import attestation, demand
 from schemata.checklist import documented, outcome
 from schemata.client import generate
+from schemata.ghost import scale_file
 from schemata.lint import lint
 from schemata.migrations import files, migration
+from schemata.pages import declarations, verdicts
 from schemata.parity import expected, locking
 from schemata.rehearsal import outcome as rehearsal_outcome
 from schemata.rehearsal import rehearse
@@ -175,9 +178,26 @@ def _smoke(situation: Situation) -> outcome.Answer:
 
 
 def _pages(situation: Situation) -> outcome.Answer:
-    if not situation.settings.pages:
+    settings = situation.settings
+    chosen = declarations.read(settings)
+    if not chosen:
         return outcome.Answer("no page is declared ([[tool.schemata.pages]])", asked=False)
-    return _asked([one for one in situation.answers if one["group"] == _PAGE])
+    answer = _asked([one for one in situation.answers if one["group"] == _PAGE])
+    if not scale_file.exists(settings):
+        return answer
+    wanted = scale_file.read(settings)
+    try:
+        found = verdicts.on_scratch(settings, chosen, wanted, is_judged_empty=False, reporter=situation.reporter)
+    except errors.NotAvailable as error:
+        why = f"; not asked at the scale of {wanted.source}: {error.message.splitlines()[0]}"
+        return dataclasses.replace(answer, text=f"{answer.text}{why}")
+    failed = [one for one in found.verdicts if not one.ok]
+    if not failed:
+        return dataclasses.replace(answer, text=f"{answer.text}, also at the scale of {wanted.source}")
+    told = [f"{one.page.name}, at that scale: {problem}" for one in failed for problem in one.judged[0].problems]
+    count = f"{len(failed)} of {document.number(len(chosen), 'page')} failed at the scale of {wanted.source}"
+    text = f"{answer.text}; {count}" if answer.exit_code else count
+    return outcome.Answer(text, errors.NEEDS_PERSON, (*answer.details, *_texts(told)))
 
 
 def _asked(answers: list[Mapping[str, Any]]) -> outcome.Answer:

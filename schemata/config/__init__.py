@@ -15,8 +15,10 @@ from typing import Any
 from schemata import errors
 from schemata.config import backups as backup_settings
 from schemata.config import comparing, declared, observation, quality, transition, values
+from schemata.config import comparing, declared, page_settings, quality, transition, values
 
 FILE = "pyproject.toml"
+Page = page_settings.Page
 # Variables that are read elsewhere, before or without the settings.
 _OTHER_VARIABLES = (
     "SCHEMATA_ROOT",
@@ -105,17 +107,6 @@ class Service:
 
 
 @dataclasses.dataclass(frozen=True)
-class Page:
-    """A declared list query: its filter columns, its order ("created_at desc"), the index that serves it."""
-
-    name: str
-    table: str
-    order: tuple[str, ...]
-    index: str
-    filter: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
 class Config:
     """The settings of one project. Made by `load`; every path in it is absolute."""
 
@@ -143,7 +134,8 @@ class Config:
     lint: quality.Lint = quality.Lint()  # noqa: RUF009 - it is frozen
     slow_queries: observation.SlowQueries = observation.SlowQueries()  # noqa: RUF009 - it is frozen
     services: tuple[Service, ...] = ()
-    pages: tuple[Page, ...] = ()
+    pages: tuple[page_settings.Page, ...] = ()
+    page_files: tuple[str, ...] = ()
     targets: tuple[declared.Target, ...] = ()
     ignore: tuple[declared.Ignore, ...] = ()
 
@@ -174,6 +166,7 @@ _TOP: dict[str, values.Converter] = {
     "prisma_lock": values.flag,
     "after_up": values.command,
     "postgres": values.list_of(values.text_of),
+    "page_files": values.list_of(values.text_of),
 }
 _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     "wait": (Wait, {"attempts": values.count(1, 100_000), "delay": values.seconds}),
@@ -226,13 +219,6 @@ _SERVICE: dict[str, values.Converter] = {
     "client": values.flag,
     "code": values.list_of(values.inside("Write a folder or a file of the project.")),
     "patience": values.seconds,
-}
-_PAGE: dict[str, values.Converter] = {
-    "name": values.text_of,
-    "table": values.text_of,
-    "filter": values.list_of(values.name_of),
-    "order": values.list_of(values.text_of),
-    "index": values.name_of,
 }
 
 
@@ -313,7 +299,7 @@ def parse(table: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> C
         if schema not in found["schemas"]:
             raise values.InvalidSetting("[tool.schemata.client] schemas", f"{schema!r} is not one of the schemas above")
     found["services"] = _services(table.get("services", {}), found["client"])
-    found["pages"] = _pages(table.get("pages", []), found["schemas"])
+    found["pages"] = page_settings.read(table.get("pages", []), found["schemas"])
     found["targets"] = comparing.targets(table.get("targets", {}))
     found["ignore"] = comparing.ignores(table.get("ignore", []), found["targets"])
     return Config(root=root, **found)
@@ -362,25 +348,4 @@ def _services(tables: Any, client: Client) -> tuple[Service, ...]:
         if taken:
             raise values.InvalidSetting(f"{where} port", f"{service.port} is the port of {taken[0]} too")
         result.append(service)
-    return tuple(result)
-
-
-def _pages(tables: Any, schemas: tuple[str, ...]) -> tuple[Page, ...]:
-    if not isinstance(tables, list):
-        raise values.InvalidSetting("[[tool.schemata.pages]]", "is not an array of tables")
-    result: list[Page] = []
-    for number, table in enumerate(tables, start=1):
-        where = f"[[tool.schemata.pages]] {number}"
-        found = values.row(where, table, _PAGE, ("name", "table", "order", "index"))
-        schema, dot, relation = found["table"].partition(".")
-        if not dot or schema not in schemas or not values.NAME.fullmatch(relation):
-            raise values.InvalidSetting(f"{where} table", f"{found['table']!r} is not a table of the schemas above")
-        for item in found["order"]:
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]* (asc|desc)|[A-Za-z_][A-Za-z0-9_$]*", item):
-                raise values.InvalidSetting(f"{where} order", f"{item!r} is not a column with asc or desc")
-        if not found["order"]:
-            raise values.InvalidSetting(f"{where} order", "at least one column is needed")
-        if found["name"] in [page.name for page in result]:
-            raise values.InvalidSetting(f"{where} name", f"{found['name']!r} is listed twice")
-        result.append(Page(**found))
     return tuple(result)

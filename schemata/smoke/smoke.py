@@ -1,15 +1,14 @@
 """Smoke: what a migrated database must be able to answer, asked of the database itself."""
 
 import dataclasses
-import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from schemata import config, errors, targets
 from schemata.history import status, tables
 from schemata.history.drift import findings
 from schemata.migrations import files, migration
-from schemata.pages import pages
+from schemata.pages import declarations, planner
 from schemata.postgres import catalog, libpq
 from schemata.report import junit_xml, progress, results
 from schemata.smoke import structure
@@ -105,37 +104,16 @@ _SETTLED = ("applied", "baselined", "resolved", "reformatted", "unverified", "ah
 
 
 def _pages(settings: config.Config, connection: libpq.Connection) -> Iterator[Check]:
-    if not settings.pages:
+    declared = declarations.read(settings)
+    if not declared:
         return
     parents = catalog.index_parents(connection.query, settings.schemas)
-
-    def explain(question: pages.Question) -> str:
-        connection.query(question.prepare)
-        plan = connection.query(question.explain)[0][0]
-        connection.query(question.deallocate)
-        return str(plan)
-
-    for setting in settings.pages:
-        page = pages.Page(setting.name, setting.table, setting.filter, setting.order, setting.index)
+    for page in declared:
         began = time.monotonic()
-        problem = _asked(connection, functools.partial(pages.examine, page, explain, parents))
+        problem = "; ".join(planner.serves(connection, page, parents))
         if problem and page.index not in problem:
             problem = f"{problem} (its index: {page.index})"
         yield Check("page", page.name, problem, time.monotonic() - began)
-
-
-def _asked(connection: libpq.Connection, examine: Callable[[], list[str]]) -> str:
-    connection.query("BEGIN READ ONLY")
-    try:
-        for setting in pages.SETTINGS:
-            connection.query(setting)
-        return "; ".join(examine())
-    except libpq.QueryFailed as error:
-        # What was prepared outlives the transaction, and the next page prepares under the same name.
-        connection.query("ROLLBACK; DEALLOCATE ALL")
-        return str(error).strip()
-    finally:
-        connection.query("ROLLBACK")
 
 
 def _write_junit(path: str, checks: list[Check]) -> None:

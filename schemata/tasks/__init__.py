@@ -44,6 +44,7 @@ namespace = collection.Collection(
     backups.backup_verify,
     backups.restore,
     structure.smoke,
+    performance.pages,
     performance.scale_capture,
     structure.snapshot,
     structure.parity,

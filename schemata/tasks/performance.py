@@ -46,6 +46,7 @@ def slow_queries(
         return once()
     return commands.repeat.until_stopped(once, every, lambda found: command.show(found, json))
 """Whether pages stay fast: what they are planned for."""
+"""Whether pages stay fast: what is planned for them, and for how many rows."""
 
 from typing import Any
 
@@ -53,6 +54,28 @@ from schemata import command_line, commands, config
 from schemata.tasks import flags
 
 task = command_line.task
+
+
+@task(
+    of=command_line.WithOptional,
+    names="Only these pages, separated by commas, each with its SQL.",
+    url="Judge on this database, read-only, and measure a page of its rows.",
+    scale="Judge only at the scale of migrations/scale.toml.",
+    empty="Judge only on an empty database.",
+    json=flags.JSON,
+)
+def pages(
+    reporter: Any,
+    names: str | None = None,
+    url: str | None = None,
+    scale: bool = False,
+    empty: bool = False,
+    json: bool = False,
+) -> Any:
+    """Show how each declared page is planned, and what it reads."""
+    return commands.verdicts.pages_of(
+        config.load(), names=names or "", url=url or "", at_scale=scale, empty=empty, reporter=reporter
+    )
 
 
 @task(url=flags.URL, out="Write this file instead of migrations/scale.toml.", json=flags.JSON)

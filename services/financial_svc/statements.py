@@ -12,9 +12,6 @@ import sqlalchemy
 from platform_client import financial, public
 from sqlalchemy.dialects.postgresql import psycopg as dialects
 
-from schemata.pages import pages
-from services.web import resources
-
 MODELS: Final[Mapping[str, Any]] = {
     "public.users": public.Users,
     "financial.institutions": financial.Institutions,
@@ -25,33 +22,6 @@ MODELS: Final[Mapping[str, Any]] = {
 }
 _LINES: Final[Any] = financial.InvoiceLines.__table__
 _DIALECT: Final = dialects.dialect()  # type: ignore[no-untyped-call]
-
-
-def page(resource: resources.Resource, asked: resources.Asked) -> tuple[str, dict[str, Any]]:
-    """Return the query of a page and its arguments: a row comparison, which the page's index answers at any depth."""
-    arguments: dict[str, Any] = {"page_limit": asked.limit}
-    for column, value in zip(asked.page.filter, asked.filters, strict=True):
-        arguments[f"filter_{column}"] = value
-    if asked.after is not None:
-        for (column, _), value in zip(asked.page.keys, asked.after, strict=True):
-            arguments[f"after_{column}"] = value
-    return _page(resource.table, resource.columns, asked.page, asked.after is not None), arguments
-
-
-@functools.lru_cache(maxsize=256)
-def _page(table: str, columns: tuple[str, ...], declared: pages.Page, behind: bool) -> str:
-    known = MODELS[table].__table__.c
-    keys = [known[column] for column, _ in declared.keys]
-    descends = declared.keys[0][1]
-    query = _select(known, columns)
-    for column in declared.filter:
-        query = query.where(known[column] == _bound(f"filter_{column}", known[column]))
-    if behind:
-        row = sqlalchemy.tuple_(*keys)
-        after = sqlalchemy.tuple_(*(_bound(f"after_{key.key}", key) for key in keys))
-        query = query.where(row < after if descends else row > after)
-    limit = sqlalchemy.bindparam("page_limit", type_=sqlalchemy.Integer())
-    return _compiled(query.order_by(*(key.desc() if descends else key.asc() for key in keys)).limit(limit))
 
 
 @functools.lru_cache(maxsize=256)

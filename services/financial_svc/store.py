@@ -7,7 +7,7 @@ from services import pool, system_settings
 from services.api_keys import audit
 from services.financial_svc import invoices, resources, statements
 from services.jobs import queue
-from services.web import problems
+from services.web import lists, problems
 from services.web.resources import Asked, Resource
 
 #: What is queued when one is created.
@@ -38,7 +38,7 @@ class Store:
 
     async def page(self, resource: Resource, asked: Asked) -> Sequence[Mapping[str, Any]]:
         """Return the rows of a page, in its order."""
-        return await self._pool.fetch(*statements.page(resource, asked))
+        return await self._pool.fetch(*lists.statement(asked))
 
     async def one(self, resource: Resource, number: int) -> Mapping[str, Any] | None:
         """Return the one of this id; an invoice with its lines."""

@@ -9,7 +9,7 @@ from psycopg import sql
 from services import pool, system_settings
 from services.api_keys import audit
 from services.jobs import queue
-from services.web import problems, resources
+from services.web import lists, problems, resources
 
 #: What a position's realized_profit, numeric(20, 4), holds less than.
 _WORTH: Final = decimal.Decimal(10) ** 16
@@ -38,21 +38,7 @@ class Store:
 
     async def page(self, resource: resources.Resource, asked: resources.Asked) -> Sequence[Mapping[str, Any]]:
         """Return the rows of a page: by row comparison, which the page's index answers at any depth."""
-        keys = [sql.Identifier(column) for column, _ in asked.page.keys]
-        descends = asked.page.keys[0][1]
-        conditions = [sql.SQL("{} = %s").format(sql.Identifier(column)) for column in asked.page.filter]
-        if asked.after is not None:
-            places = sql.SQL(", ").join([sql.Placeholder()] * len(keys))
-            than = sql.SQL("({}) < ({})" if descends else "({}) > ({})")
-            conditions.append(than.format(sql.SQL(", ").join(keys), places))
-        direction = sql.SQL(" DESC" if descends else " ASC")
-        query = sql.SQL("SELECT {} FROM {}{} ORDER BY {} LIMIT %s").format(
-            sql.SQL(", ").join(map(sql.Identifier, resource.columns)),
-            _table(resource),
-            sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL(""),
-            sql.SQL(", ").join(key + direction for key in keys),
-        )
-        return await self._pool.fetch(query, (*asked.filters, *(asked.after or ()), asked.limit))
+        return await self._pool.fetch(*lists.statement(asked))
 
     async def one(self, resource: resources.Resource, number: int) -> Mapping[str, Any] | None:
         """Return the one of this id."""

@@ -85,6 +85,12 @@ def answer(
     return {"items": shown, "next": following}, {"Link": f'{link}; rel="next"'}
 
 
+def statement(asked_: resources.Asked) -> tuple[str, dict[str, Any]]:
+    """Return the query of a page as it is declared and judged, and its parameters."""
+    text = pages.statement(asked_.page, keyset=asked_.after is not None)
+    return text, pages.arguments(asked_.page, asked_.filters, asked_.after, asked_.limit)
+
+
 def orders(page: pages.Page) -> tuple[str, str]:
     """Return the two spellings of a page's order: with and without the id that only breaks ties.
 

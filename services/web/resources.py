@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from schemata import config, errors
+from schemata.pages import declarations
 from schemata.pages import pages as paging
 from services.web import fields
 
@@ -93,9 +94,7 @@ def with_pages(resources: Sequence[Resource], root: Path | None = None) -> tuple
 
     Raises ConfigError for a page that the services cannot serve.
     """
-    declared = [
-        paging.Page(page.name, page.table, page.filter, page.order, page.index) for page in config.load(root).pages
-    ]
+    declared = [page for page in declarations.read(config.load(root)) if not page.pieces]
     served = []
     for resource in resources:
         mine = [page for page in declared if page.table == resource.table]
@@ -113,6 +112,8 @@ def _not_servable(resource: Resource, page: paging.Page) -> str:
     keys = [column for column, _ in page.keys]
     if unknown := {*page.filter, *keys} - set(resource.columns):
         return f"has the unknown column {', '.join(sorted(unknown))}"
+    if page.columns != resource.columns:
+        return f"does not select what the list shows, columns = {list(resource.columns)}"
     if page.mixed:
         return "orders in both directions, which no row comparison can"
     if keys[-1] != "id":

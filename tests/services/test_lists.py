@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from schemata import config
+from schemata.pages import declarations, pages
 from tests.conftest import REPOSITORY
 from tests.patience import until
 from tests.services import paging
@@ -92,6 +93,37 @@ def test_each_page_is_as_declared(page: config.Page, shared: str, of: Callable[[
         assert found == expected
         # A session reports what it did about once a second, when it next has something to do.
         until(lambda: of(path).ask(first).status == 200 and database.execute(used).fetchone() > before)
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize("page", declarations.read(config.load(REPOSITORY, {})), ids=lambda page: page.name)
+def test_what_is_sent_is_what_is_judged(page: pages.Page, shared: str, of: Callable[[str], Service]) -> None:
+    """The text that reaches the server is that of `inv pages`, letter by letter, first page and next page."""
+    service = of(PATHS[page.table])
+    with psycopg.connect(shared, autocommit=True) as database:
+        query = {}
+        if page.filter:
+            (column,) = page.filter
+            (value,) = database.execute(
+                f"SELECT {column} FROM {page.table} GROUP BY 1 HAVING count(*) > 5 LIMIT 1"
+            ).fetchone()
+            query[column] = value
+
+        def sent() -> set[str]:
+            rows = database.execute(
+                "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
+                (service.name,),
+            )
+            return {text for (text,) in rows}
+
+        target = f"{PATHS[page.table]}?{urllib.parse.urlencode({'limit': 2, **query})}"
+        for keyset in (False, True):
+            text, _ = pages.numbered(page, keyset)
+            assert text not in sent()
+            answer = service.ask(target)
+            assert answer.status == 200, answer
+            assert text in sent()
+            target = f"{target}&cursor={answer.json['next']}"
 
 
 @pytest.mark.usefixtures("seeded")

@@ -31,7 +31,6 @@ MAY_IMPORT = {
     "sql": {"lazy"},
     "system": {"errors"},
     "report": {"errors"},
-    "pages": set(),
     "postgres": {"errors", "system", "sql"},
     "migrations": {"errors", "config", "sql", "report", "postgres"},
     "server.embedded": {"errors", "system", "sql", "postgres"},
@@ -64,6 +63,9 @@ MAY_IMPORT = {
     },
     # Databases without rows that plan as full ones do.
     "ghost": {"errors", "config", "report", "postgres", "migrations", "targets", "parity"},
+    "pages": {
+        "errors", "config", "sql", "report", "postgres", "migrations", "targets", "parity", "ghost", "server.programs",
+    },
     # Writes migrations from differences: values in, files out.
     "parity.fix": {
         "errors", "config", "sql", "report", "postgres", "snapshot", "migrations", "targets", "parity",
@@ -101,7 +103,7 @@ MAY_IMPORT = {
     # Every line of the checklist, each asked of the feature that knows.
     "checklist": {
         "errors", "config", "report", "snapshot", "migrations", "parity", "smoke", "client", "server.programs",
-        "rehearsal", "attestations", "lint", "system",
+        "rehearsal", "attestations", "lint", "system", "pages", "ghost",
     },
     "client": {"errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history"},
     "services": {"errors", "config", "system", "report", "postgres", "server.embedded"},
@@ -125,7 +127,7 @@ MAY_IMPORT = {
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
         "adoption", "backups", "checklist", "rehearsal", "lint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold",
-        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost",
+        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -184,7 +186,8 @@ PURE = {
     "schemata.history.squashed.recognition", "schemata.history.squashed.findings",
     "schemata.deploy.results", "schemata.deploy.notices",
     "schemata.ghost.scale", "schemata.ghost.sizes",
-    "schemata.pages.pages", "schemata.client.stamps", "schemata.client.typed_catalog",
+    "schemata.pages.pages", "schemata.pages.structural", "schemata.pages.plans", "schemata.pages.outcome",
+    "schemata.pages.sql_file", "schemata.sql.select_query", "schemata.client.stamps", "schemata.client.typed_catalog",
     "schemata.client.typed_columns",
     "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope",
     "schemata.services.outcome",
@@ -230,6 +233,8 @@ HOMES = {
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
         "schemata.sql.transactions", "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
         "schemata.slow_queries.statement_text",
+        "schemata.sql.transactions", "schemata.sql.select_query",
+        "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",
         "schemata.adoption.schemas",

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from schemata.pages import pages
+from schemata.pages import pages, structural
 
 #: More servers to ask, as a path list of their bin directories.
 MORE = "SCHEMATA_TEST_PG_BINS"
@@ -136,8 +136,8 @@ def connection(server: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def _explain(connection: psycopg.Connection[Any]) -> Callable[[pages.Question], Any]:
-    def explain(question: pages.Question) -> Any:
+def _explain(connection: psycopg.Connection[Any]) -> Callable[[structural.Question], Any]:
+    def explain(question: structural.Question) -> Any:
         connection.execute(question.prepare)
         row = connection.execute(question.explain).fetchone()
         connection.execute(question.deallocate)
@@ -149,9 +149,9 @@ def _explain(connection: psycopg.Connection[Any]) -> Callable[[pages.Question], 
 
 def _examine(connection: psycopg.Connection[Any], page: pages.Page, **parents: str) -> list[str]:
     with connection.transaction(force_rollback=True):
-        for setting in pages.SETTINGS:
+        for setting in structural.SETTINGS:
             connection.execute(setting)
-        return pages.examine(page, _explain(connection), parents)
+        return structural.examine(page, _explain(connection), parents)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -211,7 +211,7 @@ def test_questions_ask_for_the_rows_of_the_page(connection: psycopg.Connection[A
         values += [connection.execute("SELECT timestamptz '2025-01-01 00:20:00'").fetchall()[0][0], 10001]
     own = connection.execute(pages.queries(page)[keyset], values).fetchall()
     assert own
-    for question in pages.questions(page, keyset):
+    for question in structural.questions(page, keyset):
         assert connection.execute(question.prepare.partition(" AS ")[2], values).fetchall() == own
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemata.pages import pages
+from schemata.pages import pages, structural
 
 PLAIN = pages.Page("clients", "financial.clients", (), ("created_at desc", "id desc"), "idx")
 FILTERED = pages.Page("by status", "financial.clients", ("status",), ("created_at desc", "id desc"), "idx")
@@ -51,7 +51,7 @@ def test_queries(page: pages.Page, first: str, after: str) -> None:
 
 def test_questions_without_filter() -> None:
     """Without a filter there is one question: the page's own query."""
-    question, *more = pages.questions(PLAIN, keyset=True)
+    question, *more = structural.questions(PLAIN, keyset=True)
     assert more == []
     assert question.prepare == f"PREPARE schemata_page AS {pages.queries(PLAIN)[1]}"
     assert question.explain == "EXPLAIN (FORMAT JSON) EXECUTE schemata_page(NULL, NULL)"
@@ -60,10 +60,10 @@ def test_questions_without_filter() -> None:
 
 def test_questions_with_filter() -> None:
     """With a filter the columns stand before the order, in every order and direction an index may have."""
-    orders = [q.prepare.partition(" ORDER BY ")[2] for q in pages.questions(FILTERED, keyset=False)]
+    orders = [q.prepare.partition(" ORDER BY ")[2] for q in structural.questions(FILTERED, keyset=False)]
     assert [order.split(",")[0] for order in orders] == ['"status" ASC', '"status" DESC']
     two = pages.Page("two", "app.t", ("a", "b"), ("id",), "idx")
-    assert len({q.prepare for q in pages.questions(two, keyset=True)}) == 8
+    assert len({q.prepare for q in structural.questions(two, keyset=True)}) == 8
 
 
 def test_a_quote_in_a_name_stays_in_the_name() -> None:
@@ -118,30 +118,30 @@ VERDICTS = [
 @pytest.mark.parametrize(("name", "page", "keyset", "plan", "words"), VERDICTS, ids=[row[0] for row in VERDICTS])
 def test_judge(name: str, page: pages.Page, keyset: bool, plan: Any, words: list[str]) -> None:
     """Each thing that is wrong with a plan is said once, in words."""
-    found = pages.judge(plan, page, keyset)
+    found = structural.judge(plan, page, keyset)
     assert len(found) == len(words), found
     assert all(word in problem for word, problem in zip(words, found, strict=True)), found
-    assert pages.judge(json.dumps(plan), page, keyset) == found
+    assert structural.judge(json.dumps(plan), page, keyset) == found
 
 
 def test_partition_indexes_count_as_their_parent() -> None:
     """Partitions' indexes that the map leads to the declared index are that index."""
     plan = _limit({"Node Type": "Merge Append", "Total Cost": 9.0, "Plans": [_scan("p1_idx"), _scan("p2_idx")]})
-    assert pages.judge(plan, PLAIN, False, {"p1_idx": "idx", "p2_idx": "idx"}) == []
-    assert "not used" in pages.judge(plan, PLAIN, False)[0]
+    assert structural.judge(plan, PLAIN, False, {"p1_idx": "idx", "p2_idx": "idx"}) == []
+    assert "not used" in structural.judge(plan, PLAIN, False)[0]
 
 
 def test_one_good_answer_is_enough() -> None:
     """A page is served when one of the forms is; otherwise the likeliest form's problems are told, per page."""
     asked: list[str] = []
 
-    def explain(question: pages.Question) -> Any:
+    def explain(question: structural.Question) -> Any:
         asked.append(question.prepare)
         return _limit(_scan(**COND)) if '"status" DESC' in question.prepare else _limit(SEQ)
 
-    assert pages.examine(FILTERED, explain) == []
+    assert structural.examine(FILTERED, explain) == []
     assert len(asked) == 4
-    problems = pages.examine(FILTERED, lambda question: _limit(SEQ))
+    problems = structural.examine(FILTERED, lambda question: _limit(SEQ))
     assert [problem.partition(":")[0] for problem in problems].count("next page") == len(problems) / 2
 
 
