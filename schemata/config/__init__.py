@@ -14,8 +14,7 @@ from typing import Any
 
 from schemata import errors
 from schemata.config import backups as backup_settings
-from schemata.config import comparing, declared, observation, quality, transition, values
-from schemata.config import comparing, declared, page_settings, quality, transition, values
+from schemata.config import comparing, declared, observation, page_settings, quality, transition, values
 
 FILE = "pyproject.toml"
 Page = page_settings.Page

@@ -4,7 +4,7 @@ import dataclasses
 
 from schemata import config, targets
 from schemata.migrations import files
-from schemata.pages import pages
+from schemata.pages import declarations, pages
 from schemata.postgres import libpq
 from schemata.report import progress
 from schemata.slow_queries import counts, marks, outcome, plans, reading, statement_text
@@ -90,7 +90,7 @@ def _pages(settings: config.Config) -> dict[str, str]:
     """Return the names of the declared pages by the fingerprints of their queries."""
     return {
         statement_text.fingerprint(query): page.name
-        for page in (pages.Page(one.name, one.table, one.filter, one.order, one.index) for one in settings.pages)
+        for page in declarations.read(settings)
         for query in pages.queries(page)
     }
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from invoke import collection
-from schemata import command_line
-from schemata.tasks import backups, migrations, performance, project, rehearsal, server, structure
 
     namespace: collection.Collection
     task: Any
@@ -22,39 +20,3 @@ def __getattr__(name: str) -> Any:
 
         return getattr(invoke_namespace, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-#: In the order of `inv --list`.
-namespace = collection.Collection(
-    project.init,
-    project.adopt,
-    server.dev_up,
-    server.dev_down,
-    server.dev_down_clean,
-    migrations.migrate,
-    migrations.migrate_status,
-    migrations.migrate_new,
-    migrations.migrate_baseline,
-    migrations.migrate_resolve,
-    migrations.migrate_restamp,
-    migrations.lint,
-    migrations.rollback,
-    structure.check,
-    rehearsal.rehearse,
-    backups.backup,
-    backups.backups,
-    backups.backup_verify,
-    backups.restore,
-    structure.smoke,
-    performance.pages,
-    performance.scale_capture,
-    structure.snapshot,
-    structure.parity,
-    server.psql,
-    server.logs,
-    migrations.lock,
-    migrations.squash,
-    migrations.drift_accept,
-    migrations.drift_audit,
-    migrations.seal,
-    structure.generate,
-    server.doctor,
-)

@@ -23,6 +23,8 @@ COMMANDS = (
     backups.backup_verify,
     backups.restore,
     structure.smoke,
+    performance.pages,
+    performance.scale_capture,
     structure.snapshot,
     structure.parity,
     performance.slow_queries,

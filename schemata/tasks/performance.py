@@ -1,4 +1,4 @@
-"""What a running database takes its time for."""
+"""Whether pages stay fast: what is planned for them, for how many rows; and what takes a server's time."""
 
 import functools
 from typing import Any
@@ -45,19 +45,10 @@ def slow_queries(
     if every is None:
         return once()
     return commands.repeat.until_stopped(once, every, lambda found: command.show(found, json))
-"""Whether pages stay fast: what they are planned for."""
-"""Whether pages stay fast: what is planned for them, and for how many rows."""
-
-from typing import Any
-
-from schemata import command_line, commands, config
-from schemata.tasks import flags
-
-task = command_line.task
 
 
-@task(
-    of=command_line.WithOptional,
+@command.command(
+    first="optional",
     names="Only these pages, separated by commas, each with its SQL.",
     url="Judge on this database, read-only, and measure a page of its rows.",
     scale="Judge only at the scale of migrations/scale.toml.",
@@ -78,7 +69,7 @@ def pages(
     )
 
 
-@task(url=flags.URL, out="Write this file instead of migrations/scale.toml.", json=flags.JSON)
+@command.command(url=flags.URL, out="Write this file instead of migrations/scale.toml.", json=flags.JSON)
 def scale_capture(reporter: Any, url: str | None = None, out: str = "", json: bool = False) -> Any:
     """Write how many rows a database has to migrations/scale.toml."""
     return commands.capture.scale_capture(config.load(), url=url or "", out=out, reporter=reporter)

@@ -125,8 +125,6 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
-        "adoption", "backups", "checklist", "rehearsal", "lint",
-        "doctor", "snapshot", "squash", "parity.fix", "scaffold",
         "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages",
     },
     "command_line": {"errors", "report"},
@@ -231,7 +229,6 @@ HOMES = {
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
-        "schemata.sql.transactions", "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
         "schemata.slow_queries.statement_text",
         "schemata.sql.transactions", "schemata.sql.select_query",
         "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
