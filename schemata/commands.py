@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from schemata.history import status as status
     from schemata.lint import lint as lint
     from schemata.migrations import authoring as authoring
+    from schemata.overview import overview as overview
     from schemata.pages import verdicts as verdicts
     from schemata.parity import audit as audit
     from schemata.parity import locking as locking
@@ -65,6 +66,7 @@ _MODULES = {
     "generate": "schemata.client.generate",
     "manage": "schemata.services.manage",
     "migrate": "schemata.deploy.migrate",
+    "overview": "schemata.overview.overview",
     "parity": "schemata.parity.parity",
     "rehearse": "schemata.rehearsal.rehearse",
     "repair": "schemata.deploy.repair",

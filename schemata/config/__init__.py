@@ -131,6 +131,7 @@ class Config:
     rehearsal: quality.Rehearsal = quality.Rehearsal()  # noqa: RUF009 - it is frozen
     backups: backup_settings.Backups = backup_settings.Backups()  # noqa: RUF009 - it is frozen
     lint: quality.Lint = quality.Lint()  # noqa: RUF009 - it is frozen
+    report: observation.Report = observation.Report()  # noqa: RUF009 - it is frozen
     slow_queries: observation.SlowQueries = observation.SlowQueries()  # noqa: RUF009 - it is frozen
     services: tuple[Service, ...] = ()
     pages: tuple[page_settings.Page, ...] = ()
@@ -209,6 +210,7 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     "rehearsal": (quality.Rehearsal, quality.REHEARSAL),
     "backups": (backup_settings.Backups, backup_settings.KEYS),
     "lint": (quality.Lint, quality.LINT),
+    "report": (observation.Report, observation.REPORT),
     "slow_queries": (observation.SlowQueries, observation.SLOW_QUERIES),
 }
 _SERVICE: dict[str, values.Converter] = {

@@ -16,4 +16,12 @@ class SlowQueries:
     above: float | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What `inv report` also shows: the folder, below the root, with the files of the last cold starts."""
+
+    coldstart: str = ""
+
+
 SLOW_QUERIES: dict[str, values.Converter] = {"top": values.count(1, 1000), "above": values.seconds}
+REPORT: dict[str, values.Converter] = {"coldstart": values.text_of}

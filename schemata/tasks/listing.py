@@ -28,6 +28,7 @@ COMMANDS = (
     structure.snapshot,
     structure.parity,
     performance.slow_queries,
+    performance.report,
     server.psql,
     server.logs,
     migrations.lock,

@@ -73,3 +73,14 @@ def pages(
 def scale_capture(reporter: Any, url: str | None = None, out: str = "", json: bool = False) -> Any:
     """Write how many rows a database has to migrations/scale.toml."""
     return commands.capture.scale_capture(config.load(), url=url or "", out=out, reporter=reporter)
+
+
+@command.command(
+    url=flags.URL,
+    out="Write this file instead of .schemata/report.html.",
+    open="Show it in a browser.",
+    json=flags.JSON,
+)
+def report(reporter: Any, url: str | None = None, out: str = "", open: bool = False, json: bool = False) -> Any:
+    """Write all that is known of the database as an HTML page."""
+    return commands.overview.report(config.load(), url=url or "", out=out, browse=open, reporter=reporter)

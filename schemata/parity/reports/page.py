@@ -35,6 +35,11 @@ def render(result: report.Report) -> str:
     return "\n".join(parts) + "\n"
 
 
+def matrix(result: report.Report) -> str:
+    """Return the table of differences by target and schema, for another page."""
+    return "\n".join(_matrix(result))
+
+
 def _time(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
