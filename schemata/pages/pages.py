@@ -21,8 +21,8 @@ _Place = Callable[[str], str]
 class Page:
     """A list query: `schema.table`, equality on the filter's columns, an order, the index that must serve it.
 
-    `order` holds columns such as `created_at desc`, at least one. They must be NOT NULL and the last one
-    unique, or a keyset page loses rows: nothing here can see that.
+    `order` holds columns such as `created_at desc`, at least one. They must be NOT NULL and, with the filter, hold a
+    unique key, or a keyset page loses rows: see `structural.lost_rows`.
 
     :param columns: what it selects; none stands for all.
     :param max_rows: how many rows may be read for one that is shown.

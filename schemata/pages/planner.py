@@ -49,9 +49,14 @@ def serves(connection: libpq.Connection, page: pages.Page, parents: Mapping[str,
 
     try:
         with _transaction(connection):
+            table = ".".join(map(pages.quoted, page.table.split("."))) if page.table else None
+            keys = _SQL["keys"].format(
+                table=queries.literal(table) if table else "NULL::text", index=queries.literal(page.index)
+            )
+            (unique, nullable), *_ = json.loads(str(connection.query(keys)[0][0])) or [([], [])]
             for setting in structural.SETTINGS:
                 connection.query(setting)
-            return structural.examine(page, explain, parents)
+            return [*structural.examine(page, explain, parents), *structural.lost_rows(page, unique, nullable)]
     except libpq.QueryFailed as error:
         return [str(error).strip()]
 

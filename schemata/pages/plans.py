@@ -64,7 +64,7 @@ def facts(
     return Facts(kinds[0] if kinds else plan["Node Type"], indexes, read)
 
 
-def problems(plan: Node, found: Facts, page: pages.Page, rows_of: Mapping[str, float]) -> list[str]:
+def problems(plan: Node, done: Facts, page: pages.Page, rows_of: Mapping[str, float]) -> list[str]:
     """Return where a plan exceeds the bounds of a page, in words; empty when it keeps them."""
     words: list[str] = []
     allowed = page.rows_allowed
@@ -78,10 +78,10 @@ def problems(plan: Node, found: Facts, page: pages.Page, rows_of: Mapping[str, f
             )
         elif kind == "Seq Scan" and rows_of.get(_name(node), 0) > allowed:
             words.append(f"Seq Scan on {node['Relation Name']}, of {rows_of[_name(node)]:,.0f} rows")
-    if found.rows > allowed:
-        words.append(f"about {found.rows:,.0f} rows are read for a page of {pages.LIMIT}, at most {allowed} may be")
-    if words and page.index not in found.indexes:
-        taken = f"the planner takes {', '.join(found.indexes)}" if found.indexes else "the planner uses no index"
+    if done.rows > allowed:
+        words.append(f"about {done.rows:,.0f} rows are read for a page of {pages.LIMIT}, at most {allowed} may be")
+    if words and page.index not in done.indexes:
+        taken = f"the planner takes {', '.join(done.indexes)}" if done.indexes else "the planner uses no index"
         words.insert(0, f"index {page.index} is not used: {taken}")
     return words
 

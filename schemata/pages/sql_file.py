@@ -3,8 +3,8 @@
 import re
 
 from schemata import errors
-from schemata.pages import pages
-from schemata.sql import parser, select_query
+from schemata.pages import pages, select_query
+from schemata.sql import parser
 
 _HEADER = re.compile(r"--\s*([a-z]+):\s*(.*)")
 _WORDS = ("page", "index", "keyset", "bounds")

@@ -11,16 +11,16 @@ So the filter is asked as a range and put in front of the order: the same rows i
 and only an index that leads with the filter can give them unsorted.
 
 Judged is "can this index serve the page". Whether the planner will choose it on full tables is a question
-for statistics. Plain values only; this module loads neither parser nor driver.
+for statistics. Plain values only; the parser is loaded for a page that is a file.
 """
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemata.pages import pages
+from schemata.pages import pages, select_query
 
 #: Sent before the first question, inside the transaction.
 SETTINGS = (
@@ -59,8 +59,9 @@ def questions(page: pages.Page, keyset: bool) -> Iterator[Question]:
     role that may SELECT from the table, and on a standby.
     """
     if page.pieces:
-        text, names = pages.limited(page)
-        yield question(text, len(names))
+        whole, names = pages.limited(page)
+        for text in select_query.ranged(whole):
+            yield question(text, len(names))
         return
     numbers = {column: number for number, column in enumerate(page.filter, 1)}
     # BETWEEN is `=` in other words that the planner does not see through: after `=` it would drop the
@@ -104,6 +105,25 @@ def examine(
         else:
             form = "" if page.pieces else f"{'next' if keyset else 'first'} page: "
             problems += [f"{form}{problem}" for problem in first or []]
+    return problems
+
+
+def lost_rows(page: pages.Page, unique: Iterable[Iterable[str]], nullable: Iterable[str]) -> list[str]:
+    """Return why rows get lost between two pages, in words; empty where none does.
+
+    `unique` are the columns of each unique index of the table, `nullable` those that may be NULL. Of a page without an
+    order, a file without a keyset, nothing is known.
+    """
+    columns = [column for column, _ in page.keys]
+    if not columns:
+        return []
+    problems = []
+    if not any(set(key) <= {*columns, *page.filter} for key in unique):
+        problems.append(
+            f"rows get lost between two pages: no unique index makes the order {', '.join(page.order)} unique"
+        )
+    if null := [column for column in columns if column in set(nullable)]:
+        problems.append(f"rows get lost between two pages: {', '.join(null)} of the order may be NULL")
     return problems
 
 

@@ -64,7 +64,8 @@ MAY_IMPORT = {
     # Databases without rows that plan as full ones do.
     "ghost": {"errors", "config", "report", "postgres", "migrations", "targets", "parity"},
     "pages": {
-        "errors", "config", "sql", "report", "postgres", "migrations", "targets", "parity", "ghost", "server.programs",
+        "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "parity", "ghost",
+        "server.programs",
     },
     # Writes migrations from differences: values in, files out.
     "parity.fix": {
@@ -185,7 +186,7 @@ PURE = {
     "schemata.deploy.results", "schemata.deploy.notices",
     "schemata.ghost.scale", "schemata.ghost.sizes",
     "schemata.pages.pages", "schemata.pages.structural", "schemata.pages.plans", "schemata.pages.outcome",
-    "schemata.pages.sql_file", "schemata.sql.select_query", "schemata.client.stamps", "schemata.client.typed_catalog",
+    "schemata.pages.sql_file", "schemata.pages.select_query", "schemata.client.stamps", "schemata.client.typed_catalog",
     "schemata.client.typed_columns",
     "schemata.client.typed_models", "schemata.client.typed_modules", "schemata.client.typed_scope",
     "schemata.services.outcome",
@@ -230,7 +231,7 @@ HOMES = {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
         "schemata.slow_queries.statement_text",
-        "schemata.sql.transactions", "schemata.sql.select_query",
+        "schemata.sql.transactions", "schemata.pages.select_query",
         "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",

@@ -1,0 +1,179 @@
+"""Whatever breaks a page of the platform is found by its name: without rows, at the committed scale, on rows."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+import psycopg
+import pytest
+
+from schemata import config
+from schemata.ghost import ghost, scale_file
+from schemata.migrations import files
+from schemata.pages import outcome, pages, verdicts
+from schemata.postgres import urls, waiting
+from schemata.smoke import smoke
+from tests.conftest import REPOSITORY
+from tests.integration.pages import mutations
+from tests.services import paging
+
+SETTINGS = config.load(REPOSITORY, {})
+ROWS = 12_000
+
+
+def judged(url: str, chosen: Sequence[pages.Page], place: str) -> dict[str, outcome.Judged]:
+    """Return what is found of each page."""
+    wanted = scale_file.read(SETTINGS) if place == "scale" else None
+    with waiting.connect(url, application_name="test") as connection:
+        return {page.name: one for page, one in verdicts.judge(SETTINGS, connection, chosen, place, wanted)}
+
+
+def failed(found: dict[str, outcome.Judged]) -> set[str]:
+    """Return the names of the pages with problems."""
+    return {name for name, one in found.items() if one.problems}
+
+
+def name_of(mutation: mutations.Mutation) -> str:
+    """Return the name of a case."""
+    return f"{mutation.page}: {mutation.name}"
+
+
+def changed(url: str, statements: Sequence[str]) -> str:
+    """Run statements in a database and return its URL."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+    return url
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask at the scale for a sample of the indexes' mutations, or with --whole for all."""
+    if metafunc.function is test_at_the_scale:
+        whole = metafunc.config.getoption("--whole")
+        metafunc.parametrize("mutation", mutations.MUTATIONS if whole else mutations.SOME, ids=name_of)
+
+
+def test_there_are_enough() -> None:
+    """The table has every index of a page in four ways, and other changes."""
+    for some in (mutations.MUTATIONS, mutations.SOME):
+        assert len(some) >= 40
+        assert {mutation.page for mutation in some} >= set(mutations.BY_NAME)
+
+
+@pytest.mark.parametrize("mutation", mutations.MUTATIONS, ids=name_of)
+def test_on_an_empty_database(
+    mutation: mutations.Mutation,
+    make_database: Callable[..., str],
+    platform_template: str,
+    monkeypatch: pytest.MonkeyPatch,
+    pytestconfig: pytest.Config,
+) -> None:
+    """The page is found, and no other one, by `inv pages` and by `inv smoke`."""
+    url = changed(make_database(platform_template), mutation.ddl)
+    chosen = mutation.pages()
+    found = judged(url, chosen, "empty")
+    assert mutation.breaks(failed(found)), found
+    if mutation not in mutations.FEW and not pytestconfig.getoption("--whole"):
+        return
+    monkeypatch.setattr("schemata.pages.declarations.read", lambda _: tuple(chosen))
+    checks = smoke.smoke(SETTINGS, url=url).as_dict()["checks"]
+    assert mutation.breaks({one["name"] for one in checks if one["group"] == "page" and one["problem"]})
+
+
+@pytest.fixture(scope="module")
+def platform_server() -> Iterator[ghost.Server]:
+    """Run a server with the structure of the platform."""
+    with ghost.server(SETTINGS, files.read(SETTINGS.migrations, SETTINGS.schemas)) as running:
+        yield running
+
+
+@pytest.mark.pg(least=18)
+def test_at_the_scale(mutation: mutations.Mutation, platform_server: ghost.Server) -> None:
+    """The page is found, and no other one, where the planner believes in 50 million rows."""
+    url = platform_server.database(scale_file.read(SETTINGS), mutation.ddl)
+    found = judged(url, mutation.pages(), "scale")
+    assert mutation.breaks(failed(found)), found
+    with psycopg.connect(urls.with_database(url, "postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{urls.database_of(url)}"'.encode())
+
+
+@pytest.mark.pg(least=18)
+def test_the_platform_is_served_at_the_scale(platform_server: ghost.Server) -> None:
+    """Every page of the platform is read from its index, a page of rows at a time."""
+    url = platform_server.database(scale_file.read(SETTINGS))
+    found = judged(url, [*mutations.PAGES, *mutations.SERVED], "scale")
+    assert failed(found) == set(), found
+    assert max(one.rows_estimated or 0 for one in found.values()) == pytest.approx(pages.LIMIT)
+
+
+@pytest.fixture(scope="module")
+def seeded(server: object, admin: psycopg.Connection, platform_template: str) -> Iterator[str]:
+    """Give the name of a platform with rows in every list."""
+    name = "seeded_pages"
+    admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{platform_template}"')
+    url = urls.with_database(server.url, name)  # type: ignore[attr-defined]
+    paging.seed(url, ROWS)
+    changed(url, ["VACUUM (ANALYZE)"])
+    yield name
+    admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def test_on_rows(seeded: str, make_database: Callable[..., str]) -> None:
+    """One of each kind, in one database after the other: the page is found, and no other one."""
+    url = make_database(seeded)
+    for mutation in mutations.FEW:
+        if mutation.ddl and not mutation.ddl[0].startswith("DROP INDEX financial.idx_transactions"):
+            continue
+        with psycopg.connect(url, autocommit=True) as connection:
+            before = connection.execute(
+                "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indexrelid = to_regclass(%s)",
+                (f"financial.{mutations.BY_NAME[mutation.page].index}" if mutation.ddl else None,),
+            ).fetchall()
+        changed(url, mutation.ddl)
+        found = judged(url, mutation.pages(), "live")
+        assert mutation.breaks(failed(found)), (mutation.name, found)
+        if before:
+            page = mutations.BY_NAME[mutation.page]
+            changed(url, [f"DROP INDEX IF EXISTS financial.{page.index}", before[0][0]])
+
+
+def test_the_platform_is_served_whatever_analyze_finds(
+    seeded: str, make_database: Callable[..., str], pytestconfig: pytest.Config
+) -> None:
+    """Round after round, with ANALYZE in between, no page of the platform fails, empty or with rows."""
+    url = make_database(seeded)
+    rounds = 50 if pytestconfig.getoption("--whole") else 5
+    chosen = [*mutations.PAGES, *mutations.SERVED]
+    for _ in range(rounds):
+        found = judged(url, chosen, "live")
+        assert failed(found) == set(), found
+        changed(url, ["ANALYZE"])
+    measured = {name: one for name, one in found.items() if one.first}
+    assert set(mutations.BY_NAME) <= set(measured)
+    for page in mutations.PAGES:
+        one = measured[page.name]
+        assert one.first
+        assert one.first[0] <= page.rows_allowed
+        assert 0 < one.first[1] <= page.max_buffers
+    assert measured["transactions"].deep
+
+
+def test_the_platform_is_served_without_rows(platform: str) -> None:
+    """No page of the platform fails on an empty database, analysed or not."""
+    chosen = [*mutations.PAGES, *mutations.SERVED]
+    for statement in ("SELECT 1", "ANALYZE", "VACUUM"):
+        changed(platform, [statement])
+        for place in ("empty", "live"):
+            assert failed(judged(platform, chosen, place)) == set(), (statement, place)
+
+
+@pytest.mark.pg(least=18)
+def test_bounds_count(platform_server: ghost.Server) -> None:
+    """A page that reads more rows than it may is refused with both numbers."""
+    url = platform_server.database(scale_file.read(SETTINGS))
+    page = mutations.file_page("f", "idx_transactions_account_date", "account_id = :account AND amount > :least")
+    tight = dataclasses.replace(page, max_rows=1)
+    wide = dataclasses.replace(page, max_rows=100)
+    (words,) = (one.problems for one in judged(url, [tight], "scale").values())
+    assert any("are read for a page of 51, at most 51 may be" in word for word in words), words
+    (words,) = (one.problems for one in judged(url, [wide], "scale").values())
+    assert not any("may be" in word for word in words), words
