@@ -189,11 +189,12 @@ def _pages(situation: Situation) -> outcome.Answer:
     try:
         found = verdicts.on_scratch(settings, chosen, wanted, is_judged_empty=False, reporter=situation.reporter)
     except errors.NotAvailable as error:
-        why = f"; not asked at the scale of {wanted.source}: {error.message.splitlines()[0]}"
-        return dataclasses.replace(answer, text=f"{answer.text}{why}")
+        why = document.Text(f"Not asked at the scale of {wanted.source}: {error.message.splitlines()[0]}")
+        text = f"{answer.text}, not at the committed scale"
+        return dataclasses.replace(answer, text=text, details=(*answer.details, why))
     failed = [one for one in found.verdicts if not one.ok]
     if not failed:
-        return dataclasses.replace(answer, text=f"{answer.text}, also at the scale of {wanted.source}")
+        return dataclasses.replace(answer, text=f"{answer.text}, also at the committed scale")
     told = [f"{one.page.name}, at that scale: {problem}" for one in failed for problem in one.judged[0].problems]
     count = f"{len(failed)} of {document.number(len(chosen), 'page')} failed at the scale of {wanted.source}"
     text = f"{answer.text}; {count}" if answer.exit_code else count
