@@ -7,14 +7,14 @@ from schemata.overview import entities, layout
 _TYPE = 28  # letters of a type that are shown
 
 
-def svg(schema: str, found: tuple[entities.Entity, ...]) -> str:
+def svg(schema: str, tables: tuple[entities.Entity, ...]) -> str:
     """Return the drawing; what a reader who does not see it is told is its title and description."""
-    diagram = layout.arranged(found)
+    diagram = layout.arranged(tables)
     name = html.escape(schema)
     parts = [
         f'<svg class="entities" role="img" viewBox="0 0 {diagram.width:.0f} {diagram.height:.0f}" '
         f'width="{diagram.width:.0f}" height="{diagram.height:.0f}" xmlns="http://www.w3.org/2000/svg">',
-        f"<title>Tables of schema {name}</title><desc>{html.escape(_described(found))}</desc>",
+        f"<title>Tables of schema {name}</title><desc>{html.escape(_described(tables))}</desc>",
     ]
     parts += [_reference(*one) for one in diagram.references]
     parts += [_box(box) for box in diagram.boxes]

@@ -49,12 +49,12 @@ class Diagram:
     height: float
 
 
-def arranged(found: Sequence[entities.Entity]) -> Diagram:
+def arranged(tables: Sequence[entities.Entity]) -> Diagram:
     """Return the entities of one schema with their places. What refers stands right of what it refers to."""
-    by_name = {one.name: one for one in found}
+    by_name = {one.name: one for one in tables}
     leads_to = {
         one.name: {r.table for r in one.references if r.schema == one.schema and r.table in by_name} - {one.name}
-        for one in found
+        for one in tables
     }
     joined = {name for name, targets in leads_to.items() if targets} | {t for some in leads_to.values() for t in some}
     columns = _ordered(_ranks(leads_to, joined), leads_to)

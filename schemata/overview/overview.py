@@ -61,7 +61,6 @@ def report(
     sections = [made for made in (_section(subject, *one) for one in _SECTIONS) if made is not None]
     text = page.render(f"{settings.name}: database report", target.describe(), int(time.time()), sections)
     path = Path(out) if out else settings.state_dir / _DEFAULT
-    path.parent.mkdir(parents=True, exist_ok=True)
     files.write_output(str(path), text, "--out")
     if browse:
         webbrowser.open(path.absolute().as_uri())

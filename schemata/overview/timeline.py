@@ -29,10 +29,10 @@ def joined(
     )
 
 
-def table(found: Sequence[Applied]) -> str:
+def table(applied: Sequence[Applied]) -> str:
     """Return the timeline as a table, each duration with a bar; the longest bar is the longest migration."""
-    longest = max((one.milliseconds for one in found), default=0.0) or 1.0
-    rows = "".join(_row(one, longest) for one in found)
+    longest = max((one.milliseconds for one in applied), default=0.0) or 1.0
+    rows = "".join(_row(one, longest) for one in applied)
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Migrations"><table class="list timeline">'
         '<thead><tr><th scope="col">migration</th><th scope="col">state</th><th scope="col">applied</th>'

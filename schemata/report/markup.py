@@ -10,9 +10,9 @@ _GOOD = {"ok", "applied", "parity", "green"}
 _BAD = {"FAILED", "failed", "changed", "missing", "interrupted", "out-of-order", "differs"}
 
 
-def blocks(found: Iterable[document.Block]) -> str:
+def blocks(told: Iterable[document.Block]) -> str:
     """Return blocks as HTML, in their order."""
-    return "\n".join(filter(None, map(_block, found)))
+    return "\n".join(filter(None, map(_block, told)))
 
 
 def text(value: object) -> str:

@@ -101,6 +101,11 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "pages",
     },
     "repeat": {"errors", "report", "system"},
+    # One page of what every feature knows.
+    "overview": {
+        "errors", "config", "sql", "report", "snapshot", "migrations", "targets", "history", "deploy", "attestations",
+        "parity", "pages", "slow_queries",
+    },
     # Every line of the checklist, each asked of the feature that knows.
     "checklist": {
         "errors", "config", "report", "snapshot", "migrations", "parity", "smoke", "client", "server.programs",
@@ -126,7 +131,7 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
-        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages",
+        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages", "overview",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -145,7 +150,9 @@ PURE = {
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
     "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides", "schemata.report.prometheus",
-    "schemata.slow_queries.counts", "schemata.slow_queries.outcome", "schemata.slow_queries.statement_text",
+    "schemata.slow_queries.counts", "schemata.report.markup", "schemata.overview.entities",
+    "schemata.overview.layout", "schemata.overview.diagram", "schemata.overview.timeline",
+    "schemata.slow_queries.outcome", "schemata.slow_queries.statement_text",
     "schemata.config.declared",
     "schemata.backups.manifest", "schemata.backups.required.policy", "schemata.backups.retention",
     "schemata.parity.ignoring", "schemata.parity.renames",
@@ -268,7 +275,8 @@ PURE_MAY_IMPORT = {
     # importlib: lazy.py, which loads the parser when it is needed
     "__future__", "importlib",
     "ast", "base64", "contextlib", "zlib",
-    "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "heapq", "itertools",
+    "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "heapq", "html",
+    "itertools",
     "json", "keyword", "math", "operator", "re", "textwrap", "typing", "unicodedata",
 }  # fmt: skip
 #: Names that read a clock, a file, the network or dice, called on modules that a pure one may import.
