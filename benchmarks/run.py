@@ -21,6 +21,7 @@ import deploys
 import large
 import launches
 import measure
+import paging
 import service_load
 import starts
 import structures
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[Position, int, list[int]], list[tables.Section]]] = {
     "large": large.files,
     "services": service_load.served,
     "structures": structures.structures,
+    "paging": paging.depths,
 }
 #: How many migrations, for each part: in full, and with --quick.
 SIZES = {
@@ -53,6 +55,7 @@ SIZES = {
     "large": ([300_000], [20_000]),
     "services": ([100_000], [10_000]),
     "structures": ([500, 2000], [40]),
+    "paging": ([5_000_000], [20_000]),
 }
 
 
