@@ -13,6 +13,9 @@ from schemata.postgres import catalog, libpq, waiting
 from schemata.report import progress
 from schemata.server import programs
 
+# By statement_timeout, or by somebody.
+_CANCELLED = "57014"
+
 
 def pages_of(
     settings: config.Config,
@@ -123,8 +126,8 @@ def judge(
         try:
             yield page, _planned(connection, page, place, problems, sizes, parents, wanted)
         except libpq.QueryFailed as failure:
+            told = _refusal(failure)
             # What the server refuses to plan, it has refused before, in the same words.
-            told = str(failure).strip()
             yield page, outcome.Judged(place, tuple(problems) if told in problems else (*problems, told))
 
 
@@ -158,6 +161,12 @@ def _planned(
     if not is_small:
         words += [told for one in (first, deep) if one for told in _exceeded(page, one)]
     return dataclasses.replace(judged, problems=(*problems, *dict.fromkeys(words)), first=first, deep=deep)
+
+
+def _refusal(failure: libpq.QueryFailed) -> str:
+    if failure.sqlstate == _CANCELLED:
+        return f"a page of its rows was not read within {planner.PATIENCE:g} s"
+    return str(failure).strip()
 
 
 def _exceeded(page: pages.Page, measured: planner.Measured) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from schemata import config
 from schemata.ghost import ghost, scale_file
 from schemata.migrations import files
-from schemata.pages import outcome, pages, verdicts
+from schemata.pages import outcome, pages, planner, sql_file, verdicts
 from schemata.postgres import urls, waiting
 from schemata.smoke import smoke
 from tests.conftest import REPOSITORY
@@ -164,6 +164,18 @@ def test_the_platform_is_served_without_rows(platform: str) -> None:
         changed(platform, [statement])
         for place in ("empty", "live"):
             assert failed(judged(platform, chosen, place)) == set(), (statement, place)
+
+
+def test_a_page_that_takes_too_long_is_ended(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a target no question lasts longer than the patience, and the page is named with that."""
+    monkeypatch.setattr(planner, "PATIENCE", 0.2)
+    slow = sql_file.parse(
+        "-- page: slow\n-- index: categories_pkey\n"
+        "SELECT id FROM financial.categories WHERE id > 0 AND pg_sleep(1) IS NOT NULL ORDER BY id LIMIT 51",
+        "pages/slow.sql",
+    )
+    (found,) = judged(platform, [slow], "live").values()
+    assert "a page of its rows was not read within 0.2 s" in found.problems
 
 
 @pytest.mark.pg(least=18)
