@@ -22,7 +22,7 @@ class Page:
     index: str
     filter: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    max_rows: int = 3
+    max_rows: int = 10
     max_buffers: int = 200
 
 

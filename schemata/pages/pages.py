@@ -37,7 +37,7 @@ class Page:
     order: tuple[str, ...]
     index: str
     columns: tuple[str, ...] = ()
-    max_rows: int = 3
+    max_rows: int = 10
     max_buffers: int = 200
     pieces: tuple[str, ...] = ()
     file: str = ""

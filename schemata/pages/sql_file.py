@@ -21,7 +21,7 @@ _EXAMPLE = """Write it like this:
     -- page: open_orders
     -- index: idx_orders_open
     -- keyset: created_at desc, id desc
-    -- bounds: rows 3, buffers 200
+    -- bounds: rows 10, buffers 200
     SELECT id, created_at FROM shop.orders
     WHERE (created_at, id) < (:after_created_at, :after_id)
     ORDER BY created_at DESC, id DESC LIMIT :page_limit
@@ -75,7 +75,7 @@ def _bounds(text: str, file: str) -> dict[str, int]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _BOUND.fullmatch(part)
         if match is None or int(match[2]) < 1:
-            raise InvalidPage(f"{file}: {part!r} is no bound", "Write `-- bounds: rows 3, buffers 200`.")
+            raise InvalidPage(f"{file}: {part!r} is no bound", "Write `-- bounds: rows 10, buffers 200`.")
         found[f"max_{match[1]}"] = int(match[2])
     return found
 
