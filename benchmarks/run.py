@@ -22,6 +22,7 @@ import large
 import launches
 import measure
 import paging
+import seeding
 import service_load
 import starts
 import structures
@@ -42,6 +43,7 @@ PARTS: dict[str, Callable[[Position, int, list[int]], list[tables.Section]]] = {
     "services": service_load.served,
     "structures": structures.structures,
     "paging": paging.depths,
+    "seed": seeding.seeded,
 }
 #: How many migrations, for each part: in full, and with --quick.
 SIZES = {
@@ -56,6 +58,7 @@ SIZES = {
     "services": ([100_000], [10_000]),
     "structures": ([500, 2000], [40]),
     "paging": ([5_000_000], [20_000]),
+    "seed": ([1_000_000], [30_000]),
 }
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from schemata.parity.fix import fixing as fixing
     from schemata.rehearsal import rehearse as rehearse
     from schemata.scaffold import init as init
+    from schemata.seed import seed as seed
     from schemata.server import docker as docker
     from schemata.server import down as down
     from schemata.server import logs as logs
@@ -75,6 +76,7 @@ _MODULES = {
     "rollback": "schemata.deploy.rollback",
     "rounds": "schemata.parity.rounds",
     "slow_queries": "schemata.slow_queries.slow_queries",
+    "seed": "schemata.seed.seed",
     "smoke": "schemata.smoke.smoke",
     "snapshot": "schemata.snapshot.snapshot",
     "squash": "schemata.squash.squash",

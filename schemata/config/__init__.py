@@ -14,7 +14,7 @@ from typing import Any
 
 from schemata import errors
 from schemata.config import backups as backup_settings
-from schemata.config import comparing, declared, observation, page_settings, quality, transition, values
+from schemata.config import comparing, declared, observation, page_settings, quality, seeding, transition, values
 
 FILE = "pyproject.toml"
 Page = page_settings.Page
@@ -133,6 +133,7 @@ class Config:
     lint: quality.Lint = quality.Lint()  # noqa: RUF009 - it is frozen
     report: observation.Report = observation.Report()  # noqa: RUF009 - it is frozen
     slow_queries: observation.SlowQueries = observation.SlowQueries()  # noqa: RUF009 - it is frozen
+    seed: seeding.Seed = seeding.Seed()  # noqa: RUF009 - it is frozen
     services: tuple[Service, ...] = ()
     pages: tuple[page_settings.Page, ...] = ()
     page_files: tuple[str, ...] = ()
@@ -212,6 +213,7 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     "lint": (quality.Lint, quality.LINT),
     "report": (observation.Report, observation.REPORT),
     "slow_queries": (observation.SlowQueries, observation.SLOW_QUERIES),
+    "seed": (seeding.Seed, seeding.KEYS),
 }
 _SERVICE: dict[str, values.Converter] = {
     "command": values.command,
@@ -286,8 +288,11 @@ def parse(table: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> C
             found[key] = convert(environ[variable], variable)
         elif key in table:
             found[key] = convert(table[key], f"[tool.schemata] {key}")
+    own_seed, seeded = seeding.tables(table.get("seed", {}))
+    table = {**table, "seed": own_seed}
     for section, (kind, keys) in _SECTIONS.items():
         found[section] = _section(section, kind, keys, table.get(section, {}), environ)
+    found["seed"] = dataclasses.replace(found["seed"], tables=seeded)
     if not found.get("schemas"):
         raise values.InvalidSetting("[tool.schemata] schemas", "at least one schema is needed", 'schemas = ["app"]')
     history = found.get("history_schema", "schemata")

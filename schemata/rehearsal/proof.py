@@ -9,7 +9,7 @@ from schemata.deploy import transactional
 from schemata.deploy.python import failures
 from schemata.migrations import migration, python_files
 from schemata.rehearsal import comparing, outcome, running, scratch
-from schemata.rehearsal.samples import rows
+from schemata.samples import rows
 from schemata.server import programs
 from schemata.squash import observing
 from schemata.system import processes

@@ -13,9 +13,9 @@ from schemata.migrations import files, migration, precheck
 from schemata.parity import expected
 from schemata.postgres import queries, sessions
 from schemata.rehearsal import aims, attesting, choosing, comparing, outcome, proof, running, scratch
-from schemata.rehearsal.samples import rows
 from schemata.rehearsal.trace import codes, effect, judging, states, traces, tracing
 from schemata.report import document, progress
+from schemata.samples import rows
 from schemata.system import signals
 
 #: Fills an empty database with what an existing one has, such as the last backup, and tells in words what that is.

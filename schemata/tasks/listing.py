@@ -22,6 +22,7 @@ COMMANDS = (
     backups.backups,
     backups.backup_verify,
     backups.restore,
+    server.seed,
     structure.smoke,
     performance.pages,
     performance.scale_capture,

@@ -59,6 +59,41 @@ def dev_down_clean(reporter: Any, server: str = "", yes: bool = False, confirm: 
     )
 
 
+@command.command(
+    rows="How many the largest table gets, such as 1_000_000 (default: the settings).",
+    seed="The number that the values are made from: the same one makes the same rows.",
+    scale="A scale file, by which tables differ in size (such as migrations/scale.toml).",
+    tables="Only these, with their schemas, separated by commas.",
+    url=flags.URL,
+    yes="Do not ask.",
+    confirm=flags.CONFIRM,
+    json=flags.JSON,
+)
+def seed(
+    reporter: Any,
+    rows: str = "",
+    seed: str = "",
+    scale: str = "",
+    tables: str = "",
+    url: str | None = None,
+    yes: bool = False,
+    confirm: str = "",
+    json: bool = False,
+) -> Any:
+    """Fill the tables with made-up rows, the same for a seed."""
+    return commands.seed.seed(
+        config.load(),
+        url=url or "",
+        wanted=flags.count(rows.replace("_", ""), "--rows") if rows else None,
+        number=flags.count(seed, "--seed") if seed else None,
+        scale_file=scale,
+        tables=[name.strip() for name in tables.split(",") if name.strip()],
+        yes=yes,
+        confirm=confirm,
+        reporter=reporter,
+    )
+
+
 @command.command(url=flags.URL, command="Run this SQL and end.", file="Run this file and end.")
 def psql(reporter: Any, url: str | None = None, command: str = "", file: str = "") -> Any:
     """Open psql on the database."""

@@ -30,7 +30,7 @@ from invoke.parser import argument
 
 import schemata
 from schemata import boot, config, errors
-from schemata.config import declared
+from schemata.config import declared, seeding
 from schemata.migrations import migration, precheck
 from schemata.remedies import table
 from schemata.server.embedded import instance
@@ -266,6 +266,8 @@ def _settings(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _settings(config.Service, "services.")
         elif field.name == "targets":
             yield from _settings(declared.Target, "targets.")
+        elif field.name == "tables":
+            yield from _settings(seeding.Table, "seed.table.")
         elif field.name == "ignore":
             yield from _settings(declared.Ignore, "ignore.")
         elif dataclasses.is_dataclass(field.default):

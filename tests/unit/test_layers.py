@@ -76,11 +76,15 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "deploy", "parity",
         "server.programs", "server.embedded", "attestations",
     },
+    # Rows for tables of which nothing is known but their definition.
+    "samples": {"postgres"},
     # Migrations tried on databases that are dropped afterwards.
     "rehearsal": {
         "errors", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history", "deploy",
-        "parity", "squash", "server.programs", "attestations", "lint", "backups",
+        "parity", "squash", "server.programs", "attestations", "lint", "backups", "samples",
     },
+    # Rows for a development database, as many as are wanted.
+    "seed": {"errors", "config", "report", "postgres", "samples", "targets"},
     # A repository's first files, and its first migrations from a live database.
     "scaffold": {
         "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "parity",
@@ -131,7 +135,7 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
-        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages", "overview",
+        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages", "overview", "seed",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -183,7 +187,11 @@ PURE = {
     "schemata.rehearsal.trace.states", "schemata.rehearsal.trace.effect", "schemata.rehearsal.trace.traces",
     "schemata.rehearsal.trace.judging", "schemata.rehearsal.trace.advice", "schemata.rehearsal.trace.sizes",
     "schemata.rehearsal.trace.codes",
-    "schemata.rehearsal.samples.values", "schemata.rehearsal.samples.patterns", "schemata.rehearsal.outcome",
+    "schemata.rehearsal.outcome",
+    "schemata.seed.values.bounds", "schemata.seed.values.columns", "schemata.seed.values.expressions",
+    "schemata.seed.keys", "schemata.seed.values.known_types",
+    "schemata.seed.outcome", "schemata.seed.shapes", "schemata.seed.sizes", "schemata.seed.statement",
+    "schemata.samples.structure", "schemata.samples.values", "schemata.samples.patterns", "schemata.samples.attempts",
     "schemata.remedies.remedy", "schemata.remedies.table", "schemata.remedies.access", "schemata.remedies.naming",
     "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.running", "schemata.remedies.structure",
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
@@ -266,7 +274,7 @@ HOMES = {
     },
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report.render"},
-    "tomllib": {"schemata.config", "schemata.scaffold.init", "schemata.ghost.scale_file"},
+    "tomllib": {"schemata.config", "schemata.scaffold.init", "schemata.ghost.scale_file", "schemata.seed.scale"},
     "docker": {"schemata.server.compose.containers"},
 }  # fmt: skip
 
@@ -277,7 +285,7 @@ PURE_MAY_IMPORT = {
     "ast", "base64", "contextlib", "zlib",
     "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib", "heapq", "html",
     "itertools",
-    "json", "keyword", "math", "operator", "re", "textwrap", "typing", "unicodedata",
+    "json", "keyword", "math", "operator", "re", "string", "textwrap", "typing", "unicodedata",
 }  # fmt: skip
 #: Names that read a clock, a file, the network or dice, called on modules that a pure one may import.
 REACHES_OUT = {"open", "input", "print", "exec", "eval", "now", "today", "utcnow", "__import__"}

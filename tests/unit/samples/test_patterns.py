@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from schemata.rehearsal.samples import patterns
+from schemata.samples import patterns
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Made-up rows for a development database, as many as are wanted: the same ones for the same seed."""

@@ -1,0 +1,92 @@
+"""Any structure is filled: every table gets its rows, and the server finds nothing wrong with them."""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from schemata import config
+from schemata.config import seeding
+from schemata.postgres import urls
+from schemata.seed import filling, outcome, seed
+
+SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("*.sql"))
+ROWS = 400
+
+
+def made(url: str, **asked: object) -> outcome.Seeded:
+    """Seed the schema app of a database."""
+    settings = config.parse({"schemas": ["app"]}, Path.cwd(), {})
+    said = seeding.Seed(tables=asked.pop("tables", {}))  # type: ignore[arg-type]
+    settings = dataclasses.replace(settings, seed=said)
+    return seed.seed(settings, url=url, confirm=urls.database_of(url), **{"wanted": ROWS, **asked})  # type: ignore[arg-type]
+
+
+def tables(connection: psycopg.Connection) -> list[tuple[int, str, str]]:
+    """Return the tables of the schema app that are no partitions: oid, name as SQL has it, plain name."""
+    return connection.execute(
+        "SELECT c.oid::int8, format('%I.%I', nspname, relname), nspname || '.' || relname FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'app' AND relkind IN ('r', 'p') "
+        "AND NOT relispartition ORDER BY 2"
+    ).fetchall()
+
+
+def digest(url: str) -> dict[str, str]:
+    """Return a checksum of the rows of each table, in whatever order they lie."""
+    with psycopg.connect(url) as connection:
+        found = {}
+        for _, name, plain in tables(connection):
+            with connection.cursor().copy(sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.SQL(name))) as copy:
+                lines = b"".join(bytes(part) for part in copy).splitlines()
+            found[plain] = hashlib.sha256(b"\n".join(sorted(lines))).hexdigest()
+        return found
+
+
+def verify(connection: psycopg.Connection) -> int:
+    """Let the server check every foreign key and CHECK again, as new ones; return how many there were."""
+    found = connection.execute(
+        "SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype IN ('c', 'f') "
+        "AND conrelid <> 0 AND conparentid = 0 AND connamespace = 'app'::regnamespace"
+    ).fetchall()
+    for number, (table, definition) in enumerate(found):
+        connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT again_{number} {definition}")  # type: ignore[arg-type]
+    return len(found)
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
+def test_a_structure_is_filled(path: Path, make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each table has all rows that it has room for, and none more after.
+
+    In another database they are the same ones, although there indexes are built and keys looked at afterwards.
+    """
+    text = path.read_text(encoding="utf-8")
+    fewer = {name: int(count) for name, count in re.findall(r"(\S+)=(\d+)", text.split("\n\n")[0])}
+    first, second = make_database(), make_database()
+    for url, bulk in ((first, filling.BULK), (second, 10)):
+        monkeypatch.setattr(filling, "BULK", bulk)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA app; {text}")  # type: ignore[arg-type]
+        found = made(url)
+        assert found.ok, found.problems
+    with psycopg.connect(second, autocommit=True) as connection:
+        verify(connection)
+        broken = connection.execute("SELECT count(*) FROM pg_index WHERE NOT (indisready AND indisvalid)").fetchone()
+        assert broken == (0,)
+    with psycopg.connect(first, autocommit=True) as connection:
+        verify(connection)
+        counts = {
+            plain: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # type: ignore[index,arg-type]
+            for _, name, plain in tables(connection)
+        }
+    assert counts == {one.table: one.before + one.added for one in found.filled}
+    assert {name: count for name, count in counts.items() if name in fewer} == fewer
+    assert max(counts.values()) == ROWS or fewer
+    before = digest(first)
+    assert before == digest(second)
+    assert not made(first).added
+    assert digest(first) == before
