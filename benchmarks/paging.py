@@ -62,18 +62,20 @@ def depths(place: Position, rounds: int, sizes: list[int]) -> list[tables.Sectio
 
 def _measured(connection: psycopg.Connection, page: pages.Page, rows: int, rounds: int) -> tables.Section:
     wanted = [depth for depth in _DEPTHS if depth <= rows // 5 or depth == 1]
+    forms = {(form.name, depth): form for depth in wanted for form in _forms(connection, page, depth)}
     found: dict[tuple[str, int], tuple[float, int]] = {}
-    for depth in wanted:
-        forms = _forms(connection, page, depth)
-        # In turns, so that what else the machine does hits each alike.
-        seconds: dict[str, list[float]] = {form.name: [] for form in forms}
-        for _ in range(2 * rounds + 1):
-            for form in forms:
+    # The depths of one form in turns, so that what else the machine does hits each alike; the forms one after another,
+    # because one that reads everything leaves no buffer to the next.
+    for name in dict.fromkeys(name for name, _ in forms):
+        seconds: dict[int, list[float]] = {depth: [] for depth in wanted}
+        for _ in range(rounds if name != "key" else 10 * rounds):
+            for depth in wanted:
+                form = forms[name, depth]
                 began = time.perf_counter()
                 connection.execute(form.sql, form.values).fetchall()
-                seconds[form.name].append(time.perf_counter() - began)
-        for form in forms:
-            found[form.name, depth] = (statistics.median(seconds[form.name]), _buffers(connection, form))
+                seconds[depth].append(time.perf_counter() - began)
+        for depth in wanted:
+            found[name, depth] = (statistics.median(seconds[depth]), _buffers(connection, forms[name, depth]))
     shown = tuple(
         (name, *(_cell(found, name, depth) for depth in wanted)) for name in dict.fromkeys(name for name, _ in found)
     )
