@@ -53,10 +53,13 @@ def serves(connection: libpq.Connection, page: pages.Page, parents: Mapping[str,
             keys = _SQL["keys"].format(
                 table=queries.literal(table) if table else "NULL::text", index=queries.literal(page.index)
             )
-            (unique, nullable), *_ = json.loads(str(connection.query(keys)[0][0])) or [([], [])]
+            found = json.loads(str(connection.query(keys)[0][0]))
             for setting in structural.SETTINGS:
                 connection.query(setting)
-            return [*structural.examine(page, explain, parents), *structural.lost_rows(page, unique, nullable)]
+            problems = structural.examine(page, explain, parents)
+            for unique, nullable in found[:1]:  # none of a view, and of what is not there
+                problems += structural.lost_rows(page, unique, nullable)
+            return problems
     except libpq.QueryFailed as error:
         return [str(error).strip()]
 
@@ -95,7 +98,7 @@ def sizes(connection: libpq.Connection, schemas: Sequence[str]) -> Sizes:
 def measure(connection: libpq.Connection, page: pages.Page) -> tuple[Measured | None, Measured | None]:
     """Return what the first page of real rows costs, and the one `DEPTH` rows behind it, or at the end of the list.
 
-    The filter has the most frequent value that statistics know, else that of any row. None for no rows, and for a page
+    The filter has the most frequent value that statistics know, else the least one. None for no rows, and for a page
     whose values are not known: of a file with parameters. Raises libpq.QueryFailed, also where it takes too long.
     """
     if page.pieces:
@@ -114,8 +117,10 @@ def _values(connection: libpq.Connection, page: pages.Page) -> dict[str, str] | 
     names = ", ".join(f"{pages.quoted(column)}::text" for column in page.filter) or "''"
     not_null = " AND ".join(f"{pages.quoted(column)} IS NOT NULL" for column in page.filter) or "true"
     with _transaction(connection):
+        order = f" ORDER BY {', '.join(map(pages.quoted, page.filter))}" if page.filter else ""  # read from its index
         row = connection.query(
-            f"SELECT {names} FROM {queries.identifier(schema)}.{queries.identifier(table)} WHERE {not_null} LIMIT 1"
+            f"SELECT {names} FROM {queries.identifier(schema)}.{queries.identifier(table)} "
+            f"WHERE {not_null}{order} LIMIT 1"
         )
         if not row:
             return None

@@ -32,6 +32,6 @@ SELECT COALESCE(json_agg(json_build_array(
      WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attnotnull AND NOT a.attisdropped)
 )), '[]')::text
 FROM pg_class t
-WHERE t.oid = to_regclass({table})
+WHERE t.relkind IN ('r', 'p', 'm') AND (t.oid = to_regclass({table})
     OR ({table} IS NULL AND t.oid IN (
-        SELECT i.indrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname = {index}))
+        SELECT i.indrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname = {index})))

@@ -166,6 +166,38 @@ def test_the_platform_is_served_without_rows(platform: str) -> None:
             assert failed(judged(platform, chosen, place)) == set(), (statement, place)
 
 
+def test_partitions_and_views_are_pages_too(database: str) -> None:
+    """A partitioned table is judged by the indexes of the whole, and of a view nobody asks for a unique key."""
+    settings = dataclasses.replace(SETTINGS, schemas=("app",))
+    order, columns = ("day desc", "id desc"), ("id", "day")
+    event = pages.Page("event", "app.event", (), order, "event_day", columns)
+    chosen = [
+        event,
+        dataclasses.replace(event, name="view", table="app.all_events"),
+        dataclasses.replace(event, name="lost", order=("day desc",)),
+        dataclasses.replace(event, name="absent", table="app.nothing"),
+    ]
+    changed(
+        database,
+        [
+            "CREATE SCHEMA app",
+            "CREATE TABLE app.event (id bigint, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)",
+            "CREATE TABLE app.event_1 PARTITION OF app.event FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
+            "CREATE TABLE app.event_2 PARTITION OF app.event FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+            "CREATE INDEX event_day ON app.event (day DESC, id DESC)",
+            "CREATE VIEW app.all_events AS SELECT * FROM app.event",
+            "INSERT INTO app.event SELECT n, '2026-01-01'::date + n % 59 FROM generate_series(1, 20000) n",
+            "VACUUM (ANALYZE)",
+        ],
+    )
+    with waiting.connect(database, application_name="test") as connection:
+        found = {page.name: one for page, one in verdicts.judge(settings, connection, chosen, "live")}
+    assert failed(found) == {"lost", "absent"}, found
+    assert found["event"].indexes == ("event_day",)
+    assert found["event"].first
+    assert found["event"].first[0] <= event.rows_allowed
+
+
 def test_a_page_that_takes_too_long_is_ended(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a target no question lasts longer than the patience, and the page is named with that."""
     monkeypatch.setattr(planner, "PATIENCE", 0.2)
