@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from schemata import targets as targets
     from schemata.adoption import adopt as adopt
     from schemata.adoption import baseline as baseline
+    from schemata.advice import advise as advise
     from schemata.backups import backups as backups
     from schemata.checklist import check as check
     from schemata.client import generate as generate
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "adopt": "schemata.adoption.adopt",
+    "advise": "schemata.advice.advise",
     "audit": "schemata.parity.audit",
     "capture": "schemata.ghost.capture",
     "check": "schemata.checklist.check",

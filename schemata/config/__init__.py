@@ -134,6 +134,7 @@ class Config:
     report: observation.Report = observation.Report()  # noqa: RUF009 - it is frozen
     slow_queries: observation.SlowQueries = observation.SlowQueries()  # noqa: RUF009 - it is frozen
     seed: seeding.Seed = seeding.Seed()  # noqa: RUF009 - it is frozen
+    advice: observation.Advice = observation.Advice()  # noqa: RUF009 - it is frozen
     services: tuple[Service, ...] = ()
     pages: tuple[page_settings.Page, ...] = ()
     page_files: tuple[str, ...] = ()
@@ -214,6 +215,7 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     "report": (observation.Report, observation.REPORT),
     "slow_queries": (observation.SlowQueries, observation.SLOW_QUERIES),
     "seed": (seeding.Seed, seeding.KEYS),
+    "advice": (observation.Advice, observation.ADVICE),
 }
 _SERVICE: dict[str, values.Converter] = {
     "command": values.command,

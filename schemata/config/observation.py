@@ -1,4 +1,4 @@
-"""The settings of what looks at a running database: which statements are slow."""
+"""The settings of what looks at a running database: which statements are slow, which indexes are missing."""
 
 import dataclasses
 
@@ -23,5 +23,25 @@ class Report:
     coldstart: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """What `inv advise` looks at.
+
+    :param top: how many statements. :param min_calls: of so many calls at least. :param max_new: indexes at most.
+    :param unused_days: how long reads must be counted before an index without one is called unused.
+    """
+
+    top: int = 50
+    min_calls: int = 20
+    max_new: int = 10
+    unused_days: int = 7
+
+
 SLOW_QUERIES: dict[str, values.Converter] = {"top": values.count(1, 1000), "above": values.seconds}
+ADVICE: dict[str, values.Converter] = {
+    "top": values.count(1, 1000),
+    "min_calls": values.count(0, 10**9),
+    "max_new": values.count(1, 100),
+    "unused_days": values.count(0, 3650),
+}
 REPORT: dict[str, values.Converter] = {"coldstart": values.text_of}

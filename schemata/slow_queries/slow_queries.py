@@ -39,8 +39,8 @@ def slow_queries(
         found = reading.read(choice, connection, target.database)
         before = None if whole else marks.last(settings.state_dir, choice)
         entries = counts.since(found.look, before)
-        statements = outcome.grouped(entries, found.applications, _pages(settings))
-        chosen = statements if everything else [one for one in statements if _is_about_rows(settings, one.text)]
+        statements = outcome.grouped(entries, found.applications, pages_by_fingerprint(settings))
+        chosen = statements if everything else [one for one in statements if is_about_rows(settings, one.text)]
         left_out = [one for one in statements if one not in chosen] if len(chosen) < len(statements) else []
         shown = [
             dataclasses.replace(
@@ -53,14 +53,14 @@ def slow_queries(
     problem = "" if whole else marks.keep(settings.state_dir, choice, counts.mark(found.look))
     result = outcome.SlowQueries(
         target,
-        _moment(before.at) if before is not None else f"{_moment(found.look.reset)} (the last reset)",
-        _moment(found.look.at),
+        moment(before.at) if before is not None else f"{moment(found.look.reset)} (the last reset)",
+        moment(found.look.at),
         tuple(shown),
         len(chosen) - len(shown),
         (len(left_out), sum(one.share for one in left_out)),
         counts.total(entries),
         limit,
-        (*_notes(found), *filter(None, [problem])),
+        (*notes_of(found), *filter(None, [problem])),
     )
     if metrics:
         files.write_output(metrics, outcome.metrics(result), "--metrics")
@@ -77,7 +77,7 @@ def _plan(connection: libpq.Connection, text: str) -> str:
     return plans.worst_node(connection, text) if statement_text.reads_or_writes_rows(text) else ""
 
 
-def _is_about_rows(settings: config.Config, text: str) -> bool:
+def is_about_rows(settings: config.Config, text: str) -> bool:
     """Tell whether a statement is the applications': about rows, and not only of catalogs and the history."""
     if not statement_text.reads_or_writes_rows(text):
         return False
@@ -86,7 +86,7 @@ def _is_about_rows(settings: config.Config, text: str) -> bool:
     return names is None or any(schema not in own and not name.startswith("pg_") for schema, name in names)
 
 
-def _pages(settings: config.Config) -> dict[str, str]:
+def pages_by_fingerprint(settings: config.Config) -> dict[str, str]:
     """Return the names of the declared pages by the fingerprints of their queries."""
     return {
         statement_text.fingerprint(query): page.name
@@ -95,21 +95,22 @@ def _pages(settings: config.Config) -> dict[str, str]:
     }
 
 
-def _moment(text: str) -> str:
+def moment(text: str) -> str:
     """Return a time of the server's to the second, with its offset."""
     return f"{text[:10]} {text[11:19]} {text[-6:]}".replace(" +00:00", " UTC")
 
 
-def _notes(found: reading.Counted) -> tuple[str, ...]:
+def notes_of(counted: reading.Counted) -> tuple[str, ...]:
+    """Return what a person has to know of a look: what is hidden, what was thrown out."""
     notes = []
-    if found.hidden:
+    if counted.hidden:
         notes.append(
-            f"{found.hidden} statements of other roles are hidden from this one: GRANT pg_read_all_stats TO it."
+            f"{counted.hidden} statements of other roles are hidden from this one: GRANT pg_read_all_stats TO it."
         )
-    if found.look.evicted:
+    if counted.look.evicted:
         notes.append(
-            f"The server threw rows out {found.look.evicted} times for want of room: raise pg_stat_statements.max."
+            f"The server threw rows out {counted.look.evicted} times for want of room: raise pg_stat_statements.max."
         )
-    if found.plans_logged_from is not None and found.plans_logged_from >= 0:
-        notes.append(f"auto_explain logs the plans of statements above {found.plans_logged_from} ms: inv logs.")
+    if counted.plans_logged_from is not None and counted.plans_logged_from >= 0:
+        notes.append(f"auto_explain logs the plans of statements above {counted.plans_logged_from} ms: inv logs.")
     return tuple(notes)

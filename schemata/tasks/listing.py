@@ -30,6 +30,7 @@ COMMANDS = (
     structure.parity,
     performance.slow_queries,
     performance.report,
+    performance.advise,
     server.psql,
     server.logs,
     migrations.lock,

@@ -1,4 +1,4 @@
-"""Whether pages stay fast: what is planned for them, for how many rows; and what takes a server's time."""
+"""Whether pages stay fast and how they are planned; what takes a server's time, and which indexes it lacks."""
 
 import functools
 from typing import Any
@@ -84,3 +84,35 @@ def scale_capture(reporter: Any, url: str | None = None, out: str = "", json: bo
 def report(reporter: Any, url: str | None = None, out: str = "", open: bool = False, json: bool = False) -> Any:
     """Write all that is known of the database as an HTML page."""
     return commands.overview.report(config.load(), url=url or "", out=out, browse=open, reporter=reporter)
+
+
+@command.command(
+    url=flags.URL,
+    evaluator="What plans with indexes that do not exist: auto, ghost or hypopg.",
+    top="How many statements to look at (default: 50, or as the settings say).",
+    min_calls="Only statements of so many calls (default: 20).",
+    max_new="Propose so many indexes at most (default: 10).",
+    write_migration="Also write a migration for each.",
+    json=flags.JSON,
+)
+def advise(
+    reporter: Any,
+    url: str | None = None,
+    evaluator: str = "auto",
+    top: str = "",
+    min_calls: str = "",
+    max_new: str = "",
+    write_migration: bool = False,
+    json: bool = False,
+) -> Any:
+    """Show which indexes are missing, and which can go."""
+    return commands.advise.advise(
+        config.load(),
+        url=url or "",
+        evaluator=evaluator,
+        top=flags.count(top, "--top"),
+        min_calls=flags.count(min_calls, "--min-calls") if min_calls else None,
+        max_new=flags.count(max_new, "--max-new"),
+        write=write_migration,
+        reporter=reporter,
+    )

@@ -104,6 +104,11 @@ MAY_IMPORT = {
     "slow_queries": {
         "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "pages",
     },
+    # Which indexes are missing: what was counted, judged by planners.
+    "advice": {
+        "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "pages", "ghost",
+        "slow_queries", "lint", "remedies",
+    },
     "repeat": {"errors", "report", "system"},
     # One page of what every feature knows.
     "overview": {
@@ -135,7 +140,7 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
-        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages", "overview", "seed",
+        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages", "overview", "seed", "advice",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -157,6 +162,8 @@ PURE = {
     "schemata.slow_queries.counts", "schemata.report.markup", "schemata.overview.entities",
     "schemata.overview.layout", "schemata.overview.diagram", "schemata.overview.timeline",
     "schemata.slow_queries.outcome", "schemata.slow_queries.statement_text",
+    "schemata.advice.predicates", "schemata.advice.candidates", "schemata.advice.choosing", "schemata.advice.existing",
+    "schemata.advice.workload", "schemata.advice.outcome", "schemata.advice.writing",
     "schemata.config.declared",
     "schemata.backups.manifest", "schemata.backups.required.policy", "schemata.backups.retention",
     "schemata.parity.ignoring", "schemata.parity.renames",
@@ -245,7 +252,7 @@ HOMES = {
     "postgast": {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
-        "schemata.slow_queries.statement_text",
+        "schemata.slow_queries.statement_text", "schemata.advice.predicates",
         "schemata.sql.transactions", "schemata.pages.select_query",
         "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",

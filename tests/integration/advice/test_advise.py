@@ -1,0 +1,125 @@
+"""Planted indexes are found on a real server, each proposal keeps what it promises, and nothing else is proposed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+import pytest
+
+from schemata import config
+from schemata.advice import advise, outcome
+from schemata.deploy import migrate
+from schemata.postgres import urls
+from schemata.server.embedded import server_state
+from tests.integration.advice import planted
+
+CALLS = 20
+
+
+def work(url: str, queries: Iterable[tuple[str, tuple[Any, ...]]], times: int = CALLS) -> None:
+    """Run queries as an application does."""
+    with psycopg.connect(url, autocommit=True, application_name="shop-svc") as connection:
+        connection.execute("SET search_path = app")
+        for _ in range(times):
+            for text, values in queries:
+                connection.execute(text, values)
+
+
+def buffers(url: str, text: str, values: tuple[Any, ...]) -> int:
+    """Return how many blocks a query looks at; what it changes is taken back."""
+    with psycopg.connect(url) as connection:
+        connection.execute("SET search_path = app")
+        cursor = psycopg.ClientCursor(connection)
+        found = cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}".encode(), values).fetchone()
+        connection.rollback()
+    assert found
+    plan = found[0][0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> config.Config:
+    """Return the settings of a project with the structure as its one migration."""
+    root = tmp_path_factory.mktemp("shop")
+    folder = root / "migrations" / "app"
+    folder.mkdir(parents=True)
+    (folder / "app.20260101000000.shop.sql").write_text(planted.STRUCTURE)
+    (folder / "app.20260101000000.shop.rollback.sql").write_text(planted.ROLLBACK)
+    found = config.parse({"schemas": ["app"], "name": "shop", "advice": {"unused_days": 0}}, root, {})
+    return found.without_backups()
+
+
+@pytest.fixture(scope="module")
+def shop(collecting: server_state.Server, settings: config.Config) -> str:
+    """Return the URL of a database with rows, in which the planted queries ran."""
+    with psycopg.connect(urls.with_database(collecting.url, "postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE shop")
+    url = urls.with_database(collecting.url, "shop")
+    migrate.migrate(settings, url=url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in planted.ROWS.split(";\n"):
+            if statement.strip():
+                connection.execute(statement.encode())
+    with psycopg.connect(urls.with_database(collecting.url, "postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_stat_statements_reset()")
+    work(url, [*planted.MISSING.values(), *planted.SERVED])
+    return url
+
+
+@pytest.fixture(scope="module")
+def advice(shop: str, settings: config.Config) -> outcome.Advice:
+    """Return the advice, for which nothing was changed on the target."""
+    return advise.advise(settings, url=shop, max_new=20)
+
+
+def test_nothing_was_changed(shop: str, advice: outcome.Advice) -> None:
+    """The target has the indexes that it had, and the planner's work on it left no statement of ours running."""
+    with psycopg.connect(shop) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_indexes WHERE schemaname = 'app' AND indexname !~ '_pkey$'"
+        ).fetchone()
+    assert found == (planted.STRUCTURE.count("CREATE INDEX") + planted.STRUCTURE.count("CREATE UNIQUE INDEX"),)
+    assert advice.evaluator == "ghost"
+
+
+def test_the_planted_ones_are_found(advice: outcome.Advice) -> None:
+    """Of twelve missing indexes eleven at least, and for each the query that lacks it."""
+    found = {(".".join(one.candidate.table), one.candidate.keys[0].text): one for one in advice.proposals}
+    lacking = [key for key in planted.MISSING if key not in found]
+    assert len(lacking) <= 1, f"not found: {lacking}"
+    assert set(found) <= set(planted.MISSING), "and nothing else is proposed"
+    for key, one in found.items():
+        text, _ = planted.MISSING[key]
+        assert any(helped.text.split("$")[0] in text for helped in one.helps), f"{one.name} is for another query"
+
+
+def test_what_is_served_well_gets_nothing(advice: outcome.Advice) -> None:
+    """None of the queries that have their index is a reason of a proposal."""
+    helped = [one.text for proposal in advice.proposals for one in proposal.helps]
+    served = [text.split("%s")[0] for text, _ in planted.SERVED]
+    assert not [text for text in helped if text.split("$")[0] in served]
+
+
+def test_what_can_go(advice: outcome.Advice) -> None:
+    """Every index that another covers, and every one that nothing reads; no other, and none that a page needs."""
+    covered = {one.index.full_name: one.covered_by for one in advice.unneeded if one.covered_by}
+    assert covered == planted.COVERED
+    assert {one.index.full_name for one in advice.unneeded if not one.covered_by} == planted.UNUSED
+
+
+def test_a_proposal_keeps_its_promise(shop: str, settings: config.Config, advice: outcome.Advice) -> None:
+    """Applied as a migration each makes its query look at as few blocks as predicted, within a factor of two."""
+    before = {key: buffers(shop, *query) for key, query in planted.MISSING.items()}
+    written = advise.advise(settings, url=shop, max_new=20, write=True)
+    assert len(written.written) == 2 * len(written.proposals)
+    migrate.migrate(settings, url=shop)
+    with psycopg.connect(shop, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+    for one in written.proposals:
+        key = (".".join(one.candidate.table), one.candidate.keys[0].text)
+        (helped, *_) = one.helps
+        left = buffers(shop, *planted.MISSING[key]) / before[key]
+        print(one.name, round(left, 4), round(helped.after / helped.before, 4))
+        assert left <= 2 * helped.after / helped.before, f"{one.name}: {left:.3f} of the blocks are left"
+    again = advise.advise(settings, url=shop, max_new=20)
+    assert again.proposals == (), "what has its index is not proposed again"
