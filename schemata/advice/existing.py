@@ -61,16 +61,19 @@ class Unneeded:
 
 
 def covered(indexes: Sequence[Index], declared: frozenset[str]) -> Iterator[Unneeded]:
-    """Give each index of which another does all. `declared` are names that pages ask for."""
+    """Give each index of which another, that stays, does all. `declared` are names that pages ask for."""
     gone: set[Index] = set()
-    for index in sorted(indexes, key=lambda one: (len(one.keys), one.schema, one.table, one.name), reverse=True):
-        if not _may_go(index, declared):
-            continue
-        others = [other for other in indexes if other not in gone and other is not index and _covers(other, index)]
-        if others:
-            best = min(others, key=lambda one: (len(one.keys), not one.is_constraint, one.name))
+    # The short ones first, and of equal ones the last by name: what covers it is then still there.
+    for index in sorted(indexes, key=lambda one: (-len(one.keys), one.name), reverse=True):
+        if _may_go(index, declared) and any(
+            other not in gone and other is not index and _covers(other, index) for other in indexes
+        ):
             gone.add(index)
-            yield Unneeded(index, best.full_name, len(best.keys) == len(index.keys) and best.included == index.included)
+    for index in indexes:
+        if index in gone:
+            others = [other for other in indexes if other not in gone and _covers(other, index)]
+            best = min(others, key=lambda one: (len(one.keys), not one.is_constraint, one.name))
+            yield Unneeded(index, best.full_name, len(best.keys) == len(index.keys))
 
 
 def unused(indexes: Sequence[Index], declared: frozenset[str]) -> Iterator[Unneeded]:

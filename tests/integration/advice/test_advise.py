@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from schemata import config
+from schemata import config, errors
 from schemata.advice import advise, outcome
 from schemata.deploy import migrate
 from schemata.postgres import urls
@@ -119,7 +119,25 @@ def test_a_proposal_keeps_its_promise(shop: str, settings: config.Config, advice
         key = (".".join(one.candidate.table), one.candidate.keys[0].text)
         (helped, *_) = one.helps
         left = buffers(shop, *planted.MISSING[key]) / before[key]
-        print(one.name, round(left, 4), round(helped.after / helped.before, 4))
+
         assert left <= 2 * helped.after / helped.before, f"{one.name}: {left:.3f} of the blocks are left"
     again = advise.advise(settings, url=shop, max_new=20)
     assert again.proposals == (), "what has its index is not proposed again"
+
+
+def test_hypopg_where_it_is(shop: str, settings: config.Config, collecting: server_state.Server) -> None:
+    """It judges on the target where it is installed, and `auto` takes it; where it is not, that is said."""
+    with psycopg.connect(shop, autocommit=True) as connection:
+        there = connection.execute("SELECT FROM pg_available_extensions WHERE name = 'hypopg'").fetchone()
+        if there is None:
+            with pytest.raises(errors.NotAvailable, match="no extension hypopg"):
+                advise.advise(settings, url=shop, evaluator="hypopg")
+            return
+        connection.execute(
+            "DROP INDEX IF EXISTS app.idx_orders_code, app.idx_customers_lower_email, app.idx_customers_profile"
+        )
+        connection.execute("CREATE EXTENSION hypopg SCHEMA public")
+    result = advise.advise(settings, url=shop, max_new=20)
+    assert result.evaluator == "hypopg"
+    assert {one.name for one in result.proposals} >= {"idx_orders_code", "idx_customers_lower_email"}
+    assert all(one.size > 0 for one in result.proposals)
