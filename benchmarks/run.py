@@ -16,6 +16,7 @@ from pathlib import Path
 # Run as a script: the package is found beside this folder when it is not installed.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
+import advised
 import boots
 import deploys
 import large
@@ -44,6 +45,7 @@ PARTS: dict[str, Callable[[Position, int, list[int]], list[tables.Section]]] = {
     "structures": structures.structures,
     "paging": paging.depths,
     "seed": seeding.seeded,
+    "advice": advised.advice,
 }
 #: How many migrations, for each part: in full, and with --quick.
 SIZES = {
@@ -59,6 +61,7 @@ SIZES = {
     "structures": ([500, 2000], [40]),
     "paging": ([5_000_000], [20_000]),
     "seed": ([1_000_000], [30_000]),
+    "advice": ([500_000], [60_000]),
 }
 
 

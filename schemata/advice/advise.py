@@ -11,24 +11,22 @@ from schemata.advice import (
     candidates,
     choosing,
     evaluators,
+    evidence,
     existing,
-    explaining,
     outcome,
-    predicates,
     reading,
     workload,
     writing,
 )
-from schemata.ghost import capture, scale, scale_file
+from schemata.ghost import capture
 from schemata.lint.rules import indexes as index_rules
 from schemata.migrations import authoring, files
-from schemata.pages import declarations, pages
+from schemata.pages import declarations
 from schemata.postgres import libpq, queries
 from schemata.remedies import remedy
-from schemata.report import progress, results
-from schemata.slow_queries import counts, slow_queries, statement_text
-from schemata.slow_queries import outcome as counted_outcome
+from schemata.report import document, progress
 from schemata.slow_queries import reading as counting
+from schemata.slow_queries import slow_queries, statement_text
 
 EVALUATORS = ("auto", "ghost", "hypopg")
 #: Seconds of counting below which nobody knows what a database is used for.
@@ -65,7 +63,7 @@ def advise(
         target = targets.describe(choice, connection)
         reporter.info(f"Reading what was counted for {target.database}.")
         counted = counting.read(choice, connection, target.database)
-        there = _There(
+        there = evidence.Evidence(
             settings,
             target,
             reading.read(connection, settings.schemas),
@@ -73,110 +71,20 @@ def advise(
             counted,
         )
         least = wanted.min_calls if min_calls is None else min_calls
-        given, skipped = there.statements(top or wanted.top, least)
+        work = there.work(top or wanted.top, least)
         if there.catalog.hypopg is None and evaluator == "hypopg":
             raise errors.NotAvailable(
                 f"the database {target.database} has no extension hypopg",
                 "CREATE EXTENSION hypopg; there, or let a database without rows judge: inv advise --evaluator ghost",
             )
-        with _evaluator(there, connection, evaluator, given, reporter) as judge:
-            found = _judged(there, judge, given, skipped, max_new or wanted.max_new)
+        with _evaluator(there, connection, evaluator, work.statements, reporter) as judge:
+            found = _judged(there, judge, work, max_new or wanted.max_new)
     return _written(settings, found, reporter) if write else found
-
-
-@dataclasses.dataclass(frozen=True)
-class _There:
-    """What is known of the target."""
-
-    settings: config.Config
-    target: results.Target
-    catalog: reading.Catalog
-    captured: capture.Captured
-    counted: counting.Counted
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Where tables without a schema are looked for."""
-        return (*self.settings.schemas, "public")
-
-    @property
-    def columns(self) -> dict[predicates.Name, frozenset[str]]:
-        """The columns of each table."""
-        return {table.key: frozenset(one.name for one in table.columns) for table in self.catalog.tables}
-
-    def scale(self) -> scale.Scale:
-        """Return the sizes of the tables; the scale file has those of the tables that no ANALYZE has seen."""
-        pages_of = {".".join(one.key): one.pages for one in self.catalog.tables if not one.is_partitioned}
-        found = {
-            name: dataclasses.replace(table, pages=pages_of.get(name, 0))
-            for name, table in self.captured.scale.tables.items()
-        }
-        if self.captured.unseen and scale_file.exists(self.settings):
-            committed = scale_file.read(self.settings).tables
-            found |= {name: committed[name] for name in self.captured.unseen if name in committed}
-        return scale.Scale(found, "the target")
-
-    def statements(self, top: int, least: int) -> tuple[list[workload.Statement], list[tuple[str, str]]]:
-        """Return what is to be judged, and what cannot be: counted statements of so many calls, then pages."""
-        named = slow_queries.pages_by_fingerprint(self.settings)
-        grouped = counted_outcome.grouped(counts.since(self.counted.look, None), self.counted.applications, named)
-        about_rows = [one for one in grouped if slow_queries.is_about_rows(self.settings, one.text)]
-        chosen = [one for one in about_rows if one.counts.calls >= least][:top]
-        given = [
-            workload.Statement(
-                f"statement {number}",
-                one.text,
-                explaining.prepared(one.text, one.counts.rows_a_call),
-                one.counts.calls,
-                one.counts.total,
-                one.counts.rows,
-                one.belongs_to,
-            )
-            for number, one in enumerate(chosen)
-        ]
-        known = {one.fingerprint for one in chosen}
-        for page in declarations.read(self.settings):
-            for number, text in enumerate(dict.fromkeys(pages.queries(page))):
-                if statement_text.fingerprint(text) not in known:
-                    told = (f"page {page.name}",)
-                    given.append(workload.Statement(f"page {page.name} {number}", text, text, 0, 0.0, 0, told))
-        committed = self.scale().tables
-        unseen = {
-            (schema, name)
-            for schema, _, name in (full.partition(".") for full in self.captured.unseen)
-            if f"{schema}.{name}" not in committed
-        }
-        return workload.read(given, self.columns, self.path, frozenset(unseen))
-
-    def distinct(self) -> candidates.Distinct:
-        """Return what says how many distinct values a column holds."""
-        tables = self.scale().tables
-
-        def distinct(table: predicates.Name, column: str) -> float:
-            known = tables.get(".".join(table))
-            value = known.n_distinct.get(column, 0.0) if known else 0.0
-            return -value * known.rows if known and value < 0 else value
-
-        return distinct
-
-    def possible(self, given: Sequence[workload.Statement]) -> set[candidates.Candidate]:
-        """Return the indexes that could serve the statements."""
-        types = {(table.key, one.name): one.type for table in self.catalog.tables for one in table.columns}
-        by_table: dict[tuple[predicates.Name, str], list[tuple[str, ...]]] = {}
-        for index in self.catalog.indexes:
-            if index.is_valid and not index.predicate:
-                by_table.setdefault(((index.schema, index.table), index.method), []).append(index.keys)
-        return workload.possible(
-            given,
-            lambda one: by_table.get((one.table, one.method), ()),
-            self.distinct(),
-            lambda table, column: types[table, column],
-        )
 
 
 @contextlib.contextmanager
 def _evaluator(
-    there: _There,
+    there: evidence.Evidence,
     connection: libpq.Connection,
     asked: str,
     given: Sequence[workload.Statement],
@@ -198,19 +106,19 @@ def _evaluator(
 
 
 def _judged(
-    there: _There,
+    there: evidence.Evidence,
     judge: evaluators.Evaluator | None,
-    given: Sequence[workload.Statement],
-    skipped: list[tuple[str, str]],
+    work: evidence.Workload,
     most: int,
 ) -> outcome.Advice:
-    by_key = {one.key: one for one in given}
+    by_key = {one.key: one for one in work.statements}
+    skipped = list(work.skipped)
     weighted: list[choosing.Weighted] = []
-    for one in given if judge else ():
+    for one in work.statements if judge else ():
         try:
             cost = judge.plan(one.prepared, frozenset()).cost if judge else 0.0
         except libpq.QueryFailed as failure:
-            skipped = [*skipped, (one.text, f"it cannot be planned: {statement_text.one_line(failure.message)}")]
+            skipped.append((one.text, f"it cannot be planned: {statement_text.one_line(failure.message)}"))
             continue
         if cost > 0:
             weighted.append(choosing.Weighted(one.key, one.time, cost, one.leads))
@@ -223,10 +131,10 @@ def _judged(
             lambda key, with_these: judge.plan(by_key[key].prepared, with_these),
             there.distinct(),
             most=most,
-            whole=sum(one.time for one in given),
+            whole=work.time,
         )
         left = choice.left
-        proposals = list(_proposals(there, judge, choice, by_key))
+        proposals = list(_proposals(there, judge, choice, by_key, work.time))
     return outcome.Advice(
         there.target,
         judge.name if judge else "",
@@ -235,17 +143,17 @@ def _judged(
         tuple(_unneeded(there, declared)),
         left,
         tuple(skipped),
-        tuple(_notes(there)),
+        tuple(_notes(there, work)),
     )
 
 
 def _proposals(
-    there: _There,
+    there: evidence.Evidence,
     judge: evaluators.Evaluator,
     choice: choosing.Choice,
     by_key: Mapping[str, workload.Statement],
+    whole: float,
 ) -> Iterator[outcome.Proposal]:
-    whole = sum(one.time for one in by_key.values()) or 1.0
     tables = {table.key: table for table in there.catalog.tables}
     taken = {(index.schema, index.name) for index in there.catalog.indexes}
     for chosen in choice.chosen:
@@ -255,7 +163,12 @@ def _proposals(
         taken.add((table.schema, name))
         helps = tuple(
             outcome.Helped(
-                by_key[key].text, by_key[key].calls, by_key[key].time / whole, before, after, by_key[key].belongs_to
+                by_key[key].text,
+                by_key[key].calls,
+                by_key[key].time / whole if whole else 0.0,
+                before,
+                after,
+                by_key[key].belongs_to,
             )
             for key, before, after in chosen.helps
         )
@@ -309,7 +222,7 @@ def _in_place(table: reading.Table, candidate: candidates.Candidate, updates: in
     )
 
 
-def _unneeded(there: _There, declared: frozenset[str]) -> Iterator[existing.Unneeded]:
+def _unneeded(there: evidence.Evidence, declared: frozenset[str]) -> Iterator[existing.Unneeded]:
     found = list(existing.covered(there.catalog.indexes, declared))
     yield from found
     if there.catalog.window >= there.settings.advice.unused_days * _DAY:
@@ -317,8 +230,11 @@ def _unneeded(there: _There, declared: frozenset[str]) -> Iterator[existing.Unne
         yield from (one for one in existing.unused(there.catalog.indexes, declared) if one.index not in gone)
 
 
-def _notes(there: _There) -> Iterator[str]:
+def _notes(there: evidence.Evidence, work: evidence.Workload) -> Iterator[str]:
     yield from slow_queries.notes_of(there.counted)
+    if work.rare:
+        told = document.number(work.rare, "statement")
+        yield f"{told} ran less than {work.least} times, and {'is' if work.rare == 1 else 'are'} left out: --min-calls."
     look = there.counted.look
     counted_for = _seconds_between(look.reset, look.at)
     if counted_for < _SHORT:
