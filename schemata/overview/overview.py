@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from schemata import config, errors, targets
+from schemata.advice import advise
 from schemata.attestations import stored
 from schemata.deploy.preview import locks
 from schemata.history import recorded, status, tables
 from schemata.migrations import files, migration
 from schemata.overview import coldstarts, diagram, entities, page, timeline
-from schemata.pages import verdicts
+from schemata.pages import outcome, verdicts
 from schemata.parity import parity
 from schemata.parity.reports import page as parity_page
 from schemata.report import document, markup, progress, results
@@ -130,13 +131,28 @@ def _pages(subject: _Subject) -> page.Section | None:
     if not (subject.settings.pages or subject.settings.page_files):
         return None
     made = verdicts.pages_of(subject.settings, url=subject.url, reporter=subject.reporter)
-    return page.Section("", "", markup.blocks(made.blocks()), "served" if made.ok else "problems", _state(made.ok))
+    trees = [
+        f"<details><summary>{markup.text(verdict.page.name)}, on {markup.text(outcome.PLACES[one.place])}</summary>"
+        f'<pre tabindex="0">{markup.text(chr(10).join(one.trees))}</pre></details>'
+        for verdict in made.verdicts
+        for one in verdict.judged
+        if one.trees
+    ]
+    plans = ["<h3>Plans</h3>", *trees] if trees else []
+    content = "\n".join([markup.blocks(made.blocks()), *plans])
+    return page.Section("", "", content, "served" if made.ok else "problems", _state(made.ok))
 
 
 def _slow_queries(subject: _Subject) -> page.Section:
     made = slow_queries.slow_queries(subject.settings, url=subject.url, whole=True, reporter=subject.reporter)
     summary = document.number(len(made.statements), "statement")
     return page.Section("", "", markup.blocks(made.blocks()), summary, "" if made.ok else "bad")
+
+
+def _advice(subject: _Subject) -> page.Section:
+    made = advise.advise(subject.settings, url=subject.url, reporter=subject.reporter)
+    summary = document.number(len(made.proposals), "proposal")
+    return page.Section("", "", markup.blocks(made.blocks()), summary, is_open=bool(made.proposals))
 
 
 def _proofs(subject: _Subject) -> page.Section | None:
@@ -177,6 +193,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[_Subject], page.Section | None]], ...
     ("parity", "Parity", _parity),
     ("pages", "Pages", _pages),
     ("slow-queries", "Slow queries", _slow_queries),
+    ("advice", "Index advice", _advice),
     ("proofs", "Rehearsed and proved", _proofs),
     ("cold-starts", "Cold starts", _coldstarts),
 )

@@ -23,7 +23,7 @@ class Judged:
     :param scan: how its table is read; empty on an empty database. :param indexes: with which.
     :param rows_estimated: how many rows the planner thinks are read; None on an empty database.
     :param first: rows and buffers that were read for the first page, and milliseconds; None where nothing was run.
-    :param deep: the same of a page far into the list.
+    :param deep: the same of a page far into the list. :param trees: the plans, as text, of the first and the next page.
     """
 
     place: str
@@ -33,6 +33,7 @@ class Judged:
     rows_estimated: float | None = None
     first: tuple[float, int, float] | None = None
     deep: tuple[float, int, float] | None = None
+    trees: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints of it."""
@@ -44,6 +45,7 @@ class Judged:
             "rows_estimated": self.rows_estimated,
             "first_page": _measured(self.first),
             "deep_page": _measured(self.deep),
+            "plans": list(self.trees),
             "problems": list(self.problems),
         }
 

@@ -49,6 +49,21 @@ def relations(plan: Node) -> list[str]:
     return [f"{node['Schema']}.{node['Relation Name']}" for node in nodes(plan) if "Relation Name" in node]
 
 
+def tree(plan: Node, depth: int = 0) -> str:
+    """Return a plan as lines of text, as people know it from EXPLAIN, without what does not matter here.
+
+    >>> scan = {"Node Type": "Index Scan", "Index Name": "i", "Relation Name": "t", "Plan Rows": 9, "Total Cost": 4.5}
+    >>> print(tree({"Node Type": "Limit", "Plan Rows": 9, "Total Cost": 4.5, "Plans": [scan]}))
+    Limit (rows 9, cost 4.5)
+      Index Scan using i on t (rows 9, cost 4.5)
+    """
+    using = f" using {plan['Index Name']}" if "Index Name" in plan else ""
+    on = f" on {plan['Relation Name']}" if "Relation Name" in plan else ""
+    line = f"{'  ' * depth}{plan['Node Type']}{using}{on} (rows {plan['Plan Rows']:,}, cost {plan['Total Cost']:,.1f})"
+    told = [f"{'  ' * depth}    {name}: {plan[name]}" for name in ("Index Cond", "Filter", "Sort Key") if name in plan]
+    return "\n".join([line, *told, *(tree(child, depth + 1) for child in plan.get("Plans", ()))])
+
+
 def facts(
     plan: Node, rows_of: Mapping[str, float], found_by: Callable[[Node], float], parents: Mapping[str, str]
 ) -> Facts:

@@ -142,6 +142,7 @@ def _planned(
 ) -> outcome.Judged:
     found: list[plans.Facts] = []
     words: list[str] = []
+    trees: list[str] = []
     is_small = True
     for keyset in page.forms:
         plan = planner.plan(connection, page, keyset)
@@ -150,11 +151,12 @@ def _planned(
             wanted.check_has([(name, f"page {page.name}") for name in tables])
         facts = plans.facts(plan, sizes.rows, lambda node: planner.estimate(connection, node), parents)
         found.append(facts)
+        trees.append(plans.tree(plan))
         is_small = is_small and plans.is_small(plan, sizes.rows)
         form = "" if page.pieces else f"{'next' if keyset else 'first'} page: "
         words += [f"{form}{problem}" for problem in plans.problems(plan, facts, page, sizes.rows)]
     worst = max(found, key=lambda facts: facts.rows)
-    judged = outcome.Judged(place, (*problems, *words), worst.scan, worst.indexes, worst.rows)
+    judged = outcome.Judged(place, (*problems, *words), worst.scan, worst.indexes, worst.rows, trees=tuple(trees))
     if place != "live":
         return judged
     first, deep = planner.measure(connection, page)

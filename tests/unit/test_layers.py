@@ -113,7 +113,7 @@ MAY_IMPORT = {
     # One page of what every feature knows.
     "overview": {
         "errors", "config", "sql", "report", "snapshot", "migrations", "targets", "history", "deploy", "attestations",
-        "parity", "pages", "slow_queries",
+        "parity", "pages", "slow_queries", "advice",
     },
     # Every line of the checklist, each asked of the feature that knows.
     "checklist": {

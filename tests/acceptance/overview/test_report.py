@@ -11,7 +11,7 @@ from tests import browsing
 from tests.acceptance.conftest import CommandLine
 from tests.conftest import Project
 
-SECTIONS = ("status", "entities", "migrations", "parity", "slow-queries")
+SECTIONS = ("status", "entities", "migrations", "parity", "slow-queries", "advice")
 TABLES = """-- People and what they buy.
 CREATE TABLE app.people (id bigint PRIMARY KEY, name text NOT NULL, chief_id bigint REFERENCES app.people (id));
 CREATE TABLE app.purchases (id bigint PRIMARY KEY, at timestamptz,
