@@ -1,6 +1,7 @@
 """What advice comes to: for people and for programs. Pure."""
 
 import dataclasses
+import textwrap
 from typing import Any
 
 from schemata import errors
@@ -53,8 +54,8 @@ class Proposal:
         """Return what it costs and replaces, a sentence each."""
         schema, table = self.candidate.table
         told = [
-            f"About {_bytes(self.size)}; {document.number(self.written, 'row')} of {schema}.{table} were written since "
-            "the counts began, and each write would keep it up to date."
+            f"About {_bytes(self.size)}. Rows of {schema}.{table} written since the counts began: {self.written:,}; "
+            "each write would keep it up to date."
         ]
         told += [self.in_place] if self.in_place else []
         told += [f"{one.full_name} is needless then: {one.drop};" for one in self.covers]
@@ -198,7 +199,7 @@ def _proposal(number: int, one: Proposal) -> list[document.Block]:
         shown.append(document.Text(f"     {_short(helped.text)}", "dim"))
     if len(one.helps) > _SHOWN:
         shown.append(document.Text(f"   and {document.number(len(one.helps) - _SHOWN, 'more statement')}"))
-    return [*shown, *(document.Text(f"   {fact}") for fact in one.facts)]
+    return [*shown, *(document.Text(_set_in(fact)) for fact in one.facts)]
 
 
 def evidence(helped: Helped) -> str:
@@ -209,9 +210,14 @@ def evidence(helped: Helped) -> str:
     """
     of = f", {', '.join(helped.belongs_to)}" if helped.belongs_to else ""
     return (
-        f"{document.number(helped.calls, 'call')}, {100 * helped.share:.1f} % of the time, "
+        f"{helped.calls:,} call{'s' * (helped.calls != 1)}, {100 * helped.share:.1f} % of the time, "
         f"cost {helped.before:,.0f} to {helped.after:,.0f}{of}"
     )
+
+
+def _set_in(text: str) -> str:
+    """Return a text below its heading: lines that begin with a blank are shown as they are."""
+    return textwrap.fill(text, 98, initial_indent="   ", subsequent_indent="   ", break_long_words=False)
 
 
 def _short(text: str) -> str:

@@ -115,3 +115,12 @@ def test_a_role_that_may_not_see(edges: str, settings: config.Config) -> None:
     told = "\n".join(result.notes)
     assert "GRANT pg_read_all_stats" in told
     assert "may not read the statistics of app.measurements" in told
+
+
+def test_a_role_that_may_only_read(edges: str, settings: config.Config) -> None:
+    """It is enough: nothing is written on the target, and the advice is the one that everybody gets."""
+    with psycopg.connect(edges, autocommit=True) as connection:
+        connection.execute("CREATE ROLE reader LOGIN PASSWORD 'x' IN ROLE pg_read_all_data, pg_read_all_stats")
+    result = advise.advise(settings, url=f"postgresql://reader:x@{edges.rpartition('@')[2]}")
+    assert [one.candidate.described for one in result.proposals] == ["sensor"]
+    assert not [note for note in result.notes if "GRANT" in note]
