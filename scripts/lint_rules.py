@@ -27,6 +27,10 @@ behind the date the finding counts again, and a comment that nothing answers to 
 ALTER TABLE app.customers DROP COLUMN email;
 ```
 
+What is dangerous only because a lock lasts as long as the rows of a table take is an error where the
+[scale file](performance.md) gives the table at least `rehearsal.large_rows` rows, or where there is none or it does not
+name the table; where it gives less, it is a warning with the rows named.
+
 A line `-- breaking: reason` in the leading comment makes a note of what breaks a running release. A file of another
 tool (`-- imported-from:`) gets notes only, and migrations up to `lint.since` none. Files above 128 KB are
 searched for statements that do more than to write rows. What only a server can tell (rows that break a constraint,

@@ -8,10 +8,11 @@ from typing import Protocol
 
 from schemata import config
 from schemata.advice import candidates, choosing, explaining, predicates, reading
-from schemata.ghost import ghost, inflation, scale
+from schemata.ghost import ghost, inflation
 from schemata.migrations import files
 from schemata.postgres import libpq, queries, waiting
 from schemata.report import progress
+from schemata.scale import scale
 
 _SQL = queries.load("advice", os.path.join(os.path.dirname(__file__), "queries"))
 _PREFIX = "schemata_advice_"

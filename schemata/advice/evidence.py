@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from schemata import config
 from schemata.advice import candidates, explaining, predicates, reading, workload
-from schemata.ghost import capture, scale, scale_file
+from schemata.ghost import capture
 from schemata.pages import declarations, pages
 from schemata.report import results
+from schemata.scale import scale, scale_file
 from schemata.slow_queries import counts, slow_queries, statement_text
 from schemata.slow_queries import outcome as counted_outcome
 from schemata.slow_queries import reading as counting

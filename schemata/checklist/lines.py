@@ -10,7 +10,6 @@ from schemata import config, errors
 from schemata.attestations import attestation, demand
 from schemata.checklist import documented, outcome
 from schemata.client import generate
-from schemata.ghost import scale_file
 from schemata.lint import lint
 from schemata.migrations import files, migration
 from schemata.pages import declarations, verdicts
@@ -18,6 +17,7 @@ from schemata.parity import expected, locking
 from schemata.rehearsal import outcome as rehearsal_outcome
 from schemata.rehearsal import rehearse
 from schemata.report import document, progress, results
+from schemata.scale import scale_file
 from schemata.server import programs
 from schemata.smoke import smoke
 

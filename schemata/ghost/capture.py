@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemata import config, errors, targets
-from schemata.ghost import scale, scale_file
 from schemata.migrations import files
 from schemata.postgres import libpq, queries
 from schemata.report import document, progress, results
+from schemata.scale import scale, scale_file
 
 _SQL = queries.load("ghost", os.path.join(os.path.dirname(__file__), "queries"))
 _COMMENT = (

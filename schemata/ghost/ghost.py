@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from schemata import config
-from schemata.ghost import inflation, scale
+from schemata.ghost import inflation
 from schemata.migrations import migration
 from schemata.parity import expected
 from schemata.postgres import libpq, queries, urls, waiting
 from schemata.report import progress
+from schemata.scale import scale
 
 #: The first version in which statistics can be restored.
 LEAST = 18

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from schemata import errors
-from schemata.ghost import scale, sizes
+from schemata.ghost import sizes
 from schemata.postgres import libpq, queries, waiting
+from schemata.scale import scale
 
 _SQL = queries.load("ghost", os.path.join(os.path.dirname(__file__), "queries"))
 _STATISTICS = 100

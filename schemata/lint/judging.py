@@ -98,6 +98,7 @@ def judge(
     by_path = {script.path: script for script in (*scripts, *rollbacks.values())}
     raw += _at_the_end(scripts, by_path, catalog, options)
     raw += _of_others(by_path, remarks, options, raw)
+    raw = [dataclasses.replace(one, hit=_weighed(one, options)) if one.hit.lasts else one for one in raw]
     return _verdict(raw, by_path, options, today)
 
 
@@ -304,6 +305,19 @@ def _verdict(
     ordered = sorted(findings.values(), key=lambda one: (one.path, one.line, one.column, one.rule))
     accepted = sum(script.accepted and script.judged for script in by_path.values() if not script.is_rollback)
     return Verdict(tuple(ordered), tuple(allowed), accepted)
+
+
+def _weighed(one: _Raw, options: model.Options) -> model.Hit:
+    """Return a hit that lasts as long as the rows of tables take, as the scale has it: a warning where it is short."""
+    hit, tables = one.hit, one.hit.lasts
+    said = options.sizes.describe(tables)
+    if not said:
+        return hit
+    text = f"{hit.text} {said}"
+    if not options.sizes.is_small(tables):
+        return dataclasses.replace(hit, text=text)
+    level = _less("warning", hit.level or model.RULES[one.rule].severity)
+    return dataclasses.replace(hit, text=f"{text} That is short.", level=level)
 
 
 def _level(one: _Raw, options: model.Options) -> model.Severity:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from schemata import config, errors
 from schemata.lint import base_branch as branch
-from schemata.lint import fixing, judging, model, outcome, sources, squawk, squawk_rules
+from schemata.lint import fixing, judging, model, outcome, sizes, sources, squawk, squawk_rules
 from schemata.migrations import files, migration
 from schemata.report import progress
+from schemata.scale import scale_file
 from schemata.sql import statement
 
 
@@ -20,6 +21,7 @@ def lint(
     paths: Sequence[str] = (),
     *,
     base: str = "",
+    scale: str = "",
     strict: bool = False,
     fix: bool = False,
     yes: bool = False,
@@ -30,14 +32,16 @@ def lint(
     """Return what is wrong or dangerous in migrations, told from their text; no server is asked.
 
     Without `paths` all migrations are judged, or with `base` those that the base branch does not have as they are. What
-    earlier files make is read in any case. With `fix` the changes that are certain are shown, with `yes` also written.
-    Raises ConfigError for a wrong setting or name, NotAvailable where squawk is not there.
+    earlier files make is read in any case. Where there is a scale file, or another one is given as `scale`, it says how
+    long a lock lasts. With `fix` the changes that are certain are shown, with `yes` also written.
+    Raises ConfigError for a wrong setting, name or
+    scale file, NotAvailable where squawk is not there.
     """
     if form not in outcome.FORMATS:
         raise errors.ConfigError(f"--format {form} is none of {', '.join(outcome.FORMATS)}", "")
     if yes and not fix:
         raise errors.ConfigError("--yes is about --fix, which was not given", "Add --fix, or leave --yes out.")
-    options = _options(settings)
+    options = _options(settings, scale)
     read = sources.read(settings, settings.lint.since)
     named = sources.named(paths, settings)
     compared = branch.read(settings.migrations, base) if base else None
@@ -63,7 +67,7 @@ def lint(
     )
 
 
-def _options(settings: config.Config) -> model.Options:
+def _options(settings: config.Config, scale: str) -> model.Options:
     known = judging.known_rules()
     levels: dict[str, model.Severity] = {}
     for name, level in settings.lint.levels:
@@ -89,7 +93,21 @@ def _options(settings: config.Config) -> model.Options:
         history_schema=settings.history_schema,
         pages=tuple(pages),
         since=settings.lint.since,
+        sizes=_sizes(settings, scale),
     )
+
+
+def _sizes(settings: config.Config, file: str) -> sizes.Sizes:
+    """Return the rows that a scale file says, the project's own unless another one is named; none without any."""
+    large = settings.rehearsal.large_rows
+    if not file and not scale_file.exists(settings):
+        return sizes.Sizes(large=large)
+    read = scale_file.read(settings, file)
+    rows = {}
+    for name, table in read.tables.items():
+        schema, _, relation = name.partition(".")
+        rows[schema, relation] = table.rows
+    return sizes.Sizes(rows, large, read.source)
 
 
 def _chosen(

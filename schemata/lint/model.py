@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
+from schemata.lint import sizes
 from schemata.lint.structure import objects, tree
 from schemata.migrations import migration
 from schemata.sql import lexer, statement
@@ -28,6 +29,7 @@ class Options:
     history_schema: str = "schemata"
     pages: tuple[tuple[str, tree.Name, tuple[str, ...], str], ...] = ()
     since: str = ""
+    sizes: sizes.Sizes = dataclasses.field(default_factory=sizes.Sizes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +86,10 @@ class Fix(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Hit:
-    """What a rule finds at a place: the effect with the names in it, and the SQL to write instead."""
+    """What a rule finds at a place: the effect with the names in it, and the SQL to write instead.
+
+    :param lasts: the tables whose rows say how long it takes, where that is the whole danger of it.
+    """
 
     text: str
     sql: str = ""
@@ -92,6 +97,7 @@ class Hit:
     at: int | None = None
     level: Severity | None = None
     fixes: tuple[Fix, ...] = ()
+    lasts: tuple[tree.Name, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,12 +5,13 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from schemata import config, errors, targets
-from schemata.ghost import ghost, scale, scale_file
+from schemata.ghost import ghost
 from schemata.migrations import files
 from schemata.pages import declarations, outcome, pages, planner, plans
 from schemata.parity import expected
 from schemata.postgres import catalog, libpq, waiting
 from schemata.report import progress
+from schemata.scale import scale, scale_file
 from schemata.server import programs
 
 # By statement_timeout, or by somebody.

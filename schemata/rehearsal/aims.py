@@ -11,7 +11,9 @@ from schemata.postgres import catalog, libpq
 from schemata.rehearsal import scratch
 from schemata.rehearsal.trace import sizes, tracing
 from schemata.report import results
+from schemata.scale import scale_file
 
+_PAGE = 8192
 # A lock of somebody's DDL is no reason to wait: sizes are a help.
 _CAREFUL = (
     "SET default_transaction_read_only = on", "SET statement_timeout = '10s'", "SET lock_timeout = '2s'",
@@ -57,6 +59,14 @@ def ask(settings: config.Config, target: str, sources: Sequence[migration.Migrat
             tuple(compared.pending),
             tuple(item for item in sources if item.id not in ids),
         )
+
+
+def of_scale(settings: config.Config) -> dict[str, sizes.Size] | None:
+    """Return how large each table is by the scale file of the project; None where there is none."""
+    if not scale_file.exists(settings):
+        return None
+    read = scale_file.read(settings)
+    return {name: sizes.Size(one.rows, one.pages * _PAGE, one.pages * _PAGE) for name, one in read.tables.items()}
 
 
 def tables(connection: libpq.Connection) -> dict[str, sizes.Size]:

@@ -178,7 +178,7 @@ def _proof(proved: Proved) -> Iterator[document.Block]:
 
 
 def known_sizes(
-    tables: Mapping[str, sizes.Size] | None, large: int, scan: int, rewrite: int, index: int
+    tables: Mapping[str, sizes.Size] | None, large: int, scan: int, rewrite: int, index: int, *, whole: bool
 ) -> sizes.Sizes:
-    """Return what is known of the sizes of a target, with the rates of the settings."""
-    return sizes.Sizes(tables, large, {"scan": scan, "rewrite": rewrite, "index": index})
+    """Return what is known of the sizes of a target or a scale, with the rates of the settings."""
+    return sizes.Sizes(tables, large, {"scan": scan, "rewrite": rewrite, "index": index}, whole)

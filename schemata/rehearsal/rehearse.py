@@ -44,7 +44,8 @@ def rehearse(
 
     Once on a fresh database, by the engine's own run; once, statement by statement, on an existing one: what a `backup`
     holds, by its name, or what `existing` gives, else one that is filled with made-up rows. With `rollbacks` each is
-    also cycled up and down. `target` is asked by SELECTs on its catalog only. Nothing is left of the databases, also
+    also cycled up and down. `target` is asked by SELECTs on its catalog only; without one
+    the scale file says how large the tables are. Nothing is left of the databases, also
     after a failure.
 
     With `attest` what was proved is written to `migrations/attestations`; errors only where they are accepted, for the
@@ -65,7 +66,12 @@ def rehearse(
         return outcome.Rehearsed("no server", 0, chosen.why, _SEEDED, (), (), target=aim.target if aim else None)
     rates = settings.rehearsal
     known = outcome.known_sizes(
-        aim.tables if aim else None, rates.large_rows, rates.scan_rate, rates.rewrite_rate, rates.index_rate
+        aim.tables if aim else aims.of_scale(settings),
+        rates.large_rows,
+        rates.scan_rate,
+        rates.rewrite_rate,
+        rates.index_rate,
+        whole=aim is not None,
     )
     with _ended(), scratch.server(settings, url, aim.major if aim else 0, reporter) as server:
         run = _Run(settings, server, chosen, reporter, rollbacks or attest)

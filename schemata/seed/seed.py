@@ -11,7 +11,8 @@ from schemata.postgres import libpq, queries, sessions
 from schemata.report import progress, results
 from schemata.samples import rows as sample_rows
 from schemata.samples import structure
-from schemata.seed import circles, filling, keys, outcome, planning, records, scale, sizes, statement
+from schemata.scale import scale_file as scale_files
+from schemata.seed import circles, filling, keys, outcome, planning, records, sizes, statement
 from schemata.seed.values import columns, expressions
 
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended({name}, 0))"
@@ -41,7 +42,7 @@ def seed(
     said = settings.seed
     if wanted is not None and wanted < 1:
         raise errors.ConfigError(f"--rows {wanted} is not above 0", "Write how many rows the largest table gets.")
-    sized = scale.read(settings.root / scale_file) if scale_file else sizes.Scale()
+    sized = _scale(settings, scale_file) if scale_file else sizes.Scale()
     wanted = said.rows if wanted is None else wanted
     choice = targets.choose(settings, url)
     with targets.named(choice), targets.login(choice) as connection:
@@ -51,6 +52,14 @@ def seed(
         order = _Order(said, said.seed if number is None else number, wanted, sized, tuple(tables), target)
         with _session(connection) as session:
             return _Run(settings, order, session, reporter).run()
+
+
+def _scale(settings: config.Config, file: str) -> sizes.Scale:
+    tables = scale_files.read(settings, str(settings.root / file)).tables
+    return sizes.Scale(
+        {name: table.rows for name, table in tables.items()},
+        {name: table.n_distinct for name, table in tables.items() if table.n_distinct},
+    )
 
 
 @dataclasses.dataclass(frozen=True)

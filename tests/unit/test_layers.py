@@ -62,10 +62,12 @@ MAY_IMPORT = {
         "deploy", "server.programs", "server.embedded",
     },
     # Databases without rows that plan as full ones do.
-    "ghost": {"errors", "config", "report", "postgres", "migrations", "targets", "parity"},
+    # How large the tables are meant to be, for whatever weighs or plans by it.
+    "scale": {"errors", "config", "postgres"},
+    "ghost": {"errors", "config", "report", "postgres", "migrations", "targets", "parity", "scale"},
     "pages": {
         "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "parity", "ghost",
-        "server.programs",
+        "scale", "server.programs",
     },
     # Writes migrations from differences: values in, files out.
     "parity.fix": {
@@ -81,10 +83,10 @@ MAY_IMPORT = {
     # Migrations tried on databases that are dropped afterwards.
     "rehearsal": {
         "errors", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history", "deploy",
-        "parity", "squash", "server.programs", "attestations", "lint", "backups", "samples",
+        "parity", "squash", "server.programs", "attestations", "lint", "backups", "samples", "scale",
     },
     # Rows for a development database, as many as are wanted.
-    "seed": {"errors", "config", "report", "postgres", "samples", "targets"},
+    "seed": {"errors", "config", "report", "postgres", "samples", "targets", "scale"},
     # A repository's first files, and its first migrations from a live database.
     "scaffold": {
         "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "parity",
@@ -96,7 +98,7 @@ MAY_IMPORT = {
         "history", "deploy", "parity", "remedies",
     },
     # Judges files by their text; no server.
-    "lint": {"errors", "lazy", "config", "sql", "system", "report", "migrations"},
+    "lint": {"errors", "lazy", "config", "sql", "system", "report", "migrations", "scale"},
     "smoke": {
         "errors", "config", "report", "postgres", "snapshot", "migrations", "targets", "history", "pages", "parity",
     },
@@ -118,7 +120,7 @@ MAY_IMPORT = {
     # Every line of the checklist, each asked of the feature that knows.
     "checklist": {
         "errors", "config", "report", "snapshot", "migrations", "parity", "smoke", "client", "server.programs",
-        "rehearsal", "attestations", "lint", "system", "pages", "ghost",
+        "rehearsal", "attestations", "lint", "system", "pages", "scale",
     },
     "client": {"errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history"},
     "services": {"errors", "config", "system", "report", "postgres", "server.embedded"},
@@ -206,7 +208,7 @@ PURE = {
     "schemata.history.evidence", "schemata.history.drift.findings", "schemata.history.drift.noted",
     "schemata.history.squashed.recognition", "schemata.history.squashed.findings",
     "schemata.deploy.results", "schemata.deploy.notices",
-    "schemata.ghost.scale", "schemata.ghost.sizes",
+    "schemata.scale.scale", "schemata.ghost.sizes",
     "schemata.pages.pages", "schemata.pages.structural", "schemata.pages.plans", "schemata.pages.outcome",
     "schemata.pages.sql_file", "schemata.pages.select_query", "schemata.client.stamps", "schemata.client.typed_catalog",
     "schemata.client.typed_columns",
@@ -221,7 +223,7 @@ PURE = {
     "schemata.lint.rules.partitions", "schemata.lint.rules.project", "schemata.lint.rules.removed",
     "schemata.lint.rules.renamed", "schemata.lint.rules.routines", "schemata.lint.rules.rows",
     "schemata.lint.rules.tables", "schemata.lint.rules.transactions", "schemata.lint.rules.types",
-    "schemata.lint.formats.github", "schemata.lint.formats.markdown",
+    "schemata.lint.formats.github", "schemata.lint.formats.markdown", "schemata.lint.sizes",
     "schemata.adoption.execution.classification", "schemata.adoption.execution.expectations",
     "schemata.adoption.execution.templates",
     "schemata.deploy.other_tool.origin", "schemata.deploy.other_tool.lock_key",
@@ -281,7 +283,7 @@ HOMES = {
     },
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report.render"},
-    "tomllib": {"schemata.config", "schemata.scaffold.init", "schemata.ghost.scale_file", "schemata.seed.scale"},
+    "tomllib": {"schemata.config", "schemata.scaffold.init", "schemata.scale.scale_file"},
     "docker": {"schemata.server.compose.containers"},
 }  # fmt: skip
 

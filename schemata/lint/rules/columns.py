@@ -84,7 +84,8 @@ def _rewrites(place: model.Place) -> Iterator[model.Hit]:
                 f"-- in a migration of its own, in batches:\n"
                 f"UPDATE {name} SET {column.colname} = … WHERE {column.colname} IS NULL AND id BETWEEN … AND …;"
             )
-        yield model.Hit(locks.takes(locks.ACCESS_EXCLUSIVE, table, f"while the table is written again: {why}"), sql)
+        text = locks.takes(locks.ACCESS_EXCLUSIVE, table, f"while the table is written again: {why}")
+        yield model.Hit(text, sql, lasts=(table,))
 
 
 def _why(place: model.Place, column: Any) -> str:
@@ -129,7 +130,8 @@ def volatile(place: model.Place, expression: Any) -> str:
 )
 def _set_expression(place: model.Place) -> Iterator[model.Hit]:
     for table, _ in _altered(place, pg.AT_SetExpression):
-        yield model.Hit(locks.takes(locks.ACCESS_EXCLUSIVE, table, "while the table is written again"))
+        text = locks.takes(locks.ACCESS_EXCLUSIVE, table, "while the table is written again")
+        yield model.Hit(text, lasts=(table,))
 
 
 @model.rule(
@@ -194,6 +196,7 @@ def _change_type(place: model.Place) -> Iterator[model.Hit]:
             locks.takes(locks.ACCESS_EXCLUSIVE, table, f"while the table is written again ({was})"),
             f"ALTER TABLE {name} ADD COLUMN {command.name}_new {new};\n-- a trigger that keeps both the same; then, in "
             f"batches:\nUPDATE {name} SET {command.name}_new = {command.name}::{new} WHERE id BETWEEN … AND …;",
+            lasts=(table,) if plain and column_types.widens(column.type if column else None, new) else (),
         )
 
 

@@ -82,6 +82,7 @@ def _foreign(place: model.Place) -> Iterator[model.Hit]:
             f"{locks.shown(table)} is checked.",
             sql,
             _LATER,
+            lasts=(table,),
         )
 
 
@@ -113,7 +114,8 @@ def _check(place: model.Place) -> Iterator[model.Hit]:
                 f"ALTER TABLE {locks.shown(table)} ADD CONSTRAINT {name} CHECK (…) NOT VALID;\n"
                 f"-- in the next migration:\n{validate(table, name)}"
             )
-        yield model.Hit(locks.takes(locks.ACCESS_EXCLUSIVE, table, "while every row is checked"), sql, _LATER)
+        text = locks.takes(locks.ACCESS_EXCLUSIVE, table, "while every row is checked")
+        yield model.Hit(text, sql, _LATER, lasts=(table,))
 
 
 def _is_not_enforced(constraint: Any) -> bool:
@@ -153,6 +155,7 @@ def _builds_index(place: model.Place) -> Iterator[model.Hit]:
             locks.takes(locks.ACCESS_EXCLUSIVE, table, "while the index builds"),
             sql,
             "" if sql else "No server builds it concurrently: add it while the table is small, or when nobody writes.",
+            lasts=(table,),
         )
 
 
@@ -206,6 +209,7 @@ def _set_not_null(place: model.Place) -> Iterator[model.Hit]:
             f"-- in the next migration:\n{validate(table, name)}\n-- in the one after it:\n"
             f"ALTER TABLE {locks.shown(table)} ALTER COLUMN {column} SET NOT NULL;\n"
             f"ALTER TABLE {locks.shown(table)} DROP CONSTRAINT {name};",
+            lasts=(table,),
         )
 
 
@@ -247,6 +251,7 @@ def _validated_at_once(place: model.Place) -> Iterator[model.Hit]:
             yield model.Hit(
                 f"{mode} is held on {locks.shown(table)} {where}: it {locks.BLOCKS[mode]} while every row is checked.",
                 f"-- in a migration of its own:\n{validate(table, command.name)}",
+                lasts=(table,),
             )
 
 

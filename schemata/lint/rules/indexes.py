@@ -81,6 +81,7 @@ def _not_concurrent(place: model.Place) -> Iterator[model.Hit]:
             f"ALTER INDEX {locks.shown((table[0], index.idxname or 'idx'))} ATTACH PARTITION …;",
             "CONCURRENTLY cannot be used on a partitioned table: build the partitions' indexes one by one, then "
             "attach.",
+            lasts=(table,),
         )
         return
     rest = text[at:].lstrip()
@@ -90,6 +91,7 @@ def _not_concurrent(place: model.Place) -> Iterator[model.Hit]:
         f"{_DIRECTIVE}\n{text[:at]} CONCURRENTLY {again}{rest};",
         "Build it concurrently, in a migration of its own with that directive in its leading comment.",
         fixes=concurrently(place),
+        lasts=(table,),
     )
 
 
@@ -144,7 +146,17 @@ def _reindex(place: model.Place) -> Iterator[model.Hit]:
         f"Takes ShareLock on the table and AccessExclusiveLock on the index ({what}): blocks writes, and every query "
         "that plans with the index.",
         f"{_DIRECTIVE}\nREINDEX {word} CONCURRENTLY {what};" if word != "SYSTEM" else "",
+        lasts=_reindexed(place, word),
     )
+
+
+def _reindexed(place: model.Place, word: str) -> tuple[tree.Name, ...]:
+    """Return the table whose indexes are built again; none where they are of many, or nobody knows of which."""
+    name = place.name(place.stmt.relation)
+    if word == "TABLE":
+        return (name,)
+    index = place.catalog.indexes.get(name) if word == "INDEX" else None
+    return (index.table,) if index is not None else ()
 
 
 @model.rule(

@@ -53,6 +53,7 @@ def _attach(place: model.Place) -> Iterator[model.Hit]:
             f"-- in the next migration:\nALTER TABLE {shown} VALIDATE CONSTRAINT {name[1]}_bounds;\n"
             f"-- in the one after it:\n{place.item.text};\nALTER TABLE {shown} DROP CONSTRAINT {name[1]}_bounds;",
             level="note" if unknown else None,
+            lasts=(name,),
         )
 
 

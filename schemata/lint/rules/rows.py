@@ -72,13 +72,15 @@ def _update(place: model.Place) -> Iterator[model.Hit]:
             yield model.Hit(
                 f"Writes every row of {locks.shown(table)} again, and locks all of them until the end.",
                 _BATCHES.format(word="UPDATE", table=locks.shown(table)),
+                lasts=(table,),
             )
 
 
 @model.rule(
     "rows-changed",
     "note",
-    condition="UPDATE or DELETE with a WHERE, or MERGE, on a table that existed before the migration.",
+    condition="UPDATE or DELETE with a WHERE, or MERGE, on a table that existed before the migration. An error where "
+    "it fills what IS NULL of a table that the scale file calls large, without batches.",
     effect="The rows stay locked until the migration ends; how many they are is not in the files.",
     workaround="Where they may be many: in batches, each a transaction of its own.",
     group="rows",
@@ -87,4 +89,19 @@ def _some(place: model.Place) -> Iterator[model.Hit]:
     for word, table, limited, _ in changed(place):
         if limited and not place.is_empty(table):
             verb = "changed" if word == "UPDATE" else "removed"
-            yield model.Hit(f"The rows of {locks.shown(table)} that are {verb} stay locked until the migration ends.")
+            text = f"The rows of {locks.shown(table)} that are {verb} stay locked until the migration ends."
+            if word == "UPDATE" and place.options.sizes.is_large(table) and _fills(place):
+                sql = _BATCHES.format(word="UPDATE", table=locks.shown(table))
+                yield model.Hit(text, sql, level="error", lasts=(table,))
+            else:
+                yield model.Hit(text)
+
+
+def _fills(place: model.Place) -> bool:
+    """Tell whether an UPDATE fills columns that are NULL so far, however many rows that are."""
+    if place.kind != "update_stmt":
+        return False
+    where = place.stmt.where_clause
+    conjunction = where.HasField("bool_expr") and where.bool_expr.boolop == pg.AND_EXPR
+    tests = where.bool_expr.args if conjunction else [where]
+    return all(one.HasField("null_test") and one.null_test.nulltesttype == pg.IS_NULL for one in tests)

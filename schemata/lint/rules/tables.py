@@ -32,11 +32,13 @@ def _vacuum_full(place: model.Place) -> Iterator[model.Hit]:
         table = place.name(place.stmt.relation)
         if not table[1] or not place.is_empty(table):
             what = locks.shown(table) if table[1] else "every clustered table"
-            yield model.Hit(f"Takes AccessExclusiveLock on {what}: blocks reads and writes while it is written again.")
+            text = f"Takes AccessExclusiveLock on {what}: blocks reads and writes while it is written again."
+            yield model.Hit(text, lasts=(table,) if table[1] else ())
     elif kinds.has_option(place.stmt.options, "full"):
         named = [place.name(item.vacuum_relation.relation) for item in place.stmt.rels]
         what = ", ".join(map(locks.shown, named)) or "every table of the database, one after the other"
-        yield model.Hit(f"Takes AccessExclusiveLock on {what}: blocks reads and writes while it is written again.")
+        text = f"Takes AccessExclusiveLock on {what}: blocks reads and writes while it is written again."
+        yield model.Hit(text, lasts=tuple(named))
 
 
 _REWRITES = {
@@ -66,7 +68,9 @@ def _rewrites(place: model.Place) -> Iterator[model.Hit]:
     for command in tree.commands(place.node):
         why = _REWRITES.get(pg.AlterTableType.Name(command.subtype))
         if why and not (known is not None and known.partitioned):
-            yield model.Hit(locks.takes(locks.ACCESS_EXCLUSIVE, table, f"meanwhile: {why}"))
+            # What a crash empties is lost whatever its size.
+            lasts = (table,) if command.subtype != pg.AT_SetUnLogged else ()
+            yield model.Hit(locks.takes(locks.ACCESS_EXCLUSIVE, table, f"meanwhile: {why}"), lasts=lasts)
 
 
 @model.rule(
@@ -98,6 +102,7 @@ def _refresh(place: model.Place) -> Iterator[model.Hit]:
         yield model.Hit(
             locks.takes(locks.ACCESS_EXCLUSIVE, view, "while its query runs"),
             f"REFRESH MATERIALIZED VIEW CONCURRENTLY {locks.shown(view)};",
+            lasts=tuple(sorted(known.reads)) if (known := place.catalog.views.get(view)) else (),
         )
 
 
@@ -237,6 +242,7 @@ def _held(place: model.Place) -> Iterator[model.Hit]:
         f"{lock.mode} on {locks.shown(lock.table)}, taken on line {lock.line}, {locks.BLOCKS[lock.mode]} until this "
         "statement has changed its rows.",
         remedy="Move it into a migration of its own behind this one, in batches with `-- mode: statements`.",
+        lasts=_worked_on(place),
     )
 
 
@@ -253,6 +259,14 @@ def _is_long(place: model.Place) -> bool:
             return True
         case _:
             return False
+
+
+def _worked_on(place: model.Place) -> tuple[tree.Name, ...]:
+    """Return the tables whose rows a statement reads or changes."""
+    names = set(tree.relations_in(place.node, place.schema))
+    if place.kind != "insert_stmt":
+        names.add(place.name(place.stmt.relation))
+    return tuple(sorted(name for name in names if not place.is_empty(name)))
 
 
 def _by_key(place: model.Place) -> bool:

@@ -116,6 +116,33 @@ def keeps_rows(old: Type, new: Type, *, in_utc: bool = False) -> bool:
     return False
 
 
+#: A type, and those whose every value it holds.
+_HOLDS = {
+    "integer": ("smallint",),
+    "bigint": ("smallint", "integer"),
+    "numeric": ("smallint", "integer", "bigint"),
+    "double precision": ("real", "smallint", "integer"),
+    "text": ("character varying", "character", "name", "uuid", "integer", "bigint", "smallint"),
+    "timestamp with time zone": ("date", "timestamp without time zone"),
+    "timestamp without time zone": ("date",),
+}
+
+
+def widens(old: Type | None, new: Type) -> bool:
+    """Tell whether a type holds whatever the other one did, so that no value is lost or refused.
+
+    :param old: None where nobody knows it: then it is what people make wider.
+
+    >>> widens(Type("integer"), Type("bigint")), widens(Type("bigint"), Type("integer")), widens(None, Type("bigint"))
+    (True, False, True)
+    """
+    if new.array or new.schema or new.modifiers:
+        return False
+    if old is None:
+        return new.name in ("bigint", "numeric", "double precision", "text", "timestamp with time zone")
+    return not old.array and not old.schema and old.name in (*_HOLDS.get(new.name, ()), new.name)
+
+
 def _numeric(old: tuple[int, ...], new: tuple[int, ...]) -> bool:
     if not new:
         return True

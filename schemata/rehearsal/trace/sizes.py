@@ -9,7 +9,7 @@ _MEGABYTE = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """A table: rows as the planner estimates them, bytes with and without its indexes."""
+    """A table: rows as the planner estimates them, bytes with and without its indexes; 0 where nobody knows them."""
 
     rows: int
     total: int
@@ -21,20 +21,22 @@ class Size:
         >>> Size(48_200_000, 9_100_000_000, 6_000_000_000).describe()
         '48 M rows, 9.1 GB'
         """
-        return f"{_rows(self.rows)}, {_bytes(self.total)}"
+        return f"{_rows(self.rows)}, {_bytes(self.total)}" if self.total else _rows(self.rows)
 
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """What is known of a target.
+    """What is known of a target, or of the scale that a project says it has.
 
-    :param tables: by schema and name; None where no target was given, so that nothing is known.
+    :param tables: by schema and name; None where neither is given, so that nothing is known.
+    :param whole: whether a table that is not among them is not there; a scale need not name every one.
     :param large: from how many rows on a table is large. :param rates: megabytes a second, by kind of work.
     """
 
     tables: Mapping[str, Size] | None
     large: int
     rates: Mapping[str, int]
+    whole: bool = True
 
     def is_known(self, table: str) -> bool:
         """Tell whether the size of a table is known."""
@@ -42,11 +44,13 @@ class Sizes:
 
     def is_new(self, table: str) -> bool:
         """Tell whether the target does not have the table: nobody there waits for it."""
-        return self.tables is not None and table not in self.tables
+        return self.whole and self.tables is not None and table not in self.tables
 
     def is_large(self, table: str) -> bool:
         """Tell whether work on a table takes long; one whose size nobody knows may."""
-        return self.tables is None or (table in self.tables and self.tables[table].rows > self.large)
+        if self.tables is None or table not in self.tables:
+            return self.tables is None or not self.whole
+        return self.tables[table].rows >= self.large
 
     def describe(self, table: str) -> str:
         """Return a table with its size, where that is known."""
@@ -57,6 +61,8 @@ class Sizes:
         if not self.tables or table not in self.tables:
             return ""
         size, rate = self.tables[table], self.rates[work]
+        if not size.total:
+            return ""
         seconds = (size.total if work == "rewrite" else size.heap) / (rate * _MEGABYTE)
         return f"about {duration(seconds)} (an estimate, at {rate} MB/s)"
 

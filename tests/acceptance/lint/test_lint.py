@@ -320,6 +320,29 @@ def test_the_lock_file_has_to_be_of_these_migrations(files: Project) -> None:
     assert rules(files) == ["not-in-lock-file"]
 
 
+def test_the_scale_file_says_how_long_a_lock_lasts(files: Project) -> None:
+    """The project's own, or another one; a wrong one is no verdict."""
+    files.write(SECOND, "CREATE INDEX idx_orders_total ON app.orders (total);\n", "DROP INDEX app.idx_orders_total;\n")
+    path = files.root / "migrations" / "app" / f"{SECOND}.sql"
+    assert "index-not-concurrent" in files.inv("lint", str(path)).stdout
+    scale = files.root / "migrations" / "scale.toml"
+    scale.write_text("[app.orders]\nrows = 9_999\n")
+    small = files.inv("lint", str(path))
+    assert "warning index-not-concurrent" in small.stdout, small.stdout + small.stderr
+    assert "By migrations/scale.toml app.orders has 9,999 rows. That is short." in small.stdout
+    (files.root / "full.toml").write_text("[app.orders]\nrows = 10_000\n")
+    large = files.inv("lint", str(path), "--scale", str(files.root / "full.toml"))
+    assert large.returncode == 1
+    assert "error index-not-concurrent" in large.stdout
+    elsewhere = files.root / "elsewhere.sql"
+    elsewhere.write_text("CREATE INDEX ON orders (total);\n")
+    assert "warning index-not-concurrent" in files.inv("lint", str(elsewhere)).stdout
+    scale.write_text("[app.orders]\nrow = 1\n")
+    wrong = files.inv("lint", str(path))
+    assert wrong.returncode == 2
+    assert "migrations/scale.toml [app.orders] row: no such key" in wrong.stderr
+
+
 def test_python_is_judged_by_its_steps(files: Project) -> None:
     """On the lines on which they stand; what a step calls is a note."""
     (files.root / "migrations" / "app" / f"{SECOND}.fill.py").write_text(

@@ -117,8 +117,7 @@ def test_a_table_that_is_to_stay_empty_does(shop: Project) -> None:
 def test_the_scale_file_says_how_tables_differ(shop: Project) -> None:
     """The largest table has the rows that are wanted, the others fewer in proportion, columns few different values."""
     (shop.root / "scale.toml").write_text(
-        '["app.sales"]\nrows = 50_000_000\n["app.sales".n_distinct]\nshop_id = 3\nprice = 5\n'
-        '["app.shops"]\nrows = 1_000_000\n',
+        "[app.sales]\nrows = 50_000_000\nn_distinct.shop_id = 3\nn_distinct.price = 5\n[app.shops]\nrows = 1_000_000\n",
         encoding="utf-8",
     )
     done = shop.inv("seed", "--rows", "500", "--scale", "scale.toml", shop.confirm)
@@ -134,7 +133,7 @@ def test_the_scale_file_says_how_tables_differ(shop: Project) -> None:
         (("--rows", "many"), "--rows many is not a whole number"),
         (("--rows", "0"), "is not above 0"),
         (("--tables", "app.sale"), "Did you mean app.sales?"),
-        (("--scale", "nowhere.toml"), "cannot be read"),
+        (("--scale", "nowhere.toml"), "there is no scale file"),
     ],
 )
 def test_what_is_wrong_with_a_flag_is_said(shop: Project, flags: tuple[str, ...], text: str) -> None:

@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from schemata import config
-from schemata.ghost import capture, ghost, inflation, scale
+from schemata.ghost import capture, ghost, inflation
 from schemata.migrations import files
 from schemata.postgres import waiting
+from schemata.scale import scale
 from tests.conftest import Project
 
 pytestmark = pytest.mark.pg(least=18)

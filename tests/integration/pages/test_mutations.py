@@ -7,10 +7,11 @@ import psycopg
 import pytest
 
 from schemata import config
-from schemata.ghost import ghost, scale_file
+from schemata.ghost import ghost
 from schemata.migrations import files
 from schemata.pages import outcome, pages, planner, sql_file, verdicts
 from schemata.postgres import urls, waiting
+from schemata.scale import scale_file
 from schemata.smoke import smoke
 from tests.conftest import REPOSITORY
 from tests.integration.pages import mutations

@@ -92,3 +92,17 @@ def test_a_file_that_cannot_run_is_one_finding(
     (one,) = [one for one in found.findings if one.code == "fails-on-fresh"]
     assert told in one.text
     assert any(getattr(block, "code", "") == "fails-on-fresh" for block in found.blocks())
+
+
+@pytest.mark.parametrize(("scale", "severity"), [("", "error"), ("9_999", "warning"), ("10_000", "error")])
+def test_the_scale_file_weighs_where_no_target_does(
+    project: config.Config, server: server_state.Server, scale: str, severity: str
+) -> None:
+    """As lint does; a table that the file does not name may be large."""
+    file = project.root / "migrations" / "scale.toml"
+    file.write_text(f"[app.t]\nrows = {scale}\n" if scale else "[app.other]\nrows = 5\n", encoding="utf-8")
+    _write(project.root, SECOND, "CREATE INDEX i ON app.t (a)")
+    found = rehearse.rehearse(project, [SECOND], url=server.url)
+    (one,) = [one for one in found.findings if one.code == "index-build-blocks"]
+    assert one.severity == severity
+    assert ("app.t (" in one.text) == bool(scale), one.text

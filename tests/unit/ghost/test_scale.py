@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemata.ghost import scale, sizes
+from schemata.ghost import sizes
+from schemata.scale import scale
 
 _NAMES = st.text(st.characters(codec="utf-8", exclude_characters=".", exclude_categories=("Cc", "Cs")), min_size=1)
 _DISTINCT = st.one_of(st.integers(1, 10**9).map(float), st.floats(-1, -0.001).map(lambda x: float(f"{x:g}")))

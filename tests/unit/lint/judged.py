@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import schemata.lint
-from schemata.lint import judging, model
+from schemata.lint import judging, model, sizes
 from schemata.migrations import migration
 from schemata.sql import statement
 
@@ -42,6 +42,7 @@ def judge(
     pages: bool = True,
     earlier_is_new: bool = False,
     between: str = "",
+    known: sizes.Sizes | None = None,
     **facts: object,
 ) -> tuple[model.Finding, ...]:
     """Return the findings in a migration; what follows a line `-- rollback:` is its rollback."""
@@ -62,7 +63,9 @@ def judge(
         rollbacks[path] = script(undo, path.replace(".sql", ".rollback.sql"), is_rollback=True)
     before = script(earlier, "migrations/app/app.20250101000000.earlier.sql", judged=False, is_new=earlier_is_new)
     second = script(between, "migrations/app/app.20250301000000.between.sql", judged=False)
-    options = model.Options(levels=levels or {}, schemas=("app",), pages=PAGES if pages else ())
+    options = model.Options(
+        levels=levels or {}, schemas=("app",), pages=PAGES if pages else (), sizes=known or sizes.Sizes()
+    )
     if path not in remarks:
         remarks[path] = list(judging.refusals(asked))
     return judging.judge([before, second, asked], rollbacks, options, today, remarks).findings

@@ -1,12 +1,9 @@
 """Values by the number of a row: the same ones for a seed, spread as they are meant to be; sizes of tables."""
 
-from pathlib import Path
-
 import pytest
 
-from schemata import errors
 from schemata.samples import patterns, structure
-from schemata.seed import keys, scale, shapes, sizes
+from schemata.seed import keys, shapes, sizes
 from schemata.seed.values import bounds, columns, expressions
 
 
@@ -144,22 +141,3 @@ def test_tables_differ_in_size_as_foreign_keys_go() -> None:
     assert sizes.counts(tables, 5000, sizes.Scale(), {}) == {"app.users": 50, "app.orders": 500, "app.lines": 5000}
     scale = sizes.Scale({"app.users": 2000, "app.lines": 100_000})
     assert sizes.counts(tables, 500, scale, {"app.orders": 7}) == {"app.users": 10, "app.orders": 7, "app.lines": 500}
-
-
-def test_a_scale_file_is_read_in_both_spellings(tmp_path: Path) -> None:
-    """Tables by one name or in a table of their schema; shares of the rows are negative."""
-    file = tmp_path / "scale.toml"
-    file.write_text(
-        '["app.a"]\nrows = 1_000\nn_distinct.k = -0.5\n[app.b]\nrows = 10\nn_distinct.l = 3\nn_distinct.m = 0\n',
-        encoding="utf-8",
-    )
-    assert scale.read(file) == sizes.Scale({"app.a": 1000, "app.b": 10}, {"app.a": {"k": -0.5}, "app.b": {"l": 3}})
-
-
-@pytest.mark.parametrize("text", ["", "rows = 3", '["app.a"]\nrows = "many"', "[app.a]\nrows = 1\nn_distinct = 5", "["])
-def test_a_scale_file_that_says_nothing_is_refused(tmp_path: Path, text: str) -> None:
-    """What is wrong is said, with the file."""
-    file = tmp_path / "scale.toml"
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(errors.ConfigError, match=r"scale\.toml"):
-        scale.read(file)

@@ -4,8 +4,8 @@ import tomllib
 from pathlib import Path
 
 from schemata import config
-from schemata.ghost import scale
 from schemata.postgres import urls
+from schemata.scale import scale
 
 NAME = "scale.toml"
 
