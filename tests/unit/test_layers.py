@@ -109,7 +109,7 @@ MAY_IMPORT = {
     # Which indexes are missing: what was counted, judged by planners.
     "advice": {
         "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "pages", "ghost",
-        "slow_queries", "lint", "remedies",
+        "slow_queries", "lint", "remedies", "scale",
     },
     "repeat": {"errors", "report", "system"},
     # One page of what every feature knows.
