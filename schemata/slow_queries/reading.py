@@ -36,10 +36,13 @@ class Counted:
     plans_logged_from: int | None = None
 
 
-def read(choice: targets.Choice, connection: libpq.Connection, database: str) -> Counted:
-    """Return what was counted for the database that `connection` is logged in to. Raises NotCollected."""
+def read(choice: targets.Choice, connection: libpq.Connection, database: str, *, install: bool = False) -> Counted:
+    """Return what was counted for the database that `connection` is logged in to. Raises NotCollected.
+
+    With `install`, and on the development server, the extension is made in the maintenance database where it lacks.
+    """
     names: dict[str, str] = {"database": queries.literal(database)}
-    with _collector(choice, connection) as (collector, schema, logged):
+    with _collector(choice, connection, install or choice.is_dev) as (collector, schema, logged):
         names["schema"] = queries.identifier(schema)
         rows = _document(collector, "statements", names)
         reset, evicted, started, now = _document(collector, "moments", names)
@@ -55,7 +58,7 @@ def read(choice: targets.Choice, connection: libpq.Connection, database: str) ->
 
 @contextlib.contextmanager
 def _collector(
-    choice: targets.Choice, connection: libpq.Connection
+    choice: targets.Choice, connection: libpq.Connection, install: bool
 ) -> Iterator[tuple[libpq.Connection, str, str | None]]:
     """Give a connection to a database that has the extension, the extension's schema, and auto_explain's setting."""
     schema, libraries, available, collected, logged = _document(connection, "extension", {})
@@ -81,10 +84,12 @@ def _collector(
             raise _nowhere(choice) from error
         schema = _document(other, "extension", {})[0]
         if schema is None:
-            if not choice.is_dev:
+            if not install:
                 raise _nowhere(choice)
-            # On the development server nobody else would do it, and in this database it is in nobody's way.
-            other.query(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION}")
+            try:
+                other.query(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION}")
+            except libpq.QueryFailed as failure:
+                raise _nowhere(choice) from failure
             schema = _document(other, "extension", {})[0]
         yield other, schema, logged
 
@@ -93,7 +98,7 @@ def _nowhere(choice: targets.Choice) -> NotCollected:
     return NotCollected(
         f"neither the database of {urls.redact(choice.url)} nor {MAINTENANCE} on the same server has the extension "
         f"{EXTENSION}, so what is collected cannot be read",
-        f"As a superuser, in the database {MAINTENANCE} (so that no structure differs):\n"
+        f"As a superuser: inv slow-queries --install. Or, in the database {MAINTENANCE} (so that no structure differs):\n"
         f"  CREATE EXTENSION {EXTENSION};\n  GRANT pg_read_all_stats TO the_role_that_looks;",
     )
 

@@ -20,6 +20,7 @@ def slow_queries(
     above: float | None = None,
     everything: bool = False,
     whole: bool = False,
+    install: bool = False,
     metrics: str = "",
     reporter: progress.Reporter = progress.SILENT,
 ) -> outcome.SlowQueries:
@@ -28,7 +29,7 @@ def slow_queries(
     The look is remembered in the state directory, and the next one counts from there; with `whole` everything since
     the counts were reset is shown, and nothing is remembered. Executes none of the statements. `above` (seconds a call;
     else that of the settings) makes the exit code 1 where one is slower. With `metrics` also writes that file, for
-    Prometheus. Raises reading.NotCollected where the server counts nothing, which says what to type.
+    Prometheus. `install` makes the extension in the database postgres where it lacks. Raises reading.NotCollected where the server counts nothing, which says what to type.
     """
     wanted = settings.slow_queries
     limit = wanted.above if above is None else above
@@ -36,7 +37,7 @@ def slow_queries(
     with targets.named(choice), targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
         reporter.info(f"Reading what was counted for {target.database}.")
-        found = reading.read(choice, connection, target.database)
+        found = reading.read(choice, connection, target.database, install=install)
         before = None if whole else marks.last(settings.state_dir, choice)
         entries = counts.since(found.look, before)
         statements = outcome.grouped(entries, found.applications, pages_by_fingerprint(settings))

@@ -15,6 +15,7 @@ from schemata.tasks import flags
     all="Also those that manage the database or only read catalogs.",
     whole="Since the counts were reset, not since the last look; remember nothing.",
     metrics="Also write metrics for Prometheus to this file.",
+    install="Make the extension in the database postgres where it lacks, as a superuser.",
     watch="Look again every so often, such as 60s, until interrupted.",
     json=flags.JSON,
 )
@@ -26,6 +27,7 @@ def slow_queries(
     all: bool = False,
     whole: bool = False,
     metrics: str = "",
+    install: bool = False,
     watch: str = "",
     json: bool = False,
 ) -> Any:
@@ -39,6 +41,7 @@ def slow_queries(
         everything=all,
         whole=whole,
         metrics=metrics,
+        install=install,
         reporter=reporter,
     )
     every = flags.seconds(watch, "--watch")

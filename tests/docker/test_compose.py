@@ -122,6 +122,28 @@ def test_commands_reach_the_database_in_its_container(system: System) -> None:
     assert "ai_service" in system.inv("psql", "--command", "SELECT current_database()").stdout
 
 
+def test_slow_queries_are_looked_for_in_a_container(system: System) -> None:
+    """The server collects, and the service of the profile finds what it needs on a database that nobody prepared."""
+    words = (
+        "--profile",
+        "watch",
+        "run",
+        "--rm",
+        "-T",
+        "slow-queries",
+        "slow-queries",
+        "--install",
+        "--whole",
+        "--json",
+    )
+    done = system.compose(*words)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["target"]["database"] == "ai_service"
+    assert document["total_ms"] > 0
+    assert not any("cannot be written" in note for note in document["notes"])
+
+
 def test_logs_are_those_of_the_container(system: System) -> None:
     """`inv logs SERVICE` prints its last lines, the database's without a name, and refuses a name that is none."""
     lines = system.inv("logs", "trading-svc", "--lines", "3").stdout.splitlines()
