@@ -57,6 +57,9 @@ def advise(
             f"--evaluator {evaluator} is not one of {', '.join(EVALUATORS)}",
             config.values.suggest(evaluator, EVALUATORS),
         )
+    for flag, number in (("--top", top), ("--min-calls", min_calls or 0), ("--max-new", max_new)):
+        if number < 0:
+            raise errors.ConfigError(f"{flag} {number} is less than none", "Write a number from 1 on.")
     wanted = settings.advice
     choice = targets.choose(settings, url)
     with targets.named(choice), reading.reader(choice) as connection:

@@ -89,3 +89,6 @@ def test_flags_that_cannot_be(local: Project) -> None:
     assert absent.returncode == 3
     assert "has no extension hypopg" in absent.stderr
     assert local.inv("advise", "--top", "many").returncode == 2
+    less = local.inv("advise", "--max-new", "-3")
+    assert less.returncode == 2
+    assert "--max-new -3 is less than none" in less.stderr
