@@ -79,7 +79,12 @@ class Evidence:
             for schema, _, name in (full.partition(".") for full in self.captured.unseen)
             if f"{schema}.{name}" not in committed
         }
-        judged, skipped = workload.read(given, self.columns, self.path, frozenset(unseen))
+
+        def rows_of(table: predicates.Name) -> float:
+            known = committed.get(".".join(table))
+            return float(known.rows) if known else 0.0
+
+        judged, skipped = workload.read(given, self.columns, self.path, frozenset(unseen), rows_of)
         time = sum(one.counts.total for one in about_rows)
         return Workload(tuple(judged), tuple(skipped), time, len(about_rows) - len(often), least)
 

@@ -43,13 +43,23 @@ class Use:
     expressions: list[str] = dataclasses.field(default_factory=list)
     alone: list[str] = dataclasses.field(default_factory=list)
 
+    @property
+    def is_range_alone(self) -> bool:
+        """Tell whether nothing but ranges is demanded of it."""
+        return not (self.equal or self.joins or self.rows or self.contained or self.expressions or self.alone)
+
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What a statement asks, and which columns of which table it sets where it is an UPDATE."""
+    """What a statement asks, and which columns of which table it sets where it is an UPDATE.
+
+    :param open_range: where the operator of its only condition stands, as bytes of the text, if that is a range with
+        one end, of the only table, and the statement gives or changes each row that it finds.
+    """
 
     uses: tuple[Use, ...]
     sets: frozenset[tuple[Name, str]] = frozenset()
+    open_range: tuple[int, int] | None = None
 
     @property
     def tables(self) -> frozenset[Name]:
@@ -67,9 +77,22 @@ def read(text: str, tables: Mapping[Name, frozenset[str]], path: tuple[str, ...]
     [(('app', 't'), ['a'], [('b', True)])]
     """
     reader = _Reader(tables, path)
-    for statement in parser.parse(text).stmts:
+    statements = parser.parse(text).stmts
+    for statement in statements:
         reader.visit(statement.stmt, True)
-    return Asked(tuple(reader.uses), frozenset(reader.sets))
+    places = reader.ranges if len(statements) == 1 and _gives_each_row(statements[0].stmt) else []
+    is_alone = len(places) == 1 and len(reader.uses) == 1 and reader.uses[0].is_range_alone
+    return Asked(tuple(reader.uses), frozenset(reader.sets), places[0] if is_alone else None)
+
+
+def _gives_each_row(node: Any) -> bool:
+    """Tell whether the rows that are counted of a statement are those that its conditions find."""
+    if not node.HasField("select_stmt"):
+        return bool(node.HasField("update_stmt") or node.HasField("delete_stmt"))
+    select = node.select_stmt
+    if select.HasField("limit_count") or len(select.group_clause) or len(select.distinct_clause):
+        return False
+    return all(item.res_target.val.HasField("column_ref") for item in select.target_list)
 
 
 class _Reader:
@@ -79,6 +102,7 @@ class _Reader:
         self._named: set[str] = set()
         self.uses: list[Use] = []
         self.sets: set[tuple[Name, str]] = set()
+        self.ranges: list[tuple[int, int] | None] = []
 
     def visit(self, message: Any, conjunct: bool) -> None:
         """Read a part of the tree; `conjunct`: what it demands holds for every row of the result."""
@@ -180,6 +204,7 @@ class _Reader:
         if left.HasField("row_expr"):
             if conjunct and operator in _COMPARED:
                 self._row(left.row_expr)
+                self.ranges.append(None)
             return
         if operator == "=":
             ours, theirs = self._column(left), self._column(right)
@@ -191,6 +216,9 @@ class _Reader:
             kind = "equal"
         elif operator in _COMPARED or expression.kind in (pg.AEXPR_BETWEEN, pg.AEXPR_BETWEEN_SYM):
             kind = "ranges"
+            has_one_end = conjunct and operator in _COMPARED and self._column(left) is not None
+            start = expression.location
+            self.ranges.append((start, start + len(operator)) if has_one_end else None)
         elif operator in _CONTAINED:
             kind = "contained"
         else:

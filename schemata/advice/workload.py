@@ -4,8 +4,11 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from schemata.advice import candidates, predicates
+from schemata.slow_queries import statement_text
 from schemata.sql import parser
 
+# The share of a table that is few rows for a range.
+_FEW = 0.01
 _NOTHING = predicates.Asked(())
 
 
@@ -49,10 +52,11 @@ def read(
     columns: Mapping[predicates.Name, frozenset[str]],
     path: tuple[str, ...],
     unseen: frozenset[predicates.Name],
+    rows_of: Callable[[predicates.Name], float],
 ) -> tuple[list[Statement], list[tuple[str, str]]]:
     """Return the statements that look for rows in known tables, and those that cannot be judged, with the reason.
 
-    `unseen` are tables that no ANALYZE has seen.
+    `unseen` are tables that no ANALYZE has seen; `rows_of` says how many rows a table has.
     """
     found, skipped = [], []
     for one in given:
@@ -65,8 +69,29 @@ def read(
             names = ", ".join(".".join(name) for name in lacking)
             skipped.append((one.text, f"no ANALYZE has seen {names}"))
         elif asked.uses:
-            found.append(dataclasses.replace(one, asked=asked))
+            found.append(_as_selective(dataclasses.replace(one, asked=asked), rows_of))
     return found, skipped
+
+
+def _as_selective(one: Statement, rows_of: Callable[[predicates.Name], float]) -> Statement:
+    """Return a statement whose only range is planned as one of two ends, if its calls found few of the rows.
+
+    Of a range with one end, whose value is not known, the planner takes a third of the table.
+    """
+    place = one.asked.open_range
+    if place is None or not one.calls or one.rows / one.calls > _FEW * rows_of(one.asked.uses[0].table):
+        return one
+    return dataclasses.replace(one, prepared=closed(one.prepared, place))
+
+
+def closed(text: str, place: tuple[int, int]) -> str:
+    """Return a text with another end of the range whose operator is at a place of it, in bytes.
+
+    >>> closed("DELETE FROM t WHERE at < now() - $1", (23, 24))
+    'DELETE FROM t WHERE at BETWEEN $2 AND now() - $1'
+    """
+    data, number = text.encode(), statement_text.parameters(text) + 1
+    return (data[: place[0]] + f"BETWEEN ${number} AND".encode() + data[place[1] :]).decode()
 
 
 def possible(

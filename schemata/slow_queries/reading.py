@@ -98,7 +98,7 @@ def _nowhere(choice: targets.Choice) -> NotCollected:
     return NotCollected(
         f"neither the database of {urls.redact(choice.url)} nor {MAINTENANCE} on the same server has the extension "
         f"{EXTENSION}, so what is collected cannot be read",
-        f"As a superuser: inv slow-queries --install. Or, in the database {MAINTENANCE} (so that no structure differs):\n"
+        f"As a superuser: inv slow-queries --install. Or, in {MAINTENANCE}, so that no structure differs:\n"
         f"  CREATE EXTENSION {EXTENSION};\n  GRANT pg_read_all_stats TO the_role_that_looks;",
     )
 

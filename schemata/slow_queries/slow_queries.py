@@ -29,7 +29,8 @@ def slow_queries(
     The look is remembered in the state directory, and the next one counts from there; with `whole` everything since
     the counts were reset is shown, and nothing is remembered. Executes none of the statements. `above` (seconds a call;
     else that of the settings) makes the exit code 1 where one is slower. With `metrics` also writes that file, for
-    Prometheus. `install` makes the extension in the database postgres where it lacks. Raises reading.NotCollected where the server counts nothing, which says what to type.
+    Prometheus. `install` makes the extension in the database postgres where it lacks. Raises reading.NotCollected where
+    the server counts nothing, which says what to type.
     """
     wanted = settings.slow_queries
     limit = wanted.above if above is None else above

@@ -136,7 +136,7 @@ def test_slow_queries_are_looked_for_in_a_container(system: System) -> None:
         "--whole",
         "--json",
     )
-    done = system.compose(*words)
+    done = system.compose(*words, POSTGRES_PASSWORD=password_of(system))
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["target"]["database"] == "ai_service"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemata.advice import candidates, predicates
+from schemata.advice import candidates, predicates, workload
 from schemata.sql import parser
 
 TABLES = {
@@ -95,6 +95,29 @@ def test_what_an_update_sets() -> None:
         (("app", "a"), "x"),
         (("app", "a"), "y"),
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "planned"),
+    [
+        ("DELETE FROM a WHERE created < $1", "DELETE FROM a WHERE created BETWEEN $2 AND $1"),
+        ("SELECT 'ä', id FROM a WHERE created < $1", None),
+        ('SELECT id AS "ä" FROM a WHERE created >= $1', 'SELECT id AS "ä" FROM a WHERE created BETWEEN $2 AND $1'),
+        ("SELECT count(*) FROM a WHERE created < $1", None),
+        ("SELECT id FROM a WHERE created < $1 LIMIT 5", None),
+        ("DELETE FROM a WHERE created < $1 AND created > $2", None),
+        ("DELETE FROM a WHERE created BETWEEN $1 AND $2", None),
+        ("DELETE FROM a WHERE NOT created < $1", None),
+        ("DELETE FROM a USING b WHERE created < $1", None),
+        ("DELETE FROM a WHERE created < $1 AND x = $2", None),
+    ],
+)
+def test_a_range_of_one_end(text: str, planned: str | None) -> None:
+    """Where its calls found few rows it is planned as one of two ends, for the planner would take a third of them."""
+    for rows, wanted in ((20, planned), (20 * 500, None)):
+        given = workload.Statement("s", text, text, 20, 1.0, rows)
+        (one,), _ = workload.read([given], TABLES, ("app",), frozenset(), lambda _: 10_000.0)
+        assert one.prepared == (wanted or text)
 
 
 def test_no_statement() -> None:
