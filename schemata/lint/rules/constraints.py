@@ -282,3 +282,30 @@ def _domain(place: model.Place) -> Iterator[model.Hit]:
             remedy="It has to be done once: at an hour with few writes, in a migration of its own.",
             level="warning",
         )
+
+
+@model.rule(
+    "foreign-key-cascades",
+    "warning",
+    "alter_table_stmt",
+    condition="A foreign key that is dropped and made again with ON DELETE CASCADE.",
+    effect="A DELETE that was refused until now removes the rows that refer to it, without asking.",
+    workaround="NO ACTION, and an application that removes them itself; `-- breaking: …` says that it is meant.",
+    group="constraints",
+)
+def _cascades(place: model.Place) -> Iterator[model.Hit]:
+    for table, constraint, _ in added(place):
+        if constraint.contype != pg.CONSTR_FOREIGN or constraint.fk_del_action != "c":
+            continue
+        gone = [
+            command.name
+            for other in place.others[: place.number + 1]
+            if other.node.WhichOneof("node") == "alter_table_stmt"
+            and place.name(other.node.alter_table_stmt.relation) == table
+            for command in tree.commands(other.node)
+            if command.subtype == pg.AT_DropConstraint
+        ]
+        again = [name for name in gone if name == constraint.conname or "fk" in name]
+        if again and not place.script.directives.breaking:
+            target = locks.shown(place.name(constraint.pktable))
+            yield model.Hit(f"A DELETE on {target} removes rows of {locks.shown(table)} from here on: it was refused.")

@@ -98,3 +98,26 @@ def _partition_of(place: model.Place) -> Iterator[model.Hit]:
             f"Takes AccessExclusiveLock on {locks.shown(parent.name)}: blocks reads and writes while its default "
             "partition is read."
         )
+
+
+@model.rule(
+    "autovacuum-off",
+    "warning",
+    "alter_table_stmt",
+    "create_stmt",
+    condition="autovacuum_enabled = false among the storage parameters of a table that is not temporary.",
+    effect="Dead rows stay, statistics grow old, plans get worse with every write, until somebody remembers.",
+    workaround="Tune it: autovacuum_vacuum_scale_factor, autovacuum_vacuum_cost_delay.",
+    group="tables",
+)
+def _autovacuum(place: model.Place) -> Iterator[model.Hit]:
+    table = place.name(place.stmt.relation)
+    if place.is_temporary(table) or place.stmt.relation.relpersistence == "t":
+        return
+    changed = (pg.AT_SetRelOptions,)
+    parts = [c for c in tree.commands(place.node) if c.subtype in changed] if place.kind == "alter_table_stmt" else []
+    for part in tree.walk(place.node) if place.kind == "create_stmt" else (p for c in parts for p in tree.walk(c)):
+        if isinstance(part, pg.DefElem) and part.defname == "autovacuum_enabled":
+            value = part.arg.string.sval.lower() if part.arg.HasField("string") else str(part.arg.integer.ival)
+            if value in ("false", "off", "no", "0") and part.HasField("arg"):
+                yield model.Hit(f"Nothing cleans {locks.shown(table)} up from here on, and no ANALYZE sees it.")

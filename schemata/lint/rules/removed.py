@@ -282,7 +282,8 @@ def _truncate(place: model.Place) -> Iterator[model.Hit]:
     "warning",
     "grant_stmt",
     "grant_role_stmt",
-    condition="REVOKE of a privilege or a role.",
+    condition="REVOKE of a privilege or a role; of PUBLIC, where the object existed before the migration and more than "
+    "CREATE or TEMPORARY is taken.",
     effect="A session that works by it is refused at its next statement.",
     workaround="Say who loses what, and that nobody uses it: `-- breaking: …`. Of PUBLIC on a new object it is right.",
     group="removed",
@@ -292,7 +293,35 @@ def _revoke(place: model.Place) -> Iterator[model.Hit]:
     if place.stmt.is_grant or place.script.directives.breaking:
         return
     grantees = place.stmt.grantees if place.kind == "grant_stmt" else place.stmt.grantee_roles
-    if all(item.role_spec.roletype == pg.ROLESPEC_PUBLIC for item in grantees):
+    if all(item.role_spec.roletype == pg.ROLESPEC_PUBLIC for item in grantees) and not _is_used(place):
         return
     roles = ", ".join(item.role_spec.rolename or "PUBLIC" for item in grantees)
     yield model.Hit(f"What {roles} did by it is refused from here on.")
+
+
+def _is_used(place: model.Place) -> bool:
+    """Tell whether what PUBLIC loses may be in use: a privilege to read, write or call, on what was there before."""
+    taken = {item.access_priv.priv_name for item in place.stmt.privileges} if place.kind == "grant_stmt" else set()
+    if place.kind != "grant_stmt" or (taken and taken <= {"create", "temporary", "temp"}):
+        return False
+    made = {
+        tree.qualified(tree.strings(node.create_function_stmt.funcname), place.schema)
+        for node in (other.node for other in place.others)
+        if node.WhichOneof("node") == "create_function_stmt"
+    }
+    kind = replay.kind_of(place.stmt.objtype)
+    for item in place.stmt.objects:
+        match kind:
+            case "table" | "sequence":
+                name = place.name(item.range_var)
+                old = not place.is_empty(name) and not any(place.is_new_object(k, name) for k in ("view", "sequence"))
+            case "function" | "procedure" | "routine":
+                name = tree.qualified(tree.strings(item.object_with_args.objname), place.schema)
+                old = name not in made and not place.is_new_object("function", name)
+            case "schema":
+                old = not place.is_new_object("schema", ("", item.string.sval))
+            case _:
+                old = kind == "database"
+        if old:
+            return True
+    return False

@@ -157,3 +157,17 @@ def _password(place: model.Place) -> Iterator[model.Hit]:
         yield model.Hit(
             "The password stands in version control, in the history of the migrations and in the server's log."
         )
+
+
+@model.rule(
+    "event-trigger",
+    "warning",
+    "create_event_trig_stmt",
+    condition="CREATE EVENT TRIGGER.",
+    effect="It runs at every DDL statement of the whole database, also of other tools; where its function fails, "
+    "nobody can change anything, this engine included.",
+    workaround="Where the server is set up, not in a migration; a function that never raises.",
+    group="routines",
+)
+def _event_trigger(place: model.Place) -> Iterator[model.Hit]:
+    yield model.Hit(f"{place.stmt.trigname} runs at each {place.stmt.eventname} of the whole database from here on.")

@@ -105,3 +105,89 @@ def _fills(place: model.Place) -> bool:
     conjunction = where.HasField("bool_expr") and where.bool_expr.boolop == pg.AND_EXPR
     tests = where.bool_expr.args if conjunction else [where]
     return all(one.HasField("null_test") and one.null_test.nulltesttype == pg.IS_NULL for one in tests)
+
+
+@model.rule(
+    "locks-every-row",
+    "warning",
+    "select_stmt",
+    condition="SELECT … FOR UPDATE, FOR SHARE and the like without WHERE and LIMIT, of a table in use.",
+    effect="Every row is locked, and written for that, until the migration ends: each UPDATE of the table waits.",
+    workaround="A WHERE that finds the rows that are changed, with LIMIT and SKIP LOCKED in batches.",
+    group="rows",
+)
+def _locked(place: model.Place) -> Iterator[model.Hit]:
+    select = place.stmt
+    if not select.locking_clause or select.HasField("where_clause") or select.HasField("limit_count"):
+        return
+    tables = [name for name in sorted(tree.relations_in(place.node, place.schema)) if not place.is_empty(name)]
+    if tables and place.in_transaction:
+        text = f"Locks every row of {', '.join(map(locks.shown, tables))} until the migration ends."
+        yield model.Hit(text)
+
+
+@model.rule(
+    "rewrite-rule",
+    "warning",
+    "rule_stmt",
+    condition="CREATE RULE … DO INSTEAD on a table in use; DO INSTEAD NOTHING as an error.",
+    effect="Writes of every session become something else without an error, and rows are lost where that is nothing.",
+    workaround="A trigger, which runs once for each row and can refuse; or a privilege less.",
+    group="rows",
+)
+def _rewritten(place: model.Place) -> Iterator[model.Hit]:
+    table = place.name(place.stmt.relation)
+    if not place.stmt.instead or place.is_empty(table) or table in place.catalog.views:
+        return
+    event = pg.CmdType.Name(place.stmt.event).removeprefix("CMD_")
+    if place.stmt.actions:
+        yield model.Hit(f"{event} on {locks.shown(table)} does something else from here on, for every session.")
+    else:
+        text = f"{event} on {locks.shown(table)} does nothing from here on, and tells nobody."
+        yield model.Hit(text, level="error")
+
+
+@model.rule(
+    "sequence-restarted",
+    "warning",
+    condition="setval() with a number that is written out, ALTER SEQUENCE … RESTART or ALTER COLUMN … RESTART, of a "
+    "sequence that existed before the migration.",
+    effect="Where the rows are further than that number, every INSERT fails with a duplicate key until it is past "
+    "them; without a unique index numbers come twice.",
+    workaround="SELECT setval(…, (SELECT max(id) FROM …)), from the rows themselves.",
+    group="rows",
+    decides=("ban-alter-sequence-values",),
+)
+def _restarted(place: model.Place) -> Iterator[model.Hit]:
+    for shown in _sequences(place):
+        yield model.Hit(f"{shown} goes on from a number of this file, wherever its rows are.")
+
+
+def _sequences(place: model.Place) -> Iterator[str]:
+    """Give what is set to a number of the file: a sequence, or a table whose column counts."""
+    if place.kind == "alter_seq_stmt":
+        name = place.name(place.stmt.sequence)
+        if tree.option(place.stmt.options, "restart") is not None and not _is_new_sequence(place, name):
+            yield locks.shown(name)
+    elif place.kind == "alter_table_stmt":
+        table = place.name(place.stmt.relation)
+        for command in tree.commands(place.node):
+            restarts = any(isinstance(part, pg.DefElem) and part.defname == "restart" for part in tree.walk(command))
+            if command.subtype == pg.AT_SetIdentity and restarts and not place.is_empty(table):
+                yield f"{locks.shown(table)}.{command.name}"
+    elif place.kind == "select_stmt":
+        for part in tree.walk(place.node):
+            if isinstance(part, pg.FuncCall) and tree.strings(part.funcname)[-1:] == ["setval"] and len(part.args) > 1:
+                first = part.args[0]
+                text = tree.constant(first.func_call.args[0] if first.HasField("func_call") else first)
+                name = tree.qualified(text.split("."), place.schema)
+                if part.args[1].HasField("a_const") and text and not _is_new_sequence(place, name):
+                    yield text
+
+
+def _is_new_sequence(place: model.Place, name: tree.Name) -> bool:
+    """Tell whether a sequence, or the table that it is called after, was made in this file or a new one before it."""
+    tables = [
+        table for table in place.catalog.tables if table[0] == name[0] and f"{name[1]}_".startswith(f"{table[1]}_")
+    ]
+    return place.is_new_object("sequence", name) or any(place.is_empty(table) for table in tables)

@@ -180,10 +180,12 @@ def _disable(place: model.Place) -> Iterator[model.Hit]:
 
 @model.rule(
     "row-security",
-    "warning",
+    "error",
     "alter_table_stmt",
-    condition="ENABLE ROW LEVEL SECURITY on a table without a policy in these files; DISABLE ROW LEVEL SECURITY.",
-    effect="Without a policy nobody but the owner sees a row; disabled, everybody sees all of them.",
+    condition="ENABLE or FORCE ROW LEVEL SECURITY on a table in use without a policy in these files; DISABLE ROW LEVEL "
+    "SECURITY as a warning.",
+    effect="Without a policy nobody but the owner sees a row, forced not even the owner; disabled, everybody sees all "
+    "of them.",
     workaround="Create the policies before it is enabled, in the same transaction.",
     group="tables",
     decides=("ban-alter-row-level-security",),
@@ -192,18 +194,19 @@ def _row_security(place: model.Place) -> Iterator[model.Hit]:
     table = place.name(place.stmt.relation)
     known = place.table(table)
     for command in tree.commands(place.node):
-        if command.subtype == pg.AT_EnableRowSecurity and not place.is_empty(table):
+        enabled = command.subtype == pg.AT_EnableRowSecurity
+        if (enabled or command.subtype == pg.AT_ForceRowSecurity) and not place.is_empty(table):
             later = any(
                 item.node.WhichOneof("node") == "create_policy_stmt"
                 and place.name(item.node.create_policy_stmt.table) == table
                 for item in place.others
             )
             if not later and not (known is not None and known.policies):
-                yield model.Hit(
-                    f"{locks.shown(table)} has no policy in these files: every role but the owner sees no row."
-                )
+                who = "every role but the owner sees" if enabled else "where it is enabled, the owner too sees"
+                yield model.Hit(f"{locks.shown(table)} has no policy in these files: {who} no row.")
         elif command.subtype == pg.AT_DisableRowSecurity and not place.is_empty(table):
-            yield model.Hit(f"Every role that may read {locks.shown(table)} sees all of its rows from here on.")
+            text = f"Every role that may read {locks.shown(table)} sees all of its rows from here on."
+            yield model.Hit(text, level="warning")
 
 
 @model.rule(

@@ -101,7 +101,7 @@ def _value(place: model.Place) -> str:
     "select_stmt",
     condition="SET search_path, SET ROLE, SET session_replication_role and other settings that change what "
     "statements mean "
-    "(an empty search_path is allowed); also by set_config().",
+    "(an empty search_path is allowed); also by set_config(). RESET ALL as a warning.",
     effect="What follows means something else than it says, and plain SQL tools that run the file keep the setting.",
     workaround="Qualify names; grant the role that deploys what it needs.",
     group="transactions",
@@ -112,6 +112,9 @@ def _session(place: model.Place) -> Iterator[model.Hit]:
             continue
         if name in _STATE and not place.script.directives.replaces and not _is_reset(place):
             yield model.Hit(f"{name}: {_STATE[name]}.")
+    if place.kind == "variable_set_stmt" and place.stmt.kind == pg.VAR_RESET_ALL:
+        text = "RESET ALL takes back what the engine has set for this file: the timeouts and the search_path."
+        yield model.Hit(text, level="warning")
 
 
 def _is_reset(place: model.Place) -> bool:
@@ -128,7 +131,8 @@ _TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_t
     "note",
     "variable_set_stmt",
     "select_stmt",
-    condition="SET lock_timeout, statement_timeout and the like; lock_timeout = 0 is an error.",
+    condition="SET lock_timeout, statement_timeout and the like; lock_timeout = 0 is an error, "
+    "statement_timeout = 0 a warning.",
     effect="The engine sets both from the settings, tries again with a backoff, and names who holds the lock; 0 "
     "waits for "
     "ever, and every query of the application waits behind it.",
@@ -148,6 +152,11 @@ def _timeout(place: model.Place) -> Iterator[model.Hit]:
                 "lock_timeout = 0 waits for a lock for ever, and every query of the application queues behind it.",
                 remedy="Leave it out: the engine bounds the wait and tries again.",
                 level="error",
+            )
+        elif endless and name == "statement_timeout":
+            text = "statement_timeout = 0: a statement that takes for ever holds its locks for ever."
+            yield model.Hit(
+                text, remedy="A time that is long enough, or none of it: the engine has its own.", level="warning"
             )
         else:
             yield model.Hit(f"{name} overrides what the engine sets, from here to the end of the file.")
@@ -213,3 +222,36 @@ def _value_added(place: model.Place) -> Iterator[model.Hit]:
     name = tree.qualified(tree.strings(place.stmt.type_name), place.schema)
     if not place.stmt.old_val and not place.is_new_object("type", name):
         yield model.Hit(f"'{place.stmt.new_val}' cannot be removed from {locks.shown(name)} again.")
+
+
+@model.rule(
+    "sleep-in-transaction",
+    "warning",
+    "select_stmt",
+    condition="pg_sleep(), pg_sleep_for() or pg_sleep_until() in a file that is run in a transaction.",
+    effect="Whatever the file has locked stays locked meanwhile, and VACUUM cannot remove a row in any table.",
+    workaround="Two migrations, or `-- mode: statements`, where nothing is held between two statements.",
+    group="transactions",
+)
+def _sleep(place: model.Place) -> Iterator[model.Hit]:
+    called = [name for _, name in tree.function_names(place.node) if name.startswith("pg_sleep")]
+    if called and place.in_transaction:
+        held = ", ".join(sorted({locks.shown(lock.table) for lock in place.held if lock.mode in locks.STRONG}))
+        yield model.Hit(f"{called[0]}() waits inside the transaction{f', with {held} locked' if held else ''}.")
+
+
+@model.rule(
+    "ends-sessions",
+    "error",
+    "select_stmt",
+    condition="pg_terminate_backend(); pg_cancel_backend() as a warning.",
+    effect="Sessions of others end in the middle of what they do; which ones is another question on each server.",
+    workaround="Leave it out: the engine bounds its wait for a lock, tries again, and names who holds it.",
+    group="transactions",
+)
+def _ends(place: model.Place) -> Iterator[model.Hit]:
+    called = {name for _, name in tree.function_names(place.node)}
+    if "pg_terminate_backend" in called:
+        yield model.Hit("Other sessions lose their connection and what they have not committed.")
+    elif "pg_cancel_backend" in called:
+        yield model.Hit("Other sessions lose the statement that they are at.", level="warning")

@@ -159,3 +159,25 @@ def _is_indexed(catalog: objects.Catalog, table: tuple[str, str], constraint: ob
         if leading == wanted or (len(wanted) > 1 and index.columns and index.columns[0] in wanted):
             return True
     return False
+
+
+@model.rule(
+    "replica-identity",
+    "warning",
+    "alter_table_stmt",
+    condition="REPLICA IDENTITY NOTHING on a table in use.",
+    effect="Where the table is published, every UPDATE and DELETE of it fails, for each session; else a subscriber of "
+    "later on gets neither.",
+    workaround="REPLICA IDENTITY DEFAULT with a primary key, or USING INDEX of a unique one.",
+    group="types",
+    decides=("ban-replica-identity",),
+)
+def _identity(place: model.Place) -> Iterator[model.Hit]:
+    table = place.name(place.stmt.relation)
+    for command in tree.commands(place.node):
+        identity = tree.definition(command).replica_identity_stmt
+        if command.subtype == pg.AT_ReplicaIdentity and identity.identity_type == "n" and not place.is_empty(table):
+            yield model.Hit(
+                f"UPDATE and DELETE of {locks.shown(table)} fail wherever it is published.",
+                f"ALTER TABLE {locks.shown(table)} REPLICA IDENTITY DEFAULT;",
+            )

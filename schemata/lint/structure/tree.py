@@ -216,6 +216,8 @@ def _collect(value: Any, line: int, statements: list[tuple[int, str]], dynamic: 
         for key, inner in value.items():
             if key == "PLpgSQL_stmt_execsql":
                 statements.append((inner.get("lineno", line), inner["sqlstmt"]["PLpgSQL_expr"]["query"]))
+            elif key == "PLpgSQL_stmt_perform":
+                statements.append((inner.get("lineno", line), inner["expr"]["PLpgSQL_expr"]["query"]))
             elif key == "PLpgSQL_stmt_dynexecute":
                 at = inner.get("lineno", line)
                 query = _literal(inner["query"]["PLpgSQL_expr"]["query"])

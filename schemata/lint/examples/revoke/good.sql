@@ -1,1 +1,2 @@
-REVOKE ALL ON app.orders FROM PUBLIC;
+CREATE TABLE app.notes (id bigint PRIMARY KEY);
+REVOKE ALL ON app.notes FROM PUBLIC;

@@ -1,0 +1,1 @@
+COMMENT ON FUNCTION app.touch() IS 'Called by the trigger of orders.';

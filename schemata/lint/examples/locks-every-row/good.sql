@@ -1,0 +1,1 @@
+SELECT id FROM app.orders WHERE id = 5 FOR UPDATE;

@@ -1,0 +1,1 @@
+CREATE RULE insert_new AS ON INSERT TO app.new_orders DO INSTEAD NOTHING;

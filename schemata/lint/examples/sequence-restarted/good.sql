@@ -1,0 +1,1 @@
+SELECT setval('app.orders_id_seq', (SELECT max(id) FROM app.orders));
