@@ -12,7 +12,7 @@ from schemata.deploy import transactional
 from schemata.migrations import files, migration, precheck
 from schemata.parity import expected
 from schemata.postgres import queries, sessions
-from schemata.rehearsal import aims, attesting, choosing, comparing, outcome, proof, running, scratch
+from schemata.rehearsal import aims, attesting, choosing, comparing, outcome, proof, running, scratch, server_wide
 from schemata.rehearsal.trace import codes, effect, judging, states, traces, tracing
 from schemata.report import document, progress
 from schemata.samples import rows
@@ -49,7 +49,7 @@ def rehearse(
     after a failure.
 
     With `attest` what was proved is written to `migrations/attestations`; errors only where they are accepted, for the
-    reason `accept`.
+    reason `accept`. Raises ServerWide where one would change more of the server at `url` than its own databases.
     """
     began = time.monotonic()
     if accept and not attest:
@@ -64,6 +64,8 @@ def rehearse(
         scratch.refuse_same(settings, url, aim.identity)
     if not chosen.ids:
         return outcome.Rehearsed("no server", 0, chosen.why, _SEEDED, (), (), target=aim.target if aim else None)
+    if url:
+        server_wide.refuse(chosen.order, rollbacks=rollbacks or attest)
     rates = settings.rehearsal
     known = outcome.known_sizes(
         aim.tables if aim else aims.of_scale(settings),
@@ -201,7 +203,7 @@ class _Run:
         if traced:
             self._fill()
         else:
-            self._copy()
+            self._copy(f"{item.id} does not run on them")
         return True
 
     def _prove(self, item: migration.Migration, roles: frozenset[str]) -> None:
@@ -227,7 +229,7 @@ class _Run:
             and failed.failure
             and self._existing.provide_role(failed.failure.sqlstate, failed.failure.message)
         ):
-            self._copy()
+            self._copy(f"{item.id} names a role that this server lacks")
             trace = self._trace(item)
         if trace.failure and _is_of_rows(trace) and not self.real:
             self._existing.copy_of(self._fresh)
@@ -237,8 +239,11 @@ class _Run:
         self.traces.append(trace)
         return trace.failure is None
 
-    def _copy(self) -> None:
-        """Make the existing database again as the fresh one is, and fill it."""
+    def _copy(self, why: str = "") -> None:
+        """Make the existing database again as the fresh one is, and fill it; `why` no real rows can be used."""
+        if self.real:
+            self.notes.append(f"{why}: from there on the rows are made up, not those of {self.existing}.")
+            self.existing = f"{self.existing}, then {_SEEDED}" if self.traces else _SEEDED
         self._existing.copy_of(self._fresh)
         self.real = False
         self._fill()

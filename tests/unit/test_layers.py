@@ -195,7 +195,7 @@ PURE = {
     "schemata.attestations.attestation",
     "schemata.rehearsal.trace.states", "schemata.rehearsal.trace.effect", "schemata.rehearsal.trace.traces",
     "schemata.rehearsal.trace.judging", "schemata.rehearsal.trace.advice", "schemata.rehearsal.trace.sizes",
-    "schemata.rehearsal.trace.codes",
+    "schemata.rehearsal.trace.codes", "schemata.rehearsal.server_wide",
     "schemata.rehearsal.outcome",
     "schemata.seed.values.bounds", "schemata.seed.values.columns", "schemata.seed.values.expressions",
     "schemata.seed.keys", "schemata.seed.values.known_types",

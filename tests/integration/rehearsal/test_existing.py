@@ -7,7 +7,7 @@ import pytest
 
 from schemata import config
 from schemata.deploy import migrate
-from schemata.rehearsal import rehearse
+from schemata.rehearsal import rehearse, server_wide
 from schemata.server.embedded import server_state
 
 FIRST = "app.20260101000000.one"
@@ -31,24 +31,11 @@ def _write(root: Path, name: str, sql: str) -> None:
 def test_an_existing_database_is_taken_as_it_is_given(project: config.Config, server: server_state.Server) -> None:
     """Its rows count, and what its history has is not applied again; tables without rows get some."""
 
-    def restore(url: str) -> str:
-        migrate.migrate(project, url=url)
+    def existing(url: str) -> str:
+        _first_alone(project, url)
         with psycopg.connect(url) as connection:
             connection.execute("INSERT INTO app.t SELECT n, 'real' FROM generate_series(1, 40) n")
         return "the backup of last night"
-
-    given = restore
-    sources = project.root / "migrations" / "app"
-    held = (sources / f"{SECOND}.sql", sources / f"{SECOND}.rollback.sql")
-
-    def existing(url: str) -> str:
-        # The backup is older than the second migration.
-        hidden = [path.rename(path.with_suffix(".later")) for path in held]
-        try:
-            return given(url)
-        finally:
-            for path, back in zip(hidden, held, strict=True):
-                path.rename(back)
 
     _write(project.root, SECOND, "UPDATE app.t SET a = 'x' WHERE id <= 10")
     found = rehearse.rehearse(project, [SECOND], url=server.url, existing=existing)
@@ -56,13 +43,16 @@ def test_an_existing_database_is_taken_as_it_is_given(project: config.Config, se
     assert [one.text for one in found.findings] == ["Updates rows of app.t (10 of the 40 of the rehearsal)."]
 
 
-def test_a_role_that_is_made_is_made_in_both(
+def test_what_changes_the_server_runs_on_a_temporary_one_only(
     project: config.Config, server: server_state.Server, admin: psycopg.Connection
 ) -> None:
-    """Roles belong to the server, and yet CREATE ROLE runs in each database; none is left."""
+    """Roles belong to the server, and yet CREATE ROLE runs in each database; on a shared one nothing of it is run."""
     _write(project.root, SECOND, "CREATE ROLE rehearsed_reader; GRANT SELECT ON app.t TO rehearsed_reader")
-    found = rehearse.rehearse(project, [SECOND], url=server.url)
+    found = rehearse.rehearse(project, [SECOND])
     assert found.ok, found.findings
+    with pytest.raises(server_wide.ServerWide, match=f"{SECOND}.sql:2: `CREATE ROLE") as caught:
+        rehearse.rehearse(project, [SECOND], url=server.url)
+    assert "Leave --url out" in caught.value.hint
     left = admin.execute("SELECT rolname FROM pg_roles WHERE rolname ~ 'rehears'").fetchall()
     assert left == []
 
@@ -72,6 +62,35 @@ def test_a_role_that_is_needed_is_there(project: config.Config, server: server_s
     _write(project.root, SECOND, "GRANT SELECT ON app.t TO rehearsed_stranger")
     found = rehearse.rehearse(project, [SECOND], url=server.url)
     assert found.ok, found.findings
+
+
+def test_made_up_rows_are_not_called_those_of_a_backup(project: config.Config, server: server_state.Server) -> None:
+    """A role that is not there takes the real rows away: then the text says so, and names none as used."""
+
+    def existing(url: str) -> str:
+        _first_alone(project, url)
+        return "the backup of last night"
+
+    _write(project.root, SECOND, "GRANT SELECT ON app.t TO rehearsed_other")
+    found = rehearse.rehearse(project, [SECOND], url=server.url, existing=existing)
+    assert found.ok, found.findings
+    assert "backup" not in found.existing
+    assert "made-up rows" in found.existing
+    (note,) = found.notes
+    assert "names a role that this server lacks" in note
+    assert "not those of the backup of last night" in note
+
+
+def _first_alone(project: config.Config, url: str) -> None:
+    """Migrate a database as a backup has it that is older than the second migration."""
+    sources = project.root / "migrations" / "app"
+    held = [path for path in sources.iterdir() if path.name.startswith(SECOND)]
+    hidden = [path.rename(path.with_suffix(".later")) for path in held]
+    try:
+        migrate.migrate(project, url=url)
+    finally:
+        for path, back in zip(hidden, held, strict=True):
+            path.rename(back)
 
 
 @pytest.mark.parametrize(
