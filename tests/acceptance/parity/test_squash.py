@@ -33,9 +33,10 @@ def _commit(project: Project) -> None:
 
 
 def _files(project: Project) -> dict[str, str]:
-    """Return every file of the migrations by its path; what was proved of others is no migration."""
+    """Return every file of the migrations by its path; what was proved of others, and the scale, are none."""
     folder = project.root / "migrations"
-    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "attestations"]
+    others = ("attestations", "scale.toml")
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in others]
     return {path.relative_to(folder).as_posix(): path.read_text() for path in paths}
 
 
