@@ -3,7 +3,7 @@
 import re
 
 from schemata.deploy.other_tool import origin
-from schemata.migrations import migration
+from schemata.migrations import leading_comment, migration
 
 _DIRECTIVE = re.compile(r"(?P<before>\s*--\s*)(?P<word>[a-z_-]+)\s*:.*", re.DOTALL)
 #: Of releases to come: a file written today must not change its meaning then.
@@ -27,7 +27,7 @@ def kept(sql: str) -> tuple[str, int]:
     # Those further down are refused one at a time, each with its line.
     for _ in lines:
         try:
-            migration.parse_directives("\n".join(lines), "")
+            leading_comment.parse_directives("\n".join(lines), "")
         except migration.InvalidMigration as error:
             if error.line == 0 or not _DIRECTIVE.fullmatch(lines[error.line - 1]):
                 raise
@@ -42,10 +42,10 @@ def _is_directive(line: str) -> bool:
     match = _DIRECTIVE.fullmatch(line)
     if match is None:
         return False
-    if match["word"] in (*migration.DIRECTIVES, *_TO_COME):
+    if match["word"] in (*leading_comment.DIRECTIVES, *_TO_COME):
         return True
     try:
-        migration.parse_directives(line, "")
+        leading_comment.parse_directives(line, "")
     except migration.InvalidMigration:
         return True  # a word that is nearly one
     return False

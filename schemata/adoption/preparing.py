@@ -10,7 +10,7 @@ from schemata.adoption import conversion, model, sources
 from schemata.adoption.execution import classification, prelude, templates
 from schemata.adoption.readers import reading
 from schemata.deploy.other_tool import origin
-from schemata.migrations import files, migration
+from schemata.migrations import files, leading_comment, migration
 
 _SHOWN = 20
 
@@ -252,7 +252,7 @@ def _note(told: _Classified, script: model.Script, seen: classification.Classifi
     """Note how a script and its down file are run."""
     if seen.mode == classification.OUTSIDE:
         told.outside[script.name] = "; ".join(f"line {one.line}: {one.text}" for one in seen.reasons)
-    elif seen.mode in migration.MODES:
+    elif seen.mode in leading_comment.MODES:
         told.modes[script.name] = seen.mode
         if seen.reasons:
             told.because[script.name] = "; ".join(f"line {one.line}: {one.text}" for one in seen.reasons)
@@ -263,7 +263,7 @@ def _note(told: _Classified, script: model.Script, seen: classification.Classifi
         told.failed[script.name] = f"line {down.refusals[0].line}: {down.refusals[0].text}"
     elif down.variables:
         told.failed[script.name] = f"the value of {down.variables[0]} is not given"
-    elif down.mode in migration.MODES:
+    elif down.mode in leading_comment.MODES:
         told.down_modes[script.name] = down.mode
 
 

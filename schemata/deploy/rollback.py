@@ -9,7 +9,8 @@ from schemata.backups.required import before_deploy
 from schemata.deploy import apply, deployment, migrate, nontransactional, plans, results, transactional
 from schemata.deploy.preview import destroyed
 from schemata.history import damage, recorded, status, tables
-from schemata.migrations import files, lookup, migration, python_files, replaced, rollback_files
+from schemata.migrations import files, lookup, migration, python_files, rollback_files
+from schemata.migrations.groups import replaced
 from schemata.postgres import libpq, sessions
 from schemata.report import progress
 from schemata.report import results as report_results

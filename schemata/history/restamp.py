@@ -6,7 +6,7 @@ from pathlib import Path
 
 from schemata import config, errors, targets
 from schemata.history import status
-from schemata.migrations import authoring, files, lookup, migration, python_files
+from schemata.migrations import authoring, files, leading_comment, lookup, migration, python_files
 from schemata.report import results
 
 
@@ -67,7 +67,7 @@ def _new_ids(sources: Sequence[migration.Migration], names: Sequence[str]) -> di
 def _rename(sources: Sequence[migration.Migration], new_ids: Mapping[str, str]) -> None:
     for item in sources:
         if any(need in new_ids for need in item.directives.depends):
-            with_depends = python_files.with_depends if item.is_python else migration.with_depends
+            with_depends = python_files.with_depends if item.is_python else leading_comment.with_depends
             files.replace(Path(item.path), with_depends(item.sql, new_ids))
     for item in sources:
         if item.id in new_ids:

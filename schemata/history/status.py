@@ -11,7 +11,7 @@ from schemata.history import comparison, damage, existing, inventory, recorded, 
 from schemata.history.drift import audit, expectation, findings
 from schemata.history.squashed import findings as squash_findings
 from schemata.history.squashed import recognition
-from schemata.migrations import files, lookup, migration, revision
+from schemata.migrations import files, leading_comment, lookup, migration, revision
 from schemata.postgres import catalog, libpq, queries
 from schemata.report import document, results
 from schemata.snapshot import fingerprints, moment, reading, taking
@@ -207,7 +207,7 @@ def _stands(
     stands = {}
     for id_, text in ledger.applied_sql(ask, sorted(applied - ids)).items():
         with contextlib.suppress(migration.InvalidMigration):
-            stands[id_] = migration.parse_directives(text, id_).replaces
+            stands[id_] = leading_comment.parse_directives(text, id_).replaces
     return {id_: replaced for id_, replaced in stands.items() if replaced}
 
 

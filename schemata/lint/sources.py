@@ -9,7 +9,7 @@ from pathlib import Path
 
 from schemata import config, errors
 from schemata.lint import judging, model
-from schemata.migrations import files, migration, psql, python_files
+from schemata.migrations import files, leading_comment, migration, psql, python_files
 from schemata.sql import lexer, statement
 
 #: With which words the statements begin that a large file is searched for: those that do more than to write rows.
@@ -176,7 +176,7 @@ def _rollback(
     found = Read([], {}, {})
     try:
         text = files.text_of(item.rollback_path)
-        directives = migration.parse_directives(text, item.rollback_path)
+        directives = leading_comment.parse_directives(text, item.rollback_path)
     except errors.Error as problem:
         _note(found, shown, problem)
         return None, found.remarks[shown]
@@ -218,7 +218,7 @@ def single(path: Path, shown: str) -> tuple[model.Script | None, list[judging.Re
         _note(found, shown, problem)
         return None, found.remarks[shown]
     try:
-        directives = migration.parse_directives(text, shown)
+        directives = leading_comment.parse_directives(text, shown)
     except migration.InvalidMigration as problem:
         _note(found, shown, problem)
         directives = migration.Directives()

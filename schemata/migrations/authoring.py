@@ -16,9 +16,9 @@ from schemata.migrations import (
     migration,
     precheck,
     python_files,
-    replaced,
     rollback_files,
 )
+from schemata.migrations.groups import replaced
 from schemata.report import document, results
 
 _WORD = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")

@@ -4,7 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from schemata import config
-from schemata.migrations import builds, checksums, files, migration, replaced
+from schemata.migrations import builds, checksums, files, migration
+from schemata.migrations.groups import replaced
 
 CACHE = "stat-cache"
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemata import errors
-from schemata.migrations import builds, checksums, lock_file, migration, python_files, replaced
+from schemata.migrations import builds, checksums, leading_comment, lock_file, migration, python_files
+from schemata.migrations.groups import replaced
 
 MANIFEST = "manifest"
 ROLLBACK = ".rollback.sql"
@@ -139,7 +140,7 @@ def made_of(
         if python_files.without_rollback(text, path) is None:
             rollback_path = path
     else:
-        directives = migration.parse_directives(text, path)
+        directives = leading_comment.parse_directives(text, path)
     return migration.Migration(
         id=id_,
         schema=schema,
@@ -163,7 +164,7 @@ def with_rollbacks(items: Iterable[migration.Migration]) -> tuple[migration.Migr
             result.append(dataclasses.replace(item, rollback_sql=undo, rollback_mode=item.directives.mode))
             continue
         text = text_of(item.rollback_path) if item.rollback_path else ""
-        mode = migration.parse_directives(text, item.rollback_path).mode
+        mode = leading_comment.parse_directives(text, item.rollback_path).mode
         result.append(dataclasses.replace(item, rollback_sql=text, rollback_mode=mode))
     return tuple(result)
 

@@ -8,7 +8,8 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from schemata.migrations import checksums, migration, replaced
+from schemata.migrations import checksums, migration
+from schemata.migrations.groups import replaced
 
 _FORMAT = "schemata manifest 2"
 #: How the file writes what belongs to the database and to no schema.

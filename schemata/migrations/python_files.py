@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from schemata.migrations import migration
+from schemata.migrations import leading_comment, migration
 
 SUFFIX = ".py"
 
@@ -58,7 +58,7 @@ def parse_directives(text: str, path: str) -> migration.Directives:
     Raises InvalidMigration for what cannot be known without running the file.
     """
     tree = _tree(text, path)
-    said = migration.parse_directives(_leading_comment(text), path)
+    said = leading_comment.parse_directives(_leading_comment(text), path)
     for word in ("depends", "mode"):
         if getattr(said, word) != getattr(migration.Directives(), word):
             raise migration.InvalidMigration(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from schemata import errors
-from schemata.migrations import migration, precheck, psql
+from schemata.migrations import leading_comment, migration, precheck, psql
 from schemata.sql import statement
 
 _SHOWN = 3
@@ -28,7 +28,7 @@ def check(item: migration.Migration) -> tuple[statement.Statement, ...]:
             psql.advice(item.rollback_sql, problem)
             or "Correct the rollback file: as it is, the migration could not be rolled back.",
         ) from problem
-    if migration.parse_directives(item.rollback_sql, item.rollback_path).outside:
+    if leading_comment.parse_directives(item.rollback_sql, item.rollback_path).outside:
         raise migration.InvalidMigration(
             item.rollback_path,
             0,

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from schemata import errors
-from schemata.migrations import checksums, migration, python_files
+from schemata.migrations import checksums, leading_comment, migration, python_files
 from schemata.squash import baseline, effects
 
 Parts = Mapping[str, tuple[effects.Part, ...]]
@@ -98,7 +98,7 @@ def rewritten(plan: Plan, baselines: Mapping[str, str], last: str) -> tuple[tupl
         names = dict(baselines)
         # One that sorts before the baselines by its time has to wait for all of them.
         needs = [last] if item.timestamp <= plan.timestamp else []
-        with_depends = python_files.with_depends if item.is_python else migration.with_depends
+        with_depends = python_files.with_depends if item.is_python else leading_comment.with_depends
         found.append((item, with_depends(item.sql, names, needs)))
     return tuple(found)
 

@@ -31,7 +31,7 @@ from invoke.parser import argument
 import schemata
 from schemata import boot, config, errors
 from schemata.config import declared, seeding
-from schemata.migrations import migration, precheck
+from schemata.migrations import leading_comment, precheck
 from schemata.remedies import table
 from schemata.server.embedded import instance
 from schemata.services import manage
@@ -126,7 +126,7 @@ def used(project: Project, block: Block) -> None:
         path.write_text(block.text, encoding="utf-8")
     match block.language:
         case "sql":
-            directives = migration.parse_directives(block.text, "block")
+            directives = leading_comment.parse_directives(block.text, "block")
             assert precheck.check_script("block", block.text, mode=directives.mode)
         case "toml":
             assert config.parse(tomllib.loads(block.text)["tool"]["schemata"], project.root, {})

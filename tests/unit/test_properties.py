@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from schemata import boot, config, errors
 from schemata.history import comparison, difference
-from schemata.migrations import builds, checksums, files, migration
+from schemata.migrations import builds, checksums, files, leading_comment, migration
 from schemata.postgres import lock_holder, urls
 from schemata.report import render
 
@@ -136,12 +136,12 @@ _LINES = TEXT | st.sampled_from([
 def test_directives_in_any_text(sql: str) -> None:
     """Any text has directives or is refused with its line; an empty line at the end changes nothing."""
     try:
-        found = migration.parse_directives(sql, "x.sql")
+        found = leading_comment.parse_directives(sql, "x.sql")
     except migration.InvalidMigration as error:
         assert error.path == "x.sql"
         assert 1 <= error.line <= sql.count("\n") + 1
     else:
-        assert migration.parse_directives(sql + "\n", "x.sql") == found
+        assert leading_comment.parse_directives(sql + "\n", "x.sql") == found
 
 
 def _made(id_: str, depends: tuple[str, ...] = (), text: str = "") -> migration.Migration:

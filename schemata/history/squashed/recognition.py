@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from schemata.history import recorded
-from schemata.migrations import migration, replaced
+from schemata.migrations import migration
+from schemata.migrations.groups import replaced
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from schemata import config
 from schemata.adoption.execution import classification, trial
 from schemata.deploy import migrate
-from schemata.migrations import checksums, files, migration, precheck
+from schemata.migrations import checksums, files, leading_comment, migration, precheck
 from tests.conftest import Project
 from tests.integration.adoption.rows import ROWS, Row
 
@@ -43,7 +43,7 @@ def refused(tmp_path: Path) -> Callable[[str], list[str]]:
     def refused(sql: str) -> list[str]:
         text = checksums.normalise(sql.encode())
         item = migration.Migration(
-            ID, "app", "20250101000000", "row", "row.sql", text, "", migration.parse_directives(text, "row.sql")
+            ID, "app", "20250101000000", "row", "row.sql", text, "", leading_comment.parse_directives(text, "row.sql")
         )
         try:
             precheck.check([item])
@@ -106,7 +106,7 @@ def test_a_file_runs_in_its_mode(
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.mode], ids=lambda row: row.name)
-@pytest.mark.parametrize("mode", migration.MODES)
+@pytest.mark.parametrize("mode", leading_comment.MODES)
 def test_a_refused_file_is_refused_in_every_mode(row: Row, mode: str, refused: Callable[[str], list[str]]) -> None:
     """What is refused as text is refused by the engine as well, whatever mode it declares; nothing of it is left."""
     if mode == "transaction" and row.name in ("set-transaction-late", "read-only"):
@@ -161,4 +161,4 @@ def test_the_trial_names_what_runs_in_no_mode(tmp_path: Path) -> None:
 def test_the_rows_are_many() -> None:
     """Each construct has a row of its own."""
     assert len({row.name for row in ROWS}) == len(ROWS) >= 40
-    assert {row.mode for row in ROWS} >= {*migration.MODES, "nothing", "outside", ""}
+    assert {row.mode for row in ROWS} >= {*leading_comment.MODES, "nothing", "outside", ""}

@@ -8,7 +8,7 @@ from schemata import errors
 from schemata.adoption import conversion, model
 from schemata.adoption.ledgers import entries, judgement, rows
 from schemata.adoption.readers import reading
-from schemata.migrations import migration
+from schemata.migrations import leading_comment, migration
 from schemata.sql import statement
 
 NAMES = st.sampled_from(
@@ -116,7 +116,7 @@ def test_any_folder_is_read_or_refused(tool: str, files: dict[str, str]) -> None
     times = [migration.parse_id(id_)[1] for id_ in ids]
     assert times == sorted(set(times))
     for item in made.migrations:
-        migration.parse_directives(item.text, item.path)
+        leading_comment.parse_directives(item.text, item.path)
         if item.problem:
             kept = item.text.rstrip("\n").endswith(item.script.up.rstrip("\n"))
             assert kept or any("directives" in note for note in item.notes)

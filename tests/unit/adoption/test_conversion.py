@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemata.adoption import comments, conversion, model, naming, schemas
 from schemata.adoption.formats import texts
 from schemata.deploy.other_tool import origin
-from schemata.migrations import migration
+from schemata.migrations import leading_comment, migration
 from schemata.sql import statement
 from tests.unit import cases
 from tests.unit.adoption import histories
@@ -28,12 +28,12 @@ def test_every_tools_history_becomes_files_that_are_read(tool: str) -> None:
     read = []
     for item in made.migrations:
         schema, timestamp, slug = migration.parse_id(item.id)
-        directives = migration.parse_directives(item.text, item.path)
+        directives = leading_comment.parse_directives(item.text, item.path)
         assert bool(directives.irreversible) == (item.rollback is None)
         assert directives.title.startswith(f"From {tool}, ")
         assert statement.fingerprint(item.text) == statement.fingerprint(item.script.up)
         if item.rollback is not None:
-            migration.parse_directives(item.rollback, item.rollback_path)
+            leading_comment.parse_directives(item.rollback, item.rollback_path)
             assert statement.fingerprint(item.rollback) == statement.fingerprint(str(item.script.down))
         assert origin.of(item.text) == origin.Origin(tool, item.script.name, item.script.checksum)
         read.append(migration.Migration(item.id, schema, timestamp, slug, item.path, item.text, "", directives))
@@ -177,7 +177,7 @@ def test_a_way_down_that_is_none_is_said(down: str | None, reason: str) -> None:
     """What cannot undo becomes `-- irreversible:` with the reason."""
     made = _one("SELECT 1;", down=down)
     assert made.rollback is None
-    assert migration.parse_directives(made.text, "").irreversible.startswith(reason)
+    assert leading_comment.parse_directives(made.text, "").irreversible.startswith(reason)
 
 
 def test_a_way_down_that_fails_elsewhere_is_said() -> None:
@@ -185,7 +185,8 @@ def test_a_way_down_that_fails_elsewhere_is_said() -> None:
     history = histories.history("dbmate", histories.DBMATE)
     made = conversion.convert(history, failed_downs={"20240101000000_init": 'table "a"\nis used'})
     assert (
-        migration.parse_directives(made.migrations[0].text, "").irreversible == 'its down file fails: table "a" is used'
+        leading_comment.parse_directives(made.migrations[0].text, "").irreversible
+        == 'its down file fails: table "a" is used'
     )
     assert made.migrations[1].rollback is not None
 
@@ -231,7 +232,7 @@ def test_comments_are_not_taken_for_directives(line: str) -> None:
     """At the top of a file and further down they are kept behind `>`, so that nothing is refused and nothing heeded."""
     for up in (f"{line}\nSELECT 1;\n", f"SELECT 1;\n{line}\nSELECT 2;\n", f"/* x */\n{line}\nSELECT 1;\n"):
         made = _one(up, down="SELECT 1;")
-        directives = migration.parse_directives(made.text, "")
+        directives = leading_comment.parse_directives(made.text, "")
         read = migration.Migration(made.id, "", "", "", "", made.text, "", directives)
         assert (directives.depends, read.transactional, directives.phase) == ((), True, "")
         assert origin.of(made.text) == origin.Origin("sqlx", "20240101000000_a", "sha256:c0ffee")
@@ -264,7 +265,7 @@ def test_conversion_never_changes_what_the_sql_does(parts: list[str], end: str, 
     after = statement.split(made.text)
     assert [(item.text, item.rows) for item in after] == [(item.text, item.rows) for item in before]
     assert made.statements == len(before)
-    migration.parse_directives(made.text, made.path)
+    leading_comment.parse_directives(made.text, made.path)
 
 
 @given(st.text(min_size=1, max_size=40).filter(str.strip))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from schemata.advice import candidates, choosing, outcome, writing
-from schemata.migrations import migration
+from schemata.migrations import leading_comment
 
 TABLE = ("app", "t")
 
@@ -91,7 +91,7 @@ def test_a_migration_reads_as_one() -> None:
     made = writing.migration(proposal, "20260101000000", "inv advise, shop.")
     assert made.id == "app.20260101000000.idx_t_a"
     for sql, word in ((made.sql, "CREATE INDEX"), (made.rollback, "DROP INDEX")):
-        directives = migration.parse_directives(sql, "x")
+        directives = leading_comment.parse_directives(sql, "x")
         assert directives.mode == "statements"
         assert directives.breaking == ""
         assert f"\n{word} CONCURRENTLY IF" in sql

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import schemata.lint
 from schemata.lint import judging, model, sizes
-from schemata.migrations import migration
+from schemata.migrations import leading_comment, migration
 from schemata.sql import statement
 
 TODAY = datetime.date(2026, 1, 1)
@@ -16,7 +16,7 @@ PAGES = (("orders", ("app", "orders"), ("placed_at", "id"), "idx_orders_placed_a
 
 def script(sql: str, path: str, **facts: object) -> model.Script:
     """Return a file of the schema app."""
-    directives = migration.parse_directives(sql, path)
+    directives = leading_comment.parse_directives(sql, path)
     try:
         statements = statement.split(sql)
     except statement.SyntaxProblem:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemata.migrations import checksums, lock_file, migration
+from schemata.migrations import checksums, leading_comment, lock_file, migration
 
 A, B = "app.20250101000000.one", "app.20250101000001.two"
 FINGERPRINT = "0a1b.2c3d.4e5f.6071"
@@ -13,7 +13,7 @@ FINGERPRINT = "0a1b.2c3d.4e5f.6071"
 def made(id_: str, sql: str = "SELECT 1;\n") -> migration.Migration:
     """Return a migration of that text."""
     schema, timestamp, slug = migration.parse_id(id_)
-    directives = migration.parse_directives(sql, id_)
+    directives = leading_comment.parse_directives(sql, id_)
     return migration.Migration(id_, schema, timestamp, slug, f"{id_}.sql", sql, checksums.checksum(sql), directives)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from schemata import errors
-from schemata.migrations import checksums, migration
+from schemata.migrations import checksums, leading_comment, migration
 from tests.unit import cases
 
 
@@ -77,12 +77,15 @@ D = migration.Directives
         ("a late word within an escape string", "SELECT E'\\'\n-- depends: x\n';", D()),
         ("a late word within a block comment", "SELECT 1; /* /* */\n-- depends: x\n*/", D()),
         ("a comment in a statement that is no directive", "SELECT 1; -- depends: x\n", D()),
+        ("a part of a change", '-- change: a_1\n-- phase: backfill\n-- tables: a.b "A b".c\n-- verify: SELECT 0\n',
+         D(change="a_1", phase="backfill", tables=("a.b", '"A b".c'), verify="SELECT 0")),
+        ("words of a change below the comment", "-- T\nSELECT 1;\n-- change: x\n-- tables: y\n-- verify: z\n", D("T")),
         ("without a final newline", "-- T\n-- transactional: false", D("T", mode="statements")),
     ],
 )  # fmt: skip
 def test_directives(sql: str, expected: migration.Directives) -> None:
     """The leading `--` lines give the title and the directives; the rest of the file gives none."""
-    assert migration.parse_directives(sql, "x.sql") == expected
+    assert leading_comment.parse_directives(sql, "x.sql") == expected
 
 
 @cases.named(
@@ -94,7 +97,14 @@ def test_directives(sql: str, expected: migration.Directives) -> None:
         ("an unknown mode", "-- T\n-- mode: fast\n", 2, "is none of transaction, own-transaction, statements"),
         ("two words of three", "-- imported-from: goose 1_a.sql\n", 1, "has not three words"),
         ("a mode after SQL", "SELECT 1;\n-- mode: statements\n", 2, "after the leading comment"),
-        ("an unknown phase", "-- phase: later\n", 1, "neither expand nor contract"),
+        ("an unknown phase", "-- phase: later\n", 1, "is none of expand, backfill, contract, finish"),
+        ("a backfill of nothing", "-- T\n-- phase: backfill\n", 2, "is without `-- change:`"),
+        ("a change without a phase", "-- T\n-- change: a\n", 2, "has no `-- phase:`"),
+        ("tables of no change", "-- tables: a.b\n", 1, "is without `-- change:`"),
+        ("a sentence as a change", "-- change: Fixed it\n-- phase: expand\n", 1, "is not a name"),
+        ("a table without a schema", "-- change: a\n-- phase: expand\n-- tables: b\n", 3, "no list of tables"),
+        ("tables with a comma", "-- change: a\n-- phase: expand\n-- tables: a.b, a.c\n", 3, "no list of tables"),
+        ("a change that verifies by an UPDATE", "-- verify: UPDATE x\n", 1, "is no SELECT"),
         ("a comma", "-- depends: a, b\n", 1, "comma"),
         ("one letter less", "-- T\n-- depend: a\n", 2, "Did you mean `-- depends:`"),
         ("two edits", "-- trasactionel: false\n", 1, "Did you mean `-- transactional:`"),
@@ -107,7 +117,7 @@ def test_directives(sql: str, expected: migration.Directives) -> None:
 def test_a_wrong_directive_is_refused(sql: str, line: int, words: str) -> None:
     """What would be silently ignored or misread is refused, with the file and the line."""
     with pytest.raises(migration.InvalidMigration) as caught:
-        migration.parse_directives(sql, "x.sql")
+        leading_comment.parse_directives(sql, "x.sql")
     assert words in str(caught.value)
     assert (caught.value.path, caught.value.line) == ("x.sql", line)
     assert str(caught.value).startswith(f"x.sql:{line}: ")
@@ -118,7 +128,7 @@ def test_two_spellings_that_contradict_are_refused(mode: str) -> None:
     """`-- mode:` and yoyo's `-- transactional:` may both be there only where they say the same."""
     said = "true" if mode != "transaction" else "false"
     with pytest.raises(migration.InvalidMigration, match="contradict each other"):
-        migration.parse_directives(f"-- mode: {mode}\n-- transactional: {said}\n", "x.sql")
+        leading_comment.parse_directives(f"-- mode: {mode}\n-- transactional: {said}\n", "x.sql")
 
 
 A, B, C = "a.20250103000000.x", "b.20250102000000.y", "c.20250101000000.z"

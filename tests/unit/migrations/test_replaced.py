@@ -2,7 +2,8 @@
 
 import pytest
 
-from schemata.migrations import checksums, migration, replaced
+from schemata.migrations import checksums, leading_comment, migration
+from schemata.migrations.groups import replaced
 
 SUM = {name: name * 64 for name in "abcdef0123456789"}
 
@@ -10,7 +11,7 @@ SUM = {name: name * 64 for name in "abcdef0123456789"}
 def item(id_: str, checksum: str, head: str = "") -> migration.Migration:
     """Return a migration with these directives."""
     schema, timestamp, slug = migration.parse_id(id_)
-    directives = migration.parse_directives(f"-- Title.\n{head}SELECT 1;\n", "file")
+    directives = leading_comment.parse_directives(f"-- Title.\n{head}SELECT 1;\n", "file")
     return migration.Migration(id_, schema, timestamp, slug, f"{id_}.sql", "SELECT 1;", checksum, directives)
 
 
@@ -76,16 +77,16 @@ def test_both_forms_beside_each_other_are_refused() -> None:
 def test_a_line_that_is_not_as_it_is_written_is_refused(line: str) -> None:
     """A slip in it would make a database look as if it had nothing of it."""
     with pytest.raises(migration.InvalidMigration, match="is not as `inv squash` writes it"):
-        migration.parse_directives(f"{line}\nSELECT 1;", "file")
+        leading_comment.parse_directives(f"{line}\nSELECT 1;", "file")
 
 
 def test_depends_is_written_again() -> None:
     """Only that line, only in the leading comment, each name once."""
     sql = f"-- T.\n--   depends:  {ONE} {TWO} other\n-- more\n\nSELECT 1; -- depends: {ONE}\n"
-    assert migration.with_depends(sql, {ONE: B1, TWO: B1}, [B2]) == (
+    assert leading_comment.with_depends(sql, {ONE: B1, TWO: B1}, [B2]) == (
         f"-- T.\n-- depends: {B1} other {B2}\n-- more\n\nSELECT 1; -- depends: {ONE}\n"
     )
     assert (
-        migration.with_depends(f"-- T.\nSELECT 1;\n-- depends: {ONE}", {ONE: B1})
+        leading_comment.with_depends(f"-- T.\nSELECT 1;\n-- depends: {ONE}", {ONE: B1})
         == f"-- T.\nSELECT 1;\n-- depends: {ONE}"
     )

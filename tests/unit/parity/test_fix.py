@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemata import config, errors
-from schemata.migrations import files, migration, precheck
+from schemata.migrations import files, leading_comment, precheck
 from schemata.parity.fix import ordering, planning, scripts, structure, writing
 from schemata.parity.fix.ddl import conversions, names, privileges
 from schemata.snapshot import facts as catalog_facts
@@ -441,4 +441,4 @@ def test_directives_of_the_text_are_directives() -> None:
     """The leading comment of a script parses, whatever the names and reasons in it are."""
     odd = table('we"ird', item("column", "-- depends: x", type="integer"))
     script = made(snapshot(*odd), snapshot(*table("t", ID))).scripts[0]
-    assert migration.parse_directives(script.sql, "x.sql").title == "Bring the structure to what is declared."
+    assert leading_comment.parse_directives(script.sql, "x.sql").title == "Bring the structure to what is declared."

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemata.migrations import migration
+from schemata.migrations import leading_comment, migration
 from schemata.sql import lexer, statement
 from tests.conftest import REPOSITORY
 
@@ -105,9 +105,9 @@ def test_rows_of_copy(sql: str, rows: list[str]) -> None:
 
 def test_rows_are_no_directives() -> None:
     """What looks like a directive among rows is none, and a quote among them hides none behind them."""
-    assert migration.parse_directives(f"-- Title.\n{COPY}", "x.sql").title == "Title."
+    assert leading_comment.parse_directives(f"-- Title.\n{COPY}", "x.sql").title == "Title."
     with pytest.raises(migration.InvalidMigration, match=r"x\.sql:6: `-- depends:` comes after"):
-        migration.parse_directives(f"-- Title.\n{COPY}-- depends: y\n", "x.sql")
+        leading_comment.parse_directives(f"-- Title.\n{COPY}-- depends: y\n", "x.sql")
 
 
 def test_statements_know_their_rows() -> None:

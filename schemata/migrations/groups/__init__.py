@@ -1,0 +1,1 @@
+"""Migrations that belong together: a baseline and what it replaces, the phases of a change."""
