@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from schemata.adoption import baseline as baseline
     from schemata.advice import advise as advise
     from schemata.backups import backups as backups
+    from schemata.changes import contract as contract
+    from schemata.changes import listing as listing
+    from schemata.changes import undo as undo
     from schemata.checklist import check as check
     from schemata.client import generate as generate
     from schemata.deploy import migrate as migrate
@@ -53,6 +56,9 @@ _MODULES = {
     "audit": "schemata.parity.audit",
     "capture": "schemata.ghost.capture",
     "check": "schemata.checklist.check",
+    "contract": "schemata.changes.contract",
+    "listing": "schemata.changes.listing",
+    "undo": "schemata.changes.undo",
     "authoring": "schemata.migrations.authoring",
     "backups": "schemata.backups.backups",
     "baseline": "schemata.adoption.baseline",

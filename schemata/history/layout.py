@@ -108,6 +108,7 @@ TABLES: Mapping[str, Table] = {
             "last_id": Column("text", "text"),
             "structure": Column("jsonb", "jsonb"),
             "structure_mark": Column("text", "text"),
+            "compatible": Column("text", "text"),
             "updated_at": Column("timestamp with time zone", "timestamptz DEFAULT now()", "now()", required=True),
         },
         derived=True,

@@ -53,6 +53,10 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets",
         "history", "remedies", "server.programs", "attestations", "backups",
     },
+    # The phases of a change after its expand, which a person asks for.
+    "changes": {
+        "errors", "config", "sql", "report", "postgres", "migrations", "targets", "history", "deploy", "backups",
+    },
     # What yoyo's own command line loads by its entry point.
     "yoyo_backend": {
         "errors", "config", "report", "postgres", "migrations", "targets", "history", "deploy",
@@ -143,6 +147,7 @@ MAY_IMPORT = {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
         "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages", "overview", "seed", "advice",
+        "changes",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -188,12 +193,12 @@ PURE = {
     "schemata.parity.fix.statements",
     "schemata.parity.fix.steps", "schemata.parity.fix.structure",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.leading_comment",
-    "schemata.migrations.groups.changes", "schemata.migrations.precheck",
+    "schemata.migrations.groups.changes", "schemata.migrations.groups.forms", "schemata.migrations.precheck",
     "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
     "schemata.migrations.lock_file", "schemata.migrations.groups.replaced", "schemata.migrations.python_files",
     "schemata.squash.contents", "schemata.squash.structure", "schemata.squash.between", "schemata.squash.baseline",
     "schemata.squash.plan", "schemata.squash.draft", "schemata.squash.outcome", "schemata.squash.effects",
-    "schemata.attestations.attestation",
+    "schemata.attestations.attestation", "schemata.changes.named",
     "schemata.rehearsal.trace.states", "schemata.rehearsal.trace.effect", "schemata.rehearsal.trace.traces",
     "schemata.rehearsal.trace.judging", "schemata.rehearsal.trace.advice", "schemata.rehearsal.trace.sizes",
     "schemata.rehearsal.trace.codes", "schemata.rehearsal.server_wide",
@@ -207,6 +212,7 @@ PURE = {
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
     "schemata.history.existing", "schemata.history.ledgers", "schemata.history.difference", "schemata.history.stored",
     "schemata.history.evidence", "schemata.history.drift.findings", "schemata.history.drift.noted",
+    "schemata.history.held.phases", "schemata.history.held.compatible",
     "schemata.history.squashed.recognition", "schemata.history.squashed.findings",
     "schemata.deploy.results", "schemata.deploy.notices",
     "schemata.scale.scale", "schemata.ghost.sizes",
