@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from schemata.changes import contract as contract
     from schemata.changes import listing as listing
     from schemata.changes import undo as undo
+    from schemata.changes.backfill import backfill as backfill
     from schemata.checklist import check as check
     from schemata.client import generate as generate
     from schemata.deploy import migrate as migrate
@@ -55,6 +56,7 @@ _MODULES = {
     "advise": "schemata.advice.advise",
     "audit": "schemata.parity.audit",
     "capture": "schemata.ghost.capture",
+    "backfill": "schemata.changes.backfill.backfill",
     "check": "schemata.checklist.check",
     "contract": "schemata.changes.contract",
     "listing": "schemata.changes.listing",

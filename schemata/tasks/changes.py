@@ -153,5 +153,36 @@ def change_undo(
         yes=yes,
         confirm=confirm,
         lock_wait=flags.seconds(lock_wait, "--lock-wait"),
+
+
+
+@command.command(
+    change="The change, as its files name it.",
+    batch="How many rows a batch has (default: 1000).",
+    pause="How long to rest after each batch, such as 50ms.",
+    max_lag="Wait while a replica is further behind than this (default: 10s).",
+    max_load="Wait while more than so many other sessions are active.",
+    url=flags.URL,
+    json=flags.JSON,
+)
+def change_backfill(
+    reporter: Any,
+    change: str,
+    batch: str = "1000",
+    pause: str = "",
+    max_lag: str = "10s",
+    max_load: str = "",
+    url: str | None = None,
+    json: bool = False,
+) -> Any:
+    """Do the backfill of a change, batch by batch."""
+    return commands.backfill.change_backfill(
+        config.load(),
+        change,
+        batch=flags.count(batch, "--batch"),
+        pause=flags.seconds(pause, "--pause") or 0.0,
+        max_lag=flags.seconds(max_lag, "--max-lag") or 0.0,
+        max_load=flags.count(max_load, "--max-load") if max_load else None,
+        url=url or "",
         reporter=reporter,
     )

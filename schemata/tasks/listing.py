@@ -21,6 +21,7 @@ COMMANDS = (
     changes.change_finish,
     changes.change_abort,
     changes.change_undo,
+    changes.change_backfill,
     structure.check,
     rehearsal.rehearse,
     backups.backup,

@@ -53,9 +53,10 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets",
         "history", "remedies", "server.programs", "attestations", "backups",
     },
-    # The phases of a change after its expand, which a person asks for.
+    # Changes in phases, with two versions of the application alive.
     "changes": {
-        "errors", "config", "sql", "report", "postgres", "migrations", "targets", "history", "deploy", "backups",
+        "errors", "lazy", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history", "deploy",
+        "backups",
     },
     # What yoyo's own command line loads by its entry point.
     "yoyo_backend": {
@@ -165,6 +166,7 @@ PURE = {
     "schemata.sql.transactions", "schemata.deploy.preview.table_locks",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
+    "schemata.changes.backfill.keys", "schemata.changes.backfill.outcome", "schemata.changes.backfill.update",
     "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides", "schemata.report.prometheus",
     "schemata.slow_queries.counts", "schemata.report.markup", "schemata.overview.entities",
     "schemata.overview.layout", "schemata.overview.diagram", "schemata.overview.timeline",
@@ -262,7 +264,7 @@ HOMES = {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
         "schemata.slow_queries.statement_text", "schemata.advice.predicates",
-        "schemata.sql.transactions", "schemata.pages.select_query",
+        "schemata.sql.transactions", "schemata.pages.select_query", "schemata.changes.backfill.update",
         "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",
