@@ -1,8 +1,7 @@
 """A project with a change whose backfill can be watched: tables of several keys, and a trigger that counts updates."""
 
-from psycopg import sql
-
 import psycopg
+from psycopg import sql
 
 from tests.conftest import Project
 
@@ -49,7 +48,8 @@ def table(kind: str = "bigint", rows: int = 1000, partitions: int = 0) -> str:
     )
     return (
         f"CREATE TABLE app.t ({columns}, name text NOT NULL, updates integer NOT NULL DEFAULT 0, PRIMARY KEY ({key}))"
-        f"{by};\n{parts}INSERT INTO app.t ({key}, name) SELECT {values}, 'name ' || n FROM generate_series(1, {rows}) n;\n"
+        f"{by};\n{parts}"
+        f"INSERT INTO app.t ({key}, name) SELECT {values}, 'name ' || n FROM generate_series(1, {rows}) n;\n"
     )
 
 

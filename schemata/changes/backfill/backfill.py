@@ -139,16 +139,17 @@ class _Run:
     ) -> outcome.Backfilled:
         """Do what is left, check, and record."""
         job, info = self._job, self._deploy.reporter.info
-        self._session.script(progress_rows.create(self._history))
-        position, estimate = self._take()
-        done = batches.Batches(self._deploy, job, self._mine, position, self._size)
+        position = batches.Position()
         wait = throttle.Throttle(self._session.rows, pause, max_lag, max_load, info, self._mine.renew)
         try:
-            self._walk(done, wait, estimate)
+            self._session.script(progress_rows.create(self._history))
+            position = self._take()
+            done = batches.Batches(self._deploy, job, self._mine, position, self._size)
+            self._walk(done, wait)
             self._sweep(done, wait)
             self._record(done)
         except KeyboardInterrupt as error:
-            raise self._interrupted(error, done, estimate) from error
+            raise self._interrupted(error, position) from error
         finally:
             self._release()
         seconds = time.monotonic() - self._began
@@ -165,8 +166,8 @@ class _Run:
             notes=(*notes, *self._deploy.notes),
         )
 
-    def _take(self) -> tuple[batches.Position, int]:
-        """Make the backfill ours, and return where it goes on and how many rows there are to go through."""
+    def _take(self) -> batches.Position:
+        """Make the backfill ours, and return where it goes on."""
         job, info = self._job, self._deploy.reporter.info
         while True:
             row = self._mine.acquire(info)
@@ -175,8 +176,8 @@ class _Run:
                 taken = self._session.rows(progress_rows.go_on(self._history, job.change.id, self._mine.runner, before))
                 if taken:
                     if row.rows or row.last_key:
-                        info(f"going on: {outcome.reached(row.rows, row.batches, row.fraction)}")
-                    return batches.Position(row.last_key, row.max_key, row.rows), row.total_estimate
+                        info(f"going on: {outcome.reached(row.rows, row.fraction)}")
+                    return batches.Position(row.last_key, row.max_key, row.rows, row.total_estimate)
             else:
                 maximum = self._maximum()
                 new = progress_rows.Progress(
@@ -190,7 +191,7 @@ class _Run:
                     runner=self._mine.runner,
                 )
                 if self._session.rows(progress_rows.start(self._history, new, before)):
-                    return batches.Position(None, maximum, 0), job.estimate
+                    return batches.Position(None, maximum, 0, job.estimate)
 
     def _counts(self, row: progress_rows.Progress) -> bool:
         """Tell whether what a row says is of this expand, this text and this key."""
@@ -205,7 +206,7 @@ class _Run:
         rows = self._session.rows(query)
         return tuple(str(value) for value in rows[0]) if rows else None
 
-    def _walk(self, done: batches.Batches, wait: throttle.Throttle, estimate: int) -> None:
+    def _walk(self, done: batches.Batches, wait: throttle.Throttle) -> None:
         """Go through the table once; rows that others have locked are left."""
         start = done.position.rows
         passed = 0
@@ -218,7 +219,7 @@ class _Run:
             if rows >= _TELLING and not checked:
                 checked = True
                 self._check_first(done, low, up_to, rows)
-            self._step(start + passed, estimate, done.position.updated, passed)
+            self._step(done.position, start + passed, passed)
             wait.wait()
 
     def _check_first(self, done: batches.Batches, low: keys.Values | None, high: keys.Values, rows: int) -> None:
@@ -229,12 +230,12 @@ class _Run:
             why = f"The first batch updated {rows} rows, and the WHERE of the UPDATE still calls them not done."
             raise finishing.left(done, job, int(str(count)), why)
 
-    def _step(self, passed: int, estimate: int, updated: int, here: int) -> None:
-        rate = updated / max(time.monotonic() - self._began, 0.001)
-        pace = here / max(time.monotonic() - self._began, 0.001)
-        total = max(estimate, passed)
-        left = (total - passed) / pace if pace else 0.0
-        what = f"{self._job.update.name} {outcome.advancing(rate, left)}".strip()
+    def _step(self, position: batches.Position, passed: int, here: int) -> None:
+        """Move the bar: it counts the rows that were gone through, whether or not there was something to do."""
+        seconds = max(time.monotonic() - self._began, 0.001)
+        total = max(position.estimate, passed)
+        left = (total - passed) * seconds / here
+        what = f"{self._job.update.name} {outcome.advancing(position.updated / seconds, left)}".strip()
         self._deploy.reporter.step(passed, total, what)
 
     def _sweep(self, done: batches.Batches, wait: throttle.Throttle) -> None:
@@ -272,13 +273,10 @@ class _Run:
             error.hint = error.hint or f"Nothing was recorded; the updated rows stay. Then: {self._job.again}"
             raise
 
-    def _interrupted(self, error: KeyboardInterrupt, done: batches.Batches, estimate: int) -> errors.Interrupted:
+    def _interrupted(self, error: KeyboardInterrupt, position: batches.Position) -> errors.Interrupted:
         terminated = isinstance(error, signals.Terminated)
-        position = done.position
-        fraction = min(position.rows / estimate, 1.0) if estimate else None
         return errors.Interrupted(
-            f"stopped by {'SIGTERM' if terminated else 'SIGINT'} between two batches: "
-            f"{outcome.reached(position.rows, position.batches, fraction)}",
+            f"stopped by {'SIGTERM' if terminated else 'SIGINT'} between two batches: {position.reached}",
             f"Go on: {self._job.again}",
             errors.TERMINATED if terminated else errors.INTERRUPTED,
         )

@@ -31,11 +31,17 @@ T = TypeVar("T")
 class Position:
     """Where a run is: the row of the history as it stands. `updated` and `batches` are of this run alone."""
 
-    last: keys.Values | None
-    maximum: keys.Values | None
-    rows: int
+    last: keys.Values | None = None
+    maximum: keys.Values | None = None
+    rows: int = 0
+    estimate: int = 0
     updated: int = 0
     batches: int = 0
+
+    @property
+    def reached(self) -> str:
+        """Return how far it is, for people."""
+        return outcome.reached(self.rows, min(self.rows / self.estimate, 1.0) if self.estimate else None)
 
 
 class Batches:
@@ -170,8 +176,7 @@ class Batches:
         return outcome.RowsLocked(
             f"rows of {self._job.update.name} with {what} stayed locked in {tries} tries: {failure.message}; "
             f"blocked by {by}",
-            f"{outcome.reached(self.position.rows, self.position.batches, None)}. When they are done: "
-            f"{self._job.again}{end}",
+            f"{self.position.reached}. When they are done: {self._job.again}{end}",
         )
 
     def _failed(self, failure: sessions.StatementFailed, what: str, *, in_batch: bool = True) -> errors.Error:
@@ -189,7 +194,7 @@ class Batches:
         hint = "Correct the rows, or the file"
         if failure.sqlstate == _STATEMENT_TIMEOUT:
             hint = f"Smaller batches take less time: {job.again} --batch {max(self.size // 4, 1)}. Or correct the file"
-        reached = outcome.reached(self.position.rows, self.position.batches, None)
+        reached = self.position.reached
         return outcome.BatchFailed(where, job.update.name, what, told, f"{hint}; {reached}. Then: {job.again}")
 
 

@@ -152,13 +152,11 @@ def advancing(rate: float, left: float) -> str:
     return f"{rate:.0f} rows/s, {left / 3600:.1f} h left"
 
 
-def reached(rows: int, batches: int, fraction: float | None) -> str:
+def reached(rows: int, fraction: float | None) -> str:
     """Return how far a backfill is.
 
-    >>> reached(5000, 5, 0.254)
-    '5000 rows in 5 batches are done and stay, about 25 % of the table'
+    >>> reached(5000, 0.254), reached(1, None)
+    ('5000 rows are done and stay, about 25 % of the table', '1 row is done and stays')
     """
     about = f", about {fraction * 100:.0f} % of the table" if fraction is not None else ""
-    one = rows == 1
-    number = document.number(rows, "row")
-    return f"{number} in {_batches(batches)} {'is' if one else 'are'} done and {'stays' if one else 'stay'}{about}"
+    return f"{document.number(rows, 'row')} {'is done and stays' if rows == 1 else 'are done and stay'}{about}"
