@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemata import config, errors, targets
-from schemata.changes import named
+from schemata.changes import named, progress_rows
 from schemata.history import status, tables
 from schemata.history.held import old_sessions
 from schemata.migrations import files
@@ -22,7 +22,16 @@ class Listed:
     migrations: tuple[tuple[str, str, str], ...]
     old_sessions: tuple[str, ...] = ()
     kept_until: str = ""
+    rows_done: int | None = None
+    fraction: float | None = None
     next: str = ""
+
+    @property
+    def shown_phase(self) -> str:
+        """Return the phase, and how much of a backfill is done that is under way."""
+        if self.fraction is None:
+            return self.phase
+        return f"{self.phase}, {self.fraction * 100:.0f} % filled"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Changes:
         shown: list[document.Block] = [document.Text(f"Target: {self.target.describe()}"), document.Gap()]
         if not self.changes:
             return [*shown, document.Text("There is no change: no migration here has `-- change:`.")]
-        rows = tuple((one.id, one.phase, ", ".join(one.tables), one.next or "-") for one in self.changes)
+        rows = tuple((one.id, one.shown_phase, ", ".join(one.tables), one.next or "-") for one in self.changes)
         shown.append(document.Grid(("change", "phase", "tables", "next"), rows))
         for one in self.changes:
             if self.whole:
@@ -87,6 +96,7 @@ def changes(
         target = targets.describe(choice, connection)
         compared = status.compare(settings, sources, connection.query, full=False)
         standings = named.all_of(sources, tables.History(settings.history_schema).read(connection.query).ids())
+        progress = progress_rows.read(connection.query, settings.history_schema)
         states = {row.id: row.state for row in compared.rows}
         remedies = {finding.subject: finding.remedy for finding in compared.findings}
         found = []
@@ -97,6 +107,7 @@ def changes(
             if standing.is_breaking and standing.phase in ("expanded", "backfilled"):
                 of_settings = (settings.changes.old_applications, settings.changes.old_roles)
                 waiting = old_sessions.old(connection.query, standing.change.since, *of_settings)
+            row = progress.get(id_) if standing.phase == "expanded" else None
             left = standing.left("expand", "backfill", "contract", "finish")
             found.append(
                 Listed(
@@ -106,6 +117,8 @@ def changes(
                     tuple((item.id, item.directives.phase, states[item.id]) for item in standing.change.files),
                     tuple(one.describe() for one in waiting),
                     compared.kept.get(id_, "") if standing.phase == "contracted" else "",
+                    row.rows if row else None,
+                    row.fraction if row else None,
                     remedies.get(left[0].id, "") if left else "",
                 )
             )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from schemata import config, errors, targets
 from schemata.backups.required import before_deploy
 from schemata.changes import named
+from schemata.changes.backfill import exclusion
 from schemata.deploy import deployment, migrate, plans, results, rollback
 from schemata.deploy.preview import destroyed
 from schemata.history import recorded, tables
@@ -127,6 +128,10 @@ class _Run:
                     wait = settings.locks.wait if lock_wait is None else lock_wait
                     deploy.lock(wait)
                     again = deploy.prepare(wait, check=self._expect_same)
+                    # A backfill at work would go on filling what is being taken away.
+                    exclusion.Exclusion(deploy.session, settings.history_schema, self._change.id).acquire(
+                        self._reporter.info
+                    )
                     notes = before_deploy.take(settings, choice, deploy.session, chosen, self._reporter, rollback=True)
                     revision = rollback.undo_all(deploy, again, chosen, done, self._sources)
                     deploy.session.script(rows.forget(settings.history_schema, self._change.id))

@@ -153,11 +153,13 @@ def change_undo(
         yes=yes,
         confirm=confirm,
         lock_wait=flags.seconds(lock_wait, "--lock-wait"),
-
+        reporter=reporter,
+    )
 
 
 @command.command(
-    change="The change, as its files name it.",
+    first="optional",
+    change=_NAME,
     batch="How many rows a batch has (default: 1000).",
     pause="How long to rest after each batch, such as 50ms.",
     max_lag="Wait while a replica is further behind than this (default: 10s).",
@@ -167,7 +169,7 @@ def change_undo(
 )
 def change_backfill(
     reporter: Any,
-    change: str,
+    change: str | None = None,
     batch: str = "1000",
     pause: str = "",
     max_lag: str = "10s",
@@ -178,7 +180,7 @@ def change_backfill(
     """Do the backfill of a change, batch by batch."""
     return commands.backfill.change_backfill(
         config.load(),
-        change,
+        change or "",
         batch=flags.count(batch, "--batch"),
         pause=flags.seconds(pause, "--pause") or 0.0,
         max_lag=flags.seconds(max_lag, "--max-lag") or 0.0,

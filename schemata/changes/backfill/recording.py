@@ -3,7 +3,7 @@
 import dataclasses
 
 from schemata.deploy import apply, deployment, lock, transactional
-from schemata.history import recorded, tables
+from schemata.history import recorded
 from schemata.migrations import migration, precheck
 
 
@@ -14,7 +14,7 @@ def record(
 
     Needs the lock. What `check` raises leaves nothing recorded; `then` is SQL that is committed with the record.
     """
-    after = tables.head_after_apply(head, item)
+    after = recorded.head_after_apply(head, item)
     script = dataclasses.replace(deploy.script(item, head), sql="")
     parsed = precheck.parsed(item)
     own = deploy.history.record_apply(

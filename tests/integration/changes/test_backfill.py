@@ -180,7 +180,7 @@ def test_two_at_once_exclude_each_other_and_a_signal_ends_between_batches(projec
     with psycopg.connect(project.url, autocommit=True) as connection:
         for number, code, rows in ((signal.SIGINT, 130, 100), (signal.SIGTERM, 143, 200)):
             first = project.start(*COMMAND, "--batch", "100", "--pause", "1h")
-            until(functools.partial(_is_at, connection, rows), lambda: f"{rows} rows")
+            until(functools.partial(_is_at, connection, rows), functools.partial("{} rows".format, rows))
             second = project.inv(*COMMAND)
             assert second.returncode == 5, second.stderr
             assert f"is run by another process: pid {first.pid} on " in second.stderr
