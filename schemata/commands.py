@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from schemata.changes import contract as contract
     from schemata.changes import listing as listing
     from schemata.changes import undo as undo
+    from schemata.changes.authoring import change_new as change_new
     from schemata.changes.backfill import backfill as backfill
     from schemata.checklist import check as check
     from schemata.client import generate as generate
@@ -57,6 +58,7 @@ _MODULES = {
     "audit": "schemata.parity.audit",
     "capture": "schemata.ghost.capture",
     "backfill": "schemata.changes.backfill.backfill",
+    "change_new": "schemata.changes.authoring.change_new",
     "check": "schemata.checklist.check",
     "contract": "schemata.changes.contract",
     "listing": "schemata.changes.listing",

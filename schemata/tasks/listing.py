@@ -16,6 +16,7 @@ COMMANDS = (
     migrations.migrate_restamp,
     migrations.lint,
     migrations.rollback,
+    changes.change_new,
     changes.changes,
     changes.change_backfill,
     changes.change_contract,
