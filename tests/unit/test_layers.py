@@ -103,7 +103,6 @@ MAY_IMPORT = {
         "history", "deploy", "parity", "remedies",
     },
     # What two versions of the application outlive: the files of a change, from what a database says of its table.
-    "changes": set(),
     "changes.authoring": {
         "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "history", "remedies",
         "lint",
