@@ -63,13 +63,11 @@ def test_values_that_nobody_keeps_in_step_are_found(project: Project) -> None:
 
     def without_trigger() -> None:
         with psycopg.connect(project.url, autocommit=True) as connection:
-            (name,) = connection.execute("SELECT tgname FROM pg_trigger WHERE tgrelid = 'app.t'::regclass").fetchall()[
-                0
-            ]
+            query = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'app.t'::regclass AND NOT tgisinternal"
+            ((name,),) = connection.execute(query).fetchall()
             connection.execute(psycopg.sql.SQL("DROP TRIGGER {} ON app.t").format(psycopg.sql.Identifier(name)))
 
     ran = under_load.run(project, CASES[0], 1000, sabotage=without_trigger, until="both")
-    assert not ran.application.failures
     assert ran.application.wrong
 
 
