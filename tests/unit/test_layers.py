@@ -119,7 +119,7 @@ MAY_IMPORT = {
     # Which indexes are missing: what was counted, judged by planners.
     "advice": {
         "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "pages", "ghost",
-        "slow_queries", "lint", "remedies", "scale",
+        "slow_queries", "lint", "remedies", "scale", "backups",
     },
     "repeat": {"errors", "report", "system"},
     # One page of what every feature knows.
