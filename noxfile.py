@@ -70,6 +70,14 @@ def rehearsal(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ["--whole", "-n", "2", "tests/integration/rehearsal"]))
 
 
+@nox.session(default=False)
+@nox.parametrize("postgres", [nox.param(version, id=f"pg{version}") for version in POSTGRES])
+def pages(session: nox.Session, postgres: str) -> None:
+    """Break every page in every way: without rows, at the scale (by PostgreSQL 18), on a million transactions."""
+    install(session, "test")
+    session.run("pytest", "--whole", f"--postgres={postgres}", *(session.posargs or ["tests/integration/pages"]))
+
+
 # Nox makes one environment for each of a session's parameters. Six that hold the same would take minutes to make, so
 # the cells have none of their own and share the one that this session makes. `nox --no-venv -s coldstart` makes none
 # at all: everything has to be installed then where nox itself is, as it is in the .venv of scripts/venv.
