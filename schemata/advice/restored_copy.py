@@ -10,6 +10,7 @@ from schemata.backups.storage import remote
 from schemata.ghost import inflation
 from schemata.postgres import libpq, queries
 from schemata.report import progress
+from schemata.system import signals
 
 #: Of the session that builds the indexes: they are many, and the server is ours alone.
 _MEMORY = "256MB"
@@ -46,7 +47,7 @@ def copy_of(
     not in it, but for indexes. Raises NotAvailable where this machine has no programs for such a server, and as
     restoring.fill does.
     """
-    with contextlib.ExitStack() as stack:
+    with _ended(), contextlib.ExitStack() as stack:
         url = stack.enter_context(_server(settings, backup, reporter))
         reporter.info(f"Restoring {backup.name} on a temporary server.")
         origin = restoring.fill(settings, backup, url)
@@ -63,6 +64,21 @@ def copy_of(
         connection.query("VACUUM (ANALYZE)")
         connection.query(f"SET search_path = {', '.join(map(queries.identifier, path))}")
         yield evaluators.Built("copy", connection, built, origin)
+
+
+@contextlib.contextmanager
+def _ended() -> Iterator[None]:
+    """Let a signal end the block after the copy, which holds real rows, is deleted; as Interrupted."""
+    with signals.raised():
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            terminated = isinstance(error, signals.Terminated)
+            raise errors.Interrupted(
+                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the copy is deleted",
+                "Nothing was changed on the target. Run again.",
+                errors.TERMINATED if terminated else errors.INTERRUPTED,
+            ) from error
 
 
 @contextlib.contextmanager

@@ -118,7 +118,7 @@ MAY_IMPORT = {
     },
     # Which indexes are missing: what was counted, judged by planners.
     "advice": {
-        "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "pages", "ghost",
+        "errors", "lazy", "config", "sql", "system", "report", "postgres", "migrations", "targets", "pages", "ghost",
         "slow_queries", "lint", "remedies", "scale", "backups",
     },
     "repeat": {"errors", "report", "system"},

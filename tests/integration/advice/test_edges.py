@@ -1,6 +1,9 @@
 """What cannot be judged is said: partitioned tables, roles that may not see, tables that no ANALYZE has seen."""
 
 import dataclasses
+import os
+import signal
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -12,6 +15,7 @@ from schemata.backups import backups, manifest
 from schemata.backups.storage import store
 from schemata.deploy import migrate
 from schemata.postgres import urls
+from schemata.report import progress
 from schemata.server.embedded import server_state
 
 STRUCTURE = """\
@@ -161,3 +165,28 @@ def test_a_damaged_backup_is_refused(edges: str, settings: config.Config, tmp_pa
     archive.write_bytes(archive.read_bytes()[:-1])
     with pytest.raises(manifest.BackupInvalid):
         advise.advise(own, url=edges, evaluator="copy")
+
+
+@pytest.mark.usefixtures("own_programs")
+def test_a_copy_is_deleted_when_a_signal_ends_it(edges: str, settings: config.Config, tmp_path: Path) -> None:
+    """SIGTERM while indexes are built on it: exit code 143, and neither its server nor its data directory remain."""
+    own = dataclasses.replace(settings, backups=dataclasses.replace(settings.backups, directory=str(tmp_path / "kept")))
+    backups.backup(own, url=edges, verify="none")
+    seen: list[str] = []
+
+    def step(done: int, total: int, what: str) -> None:
+        seen[:] = temporary_servers()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = temporary_servers()
+    with pytest.raises(errors.Interrupted, match="the copy is deleted") as ended:
+        advise.advise(own, url=edges, evaluator="copy", reporter=progress.Reporter(lambda text: None, step))
+    assert ended.value.exit_code == 143
+    assert len(seen) == len(before) + 1
+    assert temporary_servers() == before
+
+
+def temporary_servers() -> list[str]:
+    """Return the data directories of the temporary servers that this process has."""
+    roots = (Path("/dev/shm"), Path(tempfile.gettempdir()))
+    return sorted(path.name for root in roots for path in root.glob(f"schemata-test-{os.getpid()}-*"))
