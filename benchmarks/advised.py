@@ -160,7 +160,7 @@ def _section(size: int, before: dict[str, float], applied: dict[str, _Applied]) 
         f"Indexes for a shop of {size:,} orders",
         ("statement", "before", *applied),
         tuple(rows),
-        tuple(tables.Goal(f"time left : time before, {name}", share, 0.11) for name, share in left.items()),
+        tuple(tables.Goal(f"time left, {name}", 100 * share, 11, unit="%") for name, share in left.items()),
         tuple(
             f"{name}: {len(one.advice.proposals)} indexes in {one.took:.1f} s, with which "
             f"{100 * one.advice.left:.1f} % of the time is left as the planner has it, and {100 * left[name]:.1f} % "
