@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from schemata import errors
 from schemata.postgres import queries, sessions
 from schemata.samples import attempts
-from schemata.seed import keys, records, shapes, statement
+from schemata.seed import keys, parent_keys, records, shapes, statement
 
 #: Rows of a statement, and from how many on indexes are built afterwards.
 BATCH = 20_000
@@ -19,7 +19,10 @@ _TRIES = 40
 _LOCK_TIMEOUT = "10s"
 _BUSY = ("55P03", "40P01")
 # Values are the same wherever the session comes from; the planner's choice of a compiler costs more than it brings.
-_SETTINGS = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET jit = off"
+_SETTINGS = (
+    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET jit = off; "
+    "SET work_mem = '128MB'"
+)
 
 Chosen = Mapping[int, tuple[shapes.Shape, ...]]
 
@@ -106,26 +109,26 @@ class Filler:
         probed = dataclasses.replace(work, wanted=min(work.wanted, work.done + _PROBED))
         chosen: Chosen = {}
         for plan, first, last in probed.levels():
-            counts = self._counts(plan, work)
-            self._check_parents(plan, counts)
-            room = plan.room(counts)
+            there = self._parents(plan, work)
+            self._check_parents(plan, there.counts)
+            room = plan.room(there.counts)
             end = min(last, room) if room else last
             if end >= first:
-                found = self._attempt(plan, counts, first, end)
+                found = self._attempt(plan, there, first, end)
                 chosen = found if plan is work.plan else {**found, **chosen}
             self._drop_parents(plan)
         if not chosen:
             chosen = {number: sets[0] for number, sets in work.plan.sets.items()}
         return chosen
 
-    def _attempt(self, plan: statement.Plan, counts: Mapping[str, int], first: int, last: int) -> Chosen:
+    def _attempt(self, plan: statement.Plan, there: parent_keys.Parents, first: int, last: int) -> Chosen:
         tries = attempts.Attempts(plan.frame.table, plan.sets)
         reason, columns = "", list[str]()
         for _ in range(_TRIES):
             chosen = tries.next()
             try:
                 self._session.script(
-                    f"SAVEPOINT seed; {statement.insert(plan, chosen, counts, first, last)}; RELEASE seed"
+                    f"SAVEPOINT seed; {statement.insert(plan, chosen, there, first, last)}; RELEASE seed"
                 )
             except sessions.StatementFailed as error:
                 self._session.script("ROLLBACK TO seed")
@@ -174,12 +177,13 @@ class Filler:
             for work in works:
                 self._session.script(self._late(work.plan))
                 for plan, first, last in work.levels():
-                    counts = self._counts(plan, work)
-                    self._check_parents(plan, counts)
-                    if 0 < plan.room(counts) < last:
+                    there = self._parents(plan, work)
+                    self._check_parents(plan, there.counts)
+                    room = plan.room(there.counts)
+                    if 0 < room < last:
                         self._session.rollback()
-                        raise Refused(f"{work.table} has room for {plan.room(counts)} rows only: set `rows` to that")
-                    self._session.script(statement.insert(plan, chosen[work.table], counts, first, last))
+                        raise Refused(f"{work.table} has room for {room} rows only: set `rows` to that")
+                    self._session.script(statement.insert(plan, chosen[work.table], there, first, last))
                     self._drop_parents(plan)
                     moved(work, last)
             for work in works:
@@ -210,16 +214,16 @@ class Filler:
         bulk = self._may_put_off(work, plan, last - first + 1)
         # Rows that may be referenced by rows of the same table must not change with where a run was interrupted.
         whole = bulk or any(key.oid == plan.frame.table.oid for key in plan.frame.table.keys)
-        counts: Mapping[str, int] = {}
+        there = parent_keys.Parents()
         for begin in range(first, last + 1, last - first + 1 if whole else BATCH):
             end = last if whole else min(last, begin + BATCH - 1)
             self._session.script("BEGIN")
             if bulk:
                 self._lock(plan)
             if bulk or begin == first:
-                counts = self._counts(plan, work)
-                self._check_parents(plan, counts)
-                room = plan.room(counts)
+                there = self._parents(plan, work)
+                self._check_parents(plan, there.counts)
+                room = plan.room(there.counts)
                 last = min(last, room) if room else last
                 end = min(end, last)
             if end < begin:
@@ -228,13 +232,13 @@ class Filler:
             indexes = self._put_off(plan) if bulk else ()
             for part in range(begin, end + 1, _BULK_BATCH):
                 until = min(end, part + _BULK_BATCH - 1)
-                self._session.script(statement.insert(plan, chosen, counts, part, until))
+                self._session.script(statement.insert(plan, chosen, there, part, until))
                 moved(until)
             for name in indexes:
                 self._session.script(f"REINDEX TABLE {name}")
             if bulk:
                 self._verify(plan)
-            base = dataclasses.replace(work.base, counts={**work.base.counts, **self._digits(plan, counts)})
+            base = dataclasses.replace(work.base, counts={**work.base.counts, **self._digits(plan, there.counts)})
             record = records.Record(self._seed, end, base)
             self._session.script(f"{records.note(self._history, work.table, record)}; COMMIT")
             self._advance(plan, end)
@@ -273,19 +277,36 @@ class Filler:
             self._session.script(records.SQL["put_off"].format(oids=oids))
         return list(dict.fromkeys(str(table) for _, table in rows))
 
-    def _counts(self, plan: statement.Plan, work: Work) -> dict[str, int]:
-        """Make the temporary tables of the keys that may be picked, and return how many each has."""
+    def _parents(self, plan: statement.Plan, work: Work) -> parent_keys.Parents:
+        """Make the temporary tables of the keys that may be picked, and return what is in them."""
         counts: dict[str, int] = {}
+        arrays: dict[str, Mapping[int, tuple[str, ...]]] = {}
         for position, pick in enumerate(plan.picks):
-            name = statement.parent(position)
-            self._session.script(f"DROP TABLE IF EXISTS {name}")
-            self._session.script(statement.parents(plan, position))
-            counts[pick.key.name] = int(str(self._session.rows(f"SELECT count(*) FROM {name}")[0][0]))
-        return {**counts, **{name: count for name, count in work.base.counts.items() if name in counts}}
+            source = plan.source(position)
+            found = self._in_arrays(source)
+            if found <= parent_keys.MOST:
+                arrays[pick.key.name] = source.arrays()
+            else:
+                self._session.script(source.drop())
+                found = self._count(source.in_table())
+            counts[pick.key.name] = found
+        counts |= {name: count for name, count in work.base.counts.items() if name in counts}
+        return parent_keys.Parents(counts, arrays)
+
+    def _in_arrays(self, source: parent_keys.Source) -> int:
+        """Make the arrays and return how long they are; more than may be where arrays do not do."""
+        self._session.script(source.drop())
+        few = source.may_be_arrays and all(
+            self._count(source.listed(number)) <= parent_keys.FEW for number in source.few
+        )
+        return self._count(source.in_arrays()) if few else parent_keys.MOST + 1
+
+    def _count(self, query: str) -> int:
+        return int(str(self._session.rows(query)[0][0]))
 
     def _drop_parents(self, plan: statement.Plan) -> None:
         for position, _ in enumerate(plan.picks):
-            self._session.script(f"DROP TABLE IF EXISTS {statement.parent(position)}")
+            self._session.script(plan.source(position).drop())
 
     def _check_parents(self, plan: statement.Plan, counts: Mapping[str, int]) -> None:
         required = {column["number"]: column["name"] for column in plan.frame.table.columns if column["not_null"]}
