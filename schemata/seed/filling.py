@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from schemata import errors
 from schemata.postgres import queries, sessions
 from schemata.samples import attempts
-from schemata.seed import keys, parent_keys, records, shapes, statement
+from schemata.seed import ahead, keys, parent_keys, records, shapes, statement
 
 #: Rows of a statement, and from how many on indexes are built afterwards.
 BATCH = 20_000
@@ -67,10 +67,13 @@ class Work:
 
 
 class Filler:
-    """Fills tables of one database in one session."""
+    """Fills tables of one database in one session, and with a second one that makes rows ahead where there are many."""
 
-    def __init__(self, session: sessions.Session, history: str, seed: int) -> None:
+    def __init__(
+        self, session: sessions.Session, history: str, seed: int, open_second: ahead.Open | None = None
+    ) -> None:
         self._session = session
+        self._open_second = open_second
         self._history = history
         self._seed = seed
         self._is_superuser = session.rows(records.SQL["is_superuser"]) == [("t",)]
@@ -156,8 +159,13 @@ class Filler:
                 begin = self._fill_level(work, plan, own, first, last, moved)
                 if begin < last:
                     break
+        except ahead.Lost as error:
+            self._session.rollback()
+            self.clear()
+            raise Refused(str(error)) from error
         except sessions.StatementFailed as error:
             self._session.rollback()
+            self.clear()
             if error.sqlstate in _BUSY:
                 raise _busy(work.plan, error) from error
             raise Refused(_reason(error), [error.names[2]] if error.names[2] else []) from error
@@ -217,7 +225,7 @@ class Filler:
         there = parent_keys.Parents()
         for begin in range(first, last + 1, last - first + 1 if whole else BATCH):
             end = last if whole else min(last, begin + BATCH - 1)
-            self._session.script("BEGIN")
+            self._session.script("BEGIN ISOLATION LEVEL READ COMMITTED")
             if bulk:
                 self._lock(plan)
             if bulk or begin == first:
@@ -230,10 +238,7 @@ class Filler:
                 self._session.rollback()
                 return begin - 1
             indexes = self._put_off(plan) if bulk else ()
-            for part in range(begin, end + 1, _BULK_BATCH):
-                until = min(end, part + _BULK_BATCH - 1)
-                self._session.script(statement.insert(plan, chosen, there, part, until))
-                moved(until)
+            self._write(plan, chosen, there, (begin, end), moved)
             for name in indexes:
                 self._session.script(f"REINDEX TABLE {name}")
             if bulk:
@@ -246,6 +251,33 @@ class Filler:
                 break
         self._drop_parents(plan)
         return end
+
+    def _write(
+        self,
+        plan: statement.Plan,
+        chosen: Chosen,
+        there: parent_keys.Parents,
+        rows: tuple[int, int],
+        moved: Callable[[int], None],
+    ) -> None:
+        """Write rows, from the first to the last number, in the transaction that is open."""
+        first, last = rows
+        itself = any(key.oid == plan.frame.table.oid for key in plan.frame.table.keys)
+        # What the second session makes may reference committed rows only.
+        several = last - first + 1 >= ahead.LEAST and self._is_superuser and not itself
+        opened = self._open_second if several else None
+        with ahead.helper(self._session, opened, _SETTINGS, self._history) as helper:
+            for begin in range(first, last + 1, ahead.BLOCK if helper else _BULK_BATCH):
+                end = min(last, begin + (ahead.BLOCK if helper else _BULK_BATCH) - 1)
+                if helper and end > begin:
+                    helper.fill(plan, chosen, there, begin, end)
+                else:
+                    self._session.script(statement.insert(plan, chosen, there, begin, end))
+                moved(end)
+
+    def clear(self) -> None:
+        """Drop what a run that was interrupted left."""
+        ahead.clear(self._session, self._history)
 
     def _digits(self, plan: statement.Plan, counts: Mapping[str, int]) -> dict[str, int]:
         """Return the counts that later rows must be made with too, or they would be like earlier ones."""
@@ -318,21 +350,11 @@ class Filler:
     def _verify(self, plan: statement.Plan, *, every: bool = False) -> None:
         """Look at foreign keys, because the server was told not to: those whose rows were not picked, or all."""
         picked = {pick.key.name for pick in plan.picks}
-        table = plan.frame.table
-        names = {column["number"]: queries.identifier(column["name"]) for column in table.columns}
-        for key in table.keys:
-            if (key.name in picked and not every) or not set(key.own) <= names.keys():
-                continue
-            pairs = list(zip((names[number] for number in key.own), key.theirs, strict=True))
-            filled = " AND ".join(f"c.{own} IS NOT NULL" for own, _ in pairs)
-            equal = " AND ".join(f"o.{theirs} = c.{own}" for own, theirs in pairs)
-            lost = self._session.rows(
-                f"SELECT count(*) FROM {table.name} c WHERE {filled} "
-                f"AND NOT EXISTS (SELECT FROM {key.other} o WHERE {equal})"
-            )
-            if lost != [("0",)]:
+        for key in plan.frame.table.keys:
+            query = "" if key.name in picked and not every else statement.count_lost(plan, key)
+            if query and (lost := self._count(query)):
                 self._session.rollback()
-                raise Refused(f"{lost[0][0]} rows would reference nothing in {key.other} by {key.name}")
+                raise Refused(f"{lost} rows would reference nothing in {key.other} by {key.name}")
 
     def _advance(self, plan: statement.Plan, rows: int) -> None:
         """Let the sequences go on behind the rows that were made."""

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from schemata.postgres import quoting
+from schemata.samples import structure
 from schemata.seed import keys, parent_keys, shapes
 from schemata.seed.values import columns, expressions
 
@@ -40,6 +41,17 @@ class Plan:
         return parent_keys.source(
             self.frame, self.picks, position, self.parents.get(name, ()), self.ahead.get(name, "")
         )
+
+    def parents_again(self, there: parent_keys.Parents) -> list[str]:
+        """Return SQL that makes in another session the keys that are there in this one."""
+        made: list[str] = []
+        for position, pick in enumerate(self.picks):
+            source = self.source(position)
+            if pick.key.name in there.arrays:
+                made += [*map(source.listed, source.few), source.in_arrays()]
+            else:
+                made.append(source.in_table())
+        return made
 
     def room(self, counts: Mapping[str, int]) -> int:
         """Return for how many rows there is room, as far as the values of unique columns can be told; 0 is enough."""
@@ -77,6 +89,50 @@ def insert(
 
     :param chosen: a set of shapes for each group. :param there: the rows that foreign keys may pick from.
     """
+    listed, rows = _rows(plan, chosen, there, first, last)
+    return f"INSERT INTO {plan.frame.table.name} ({listed}) OVERRIDING SYSTEM VALUE\n{rows}"
+
+
+def ahead(
+    plan: Plan,
+    chosen: Mapping[int, tuple[shapes.Shape, ...]],
+    there: parent_keys.Parents,
+    first: int,
+    last: int,
+    stage: str,
+) -> tuple[str, str]:
+    """Return SQL that makes rows into a new table that other sessions see, and SQL that takes them from there.
+
+    The table has the types of the one to fill, so that values are converted as they would be there.
+    """
+    listed, rows = _rows(plan, chosen, there, first, last)
+    name = plan.frame.table.name
+    making = (
+        f"CREATE UNLOGGED TABLE {stage} AS SELECT {listed} FROM {name} WITH NO DATA; "
+        f"ALTER TABLE {stage} SET (autovacuum_enabled = off); INSERT INTO {stage} ({listed})\n{rows}"
+    )
+    taking = f"INSERT INTO {name} ({listed}) OVERRIDING SYSTEM VALUE SELECT {listed} FROM {stage}; DROP TABLE {stage}"
+    return making, taking
+
+
+def count_lost(plan: Plan, key: structure.Key) -> str:
+    """Return SQL that counts the rows which reference nothing by a foreign key; empty where it cannot be told."""
+    table = plan.frame.table
+    names = {column["number"]: quoting.identifier(column["name"]) for column in table.columns}
+    if not set(key.own) <= names.keys():
+        return ""
+    pairs = list(zip((names[number] for number in key.own), key.theirs, strict=True))
+    filled = " AND ".join(f"c.{own} IS NOT NULL" for own, _ in pairs)
+    equal = " AND ".join(f"o.{theirs} = c.{own}" for own, theirs in pairs)
+    return (
+        f"SELECT count(*) FROM {table.name} c WHERE {filled} AND NOT EXISTS (SELECT FROM {key.other} o WHERE {equal})"
+    )
+
+
+def _rows(
+    plan: Plan, chosen: Mapping[int, tuple[shapes.Shape, ...]], there: parent_keys.Parents, first: int, last: int
+) -> tuple[str, str]:
+    """Return the columns that are filled, and the SELECT of the rows from `first` to `last`."""
     frame = plan.frame
     radixes = plan.assigned.radixes(there.counts)
     innermost, joins, picked = _picked(plan, there, radixes)
@@ -119,8 +175,7 @@ def insert(
         shown.append("s.n AS n")
     source = " ".join([f"({numbers}) AS s", *(join for join in joins if "__late" not in join)])
     late = " ".join(["", *(join for join in joins if "__late" in join)])
-    return (
-        f"INSERT INTO {frame.table.name} ({', '.join(names)}) OVERRIDING SYSTEM VALUE\n"
+    return ", ".join(names), (
         f"SELECT {', '.join(outer)}\nFROM (SELECT {', '.join([*shown, *inner])}\nFROM {source}) AS g{late}"
     )
 
