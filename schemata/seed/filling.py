@@ -223,57 +223,51 @@ class Filler:
         # Rows that may be referenced by rows of the same table must not change with where a run was interrupted.
         whole = bulk or any(key.oid == plan.frame.table.oid for key in plan.frame.table.keys)
         there = parent_keys.Parents()
-        for begin in range(first, last + 1, last - first + 1 if whole else BATCH):
-            end = last if whole else min(last, begin + BATCH - 1)
-            self._session.script("BEGIN ISOLATION LEVEL READ COMMITTED")
-            if bulk:
-                self._lock(plan)
-            if bulk or begin == first:
-                there = self._parents(plan, work)
-                self._check_parents(plan, there.counts)
-                room = plan.room(there.counts)
-                last = min(last, room) if room else last
-                end = min(end, last)
-            if end < begin:
-                self._session.rollback()
-                return begin - 1
-            indexes = self._put_off(plan) if bulk else ()
-            self._write(plan, chosen, there, (begin, end), moved)
-            for name in indexes:
-                self._session.script(f"REINDEX TABLE {name}")
-            if bulk:
-                self._verify(plan)
-            base = dataclasses.replace(work.base, counts={**work.base.counts, **self._digits(plan, there.counts)})
-            record = records.Record(self._seed, end, base)
-            self._session.script(f"{records.note(self._history, work.table, record)}; COMMIT")
-            self._advance(plan, end)
-            if room and end >= room:
-                break
+        with ahead.helper(
+            self._session, self._opened(plan, bulk, last - first + 1), _SETTINGS, self._history
+        ) as helper:
+            for begin in range(first, last + 1, last - first + 1 if whole else BATCH):
+                end = last if whole else min(last, begin + BATCH - 1)
+                self._session.script("BEGIN ISOLATION LEVEL READ COMMITTED")
+                if bulk:
+                    self._lock(plan)
+                if bulk or begin == first:
+                    there = self._parents(plan, work, helper)
+                    self._check_parents(plan, there.counts)
+                    room = plan.room(there.counts)
+                    last = min(last, room) if room else last
+                    end = min(end, last)
+                if end < begin:
+                    self._session.rollback()
+                    return begin - 1
+                indexes = self._put_off(plan) if bulk else ()
+                size = ahead.BLOCK if helper else _BULK_BATCH
+                for part in range(begin, end + 1, size):
+                    until = min(end, part + size - 1)
+                    if helper and until > part:
+                        helper.fill(plan, chosen, there, part, until)
+                    else:
+                        self._session.script(statement.insert(plan, chosen, there, part, until))
+                    moved(until)
+                if helper:
+                    helper.take()
+                for name in indexes:
+                    self._session.script(f"REINDEX TABLE {name}")
+                if bulk:
+                    self._verify(plan)
+                base = dataclasses.replace(work.base, counts={**work.base.counts, **self._digits(plan, there.counts)})
+                record = records.Record(self._seed, end, base)
+                self._session.script(f"{records.note(self._history, work.table, record)}; COMMIT")
+                self._advance(plan, end)
+                if room and end >= room:
+                    break
         self._drop_parents(plan)
         return end
 
-    def _write(
-        self,
-        plan: statement.Plan,
-        chosen: Chosen,
-        there: parent_keys.Parents,
-        rows: tuple[int, int],
-        moved: Callable[[int], None],
-    ) -> None:
-        """Write rows, from the first to the last number, in the transaction that is open."""
-        first, last = rows
+    def _opened(self, plan: statement.Plan, bulk: bool, rows: int) -> ahead.Open | None:
+        """Return what opens a second session, where it is of use: what it makes may reference committed rows only."""
         itself = any(key.oid == plan.frame.table.oid for key in plan.frame.table.keys)
-        # What the second session makes may reference committed rows only.
-        several = last - first + 1 >= ahead.LEAST and self._is_superuser and not itself
-        opened = self._open_second if several else None
-        with ahead.helper(self._session, opened, _SETTINGS, self._history) as helper:
-            for begin in range(first, last + 1, ahead.BLOCK if helper else _BULK_BATCH):
-                end = min(last, begin + (ahead.BLOCK if helper else _BULK_BATCH) - 1)
-                if helper and end > begin:
-                    helper.fill(plan, chosen, there, begin, end)
-                else:
-                    self._session.script(statement.insert(plan, chosen, there, begin, end))
-                moved(end)
+        return self._open_second if bulk and not itself and rows >= ahead.LEAST else None
 
     def clear(self) -> None:
         """Drop what a run that was interrupted left."""
@@ -309,36 +303,29 @@ class Filler:
             self._session.script(records.SQL["put_off"].format(oids=oids))
         return list(dict.fromkeys(str(table) for _, table in rows))
 
-    def _parents(self, plan: statement.Plan, work: Work) -> parent_keys.Parents:
+    def _parents(self, plan: statement.Plan, work: Work, helper: ahead.Helper | None = None) -> parent_keys.Parents:
         """Make the temporary tables of the keys that may be picked, and return what is in them."""
         counts: dict[str, int] = {}
         arrays: dict[str, Mapping[int, tuple[str, ...]]] = {}
+        ask = helper.count if helper else self._count
         for position, pick in enumerate(plan.picks):
             source = plan.source(position)
-            found = self._in_arrays(source)
+            few = source.may_be_arrays and all(ask(source.listed(number)) <= parent_keys.FEW for number in source.few)
+            found = ask(f"{source.drop()}; {source.in_arrays()}") if few else parent_keys.MOST + 1
             if found <= parent_keys.MOST:
                 arrays[pick.key.name] = source.arrays()
             else:
-                self._session.script(source.drop())
-                found = self._count(source.in_table())
+                found = ask(f"{source.drop()}; {source.in_table()}")
             counts[pick.key.name] = found
         counts |= {name: count for name, count in work.base.counts.items() if name in counts}
         return parent_keys.Parents(counts, arrays)
 
-    def _in_arrays(self, source: parent_keys.Source) -> int:
-        """Make the arrays and return how long they are; more than may be where arrays do not do."""
-        self._session.script(source.drop())
-        few = source.may_be_arrays and all(
-            self._count(source.listed(number)) <= parent_keys.FEW for number in source.few
-        )
-        return self._count(source.in_arrays()) if few else parent_keys.MOST + 1
-
     def _count(self, query: str) -> int:
-        return int(str(self._session.rows(query)[0][0]))
+        return ahead.count(self._session, query)
 
     def _drop_parents(self, plan: statement.Plan) -> None:
         for position, _ in enumerate(plan.picks):
-            self._session.script(plan.source(position).drop())
+            self._session.script(plan.source(position).drop(values=True))
 
     def _check_parents(self, plan: statement.Plan, counts: Mapping[str, int]) -> None:
         required = {column["number"]: column["name"] for column in plan.frame.table.columns if column["not_null"]}

@@ -115,9 +115,9 @@ class Source:
     def arrays(self) -> dict[int, tuple[str, ...]]:
         """Return by column SQL of the arrays through which its value is found."""
         names = self._names()
-        # Trimmed by nothing it is a copy in memory; else each row would read it from the table.
+        # With nothing appended it is in memory; else each row would read it from the table.
         found: dict[int, tuple[str, ...]] = {
-            number: (f"SELECT trim_array({names[number]}, 0) FROM {self.table}",) for number in self.pick.key.own
+            number: (f"SELECT array_cat({names[number]}, '{{}}') FROM {self.table}",) for number in self.pick.key.own
         }
         for number in self.few:
             found[number] += (f"SELECT listed FROM {_values(self.position, number)}",)
@@ -135,9 +135,9 @@ class Source:
             f"WHERE {wanted}; ANALYZE {self.table}; SELECT count(*) FROM {self.table}"
         )
 
-    def drop(self) -> str:
-        """Return SQL that drops what was made."""
-        made = [self.table, *(_values(self.position, number) for number in self.few)]
+    def drop(self, *, values: bool = False) -> str:
+        """Return SQL that drops the keys; with the `values` of columns that are listed."""
+        made = [self.table, *(_values(self.position, number) for number in self.few if values)]
         return f"DROP TABLE IF EXISTS {', '.join(made)}"
 
     def _own(self) -> str:

@@ -42,17 +42,6 @@ class Plan:
             self.frame, self.picks, position, self.parents.get(name, ()), self.ahead.get(name, "")
         )
 
-    def parents_again(self, there: parent_keys.Parents) -> list[str]:
-        """Return SQL that makes in another session the keys that are there in this one."""
-        made: list[str] = []
-        for position, pick in enumerate(self.picks):
-            source = self.source(position)
-            if pick.key.name in there.arrays:
-                made += [*map(source.listed, source.few), source.in_arrays()]
-            else:
-                made.append(source.in_table())
-        return made
-
     def room(self, counts: Mapping[str, int]) -> int:
         """Return for how many rows there is room, as far as the values of unique columns can be told; 0 is enough."""
         rooms = [

@@ -37,11 +37,11 @@ def test_a_value_is_found_through_its_arrays() -> None:
     """A number is in the array itself; a text is one of a few, of which the array has the number."""
     found = source("int8", "text")
     there = parent_keys.Parents({"k": 5}, {"k": found.arrays()})
-    keys_, texts = "pg_temp.seed_parent_0", "pg_temp.seed_values_0_2"
-    assert there.value("k", 1, "s.i") == f'(SELECT trim_array("c1", 0) FROM {keys_})[1 + s.i]'
-    assert there.value("k", 2, "s.i") == (
-        f'(SELECT listed FROM {texts})[(SELECT trim_array("c2", 0) FROM {keys_})[1 + s.i]]'
-    )
+    table = "pg_temp.seed_parent_0"
+    numbers = f"""(SELECT array_cat("c1", '{{}}') FROM {table})[1 + s.i]"""
+    codes = f"""(SELECT array_cat("c2", '{{}}') FROM {table})[1 + s.i]"""
+    assert there.value("k", 1, "s.i") == numbers
+    assert there.value("k", 2, "s.i") == f"(SELECT listed FROM pg_temp.seed_values_0_2)[{codes}]"
 
 
 def test_conditions_are_asked_of_the_rows_or_of_the_few() -> None:
