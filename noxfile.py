@@ -43,6 +43,7 @@ def tests_pg(session: nox.Session, postgres: str) -> None:
     session.run(
         "pytest",
         f"--postgres={postgres}",
+        "--again",
         *(session.posargs or ["-n", "2", "--dist", "loadgroup", "tests/integration", "tests/faults"]),
     )
 

@@ -14,6 +14,9 @@ from schemata.postgres import urls
 from schemata.server.embedded import server_state
 from tests.integration.advice import planted
 
+# One worker fills the shop and asks for advice.
+pytestmark = pytest.mark.xdist_group("advice")
+
 CALLS = 20
 
 

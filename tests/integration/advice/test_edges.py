@@ -18,6 +18,8 @@ from schemata.postgres import urls
 from schemata.report import progress
 from schemata.server.embedded import server_state
 
+pytestmark = pytest.mark.xdist_group("advice")
+
 STRUCTURE = """\
 -- Create measurements.
 

@@ -21,6 +21,9 @@ from tests.conftest import REPOSITORY
 from tests.integration.pages import mutations
 from tests.services import paging
 
+# One worker makes the rows and the server of its own.
+pytestmark = pytest.mark.xdist_group("mutations")
+
 SETTINGS = config.load(REPOSITORY, {})
 #: Rows of each list. With --whole: rows of the transactions; the other lists have their share by the scale file.
 ROWS, WHOLE = 12_000, 1_000_000
