@@ -117,7 +117,7 @@ class Exclusion:
         if row is None or not row.runner or row.runner == self.runner:
             return ""
         # A run with a session of its own has its lock for as long as it lives.
-        return row.runner if _POOLED in row.runner and row.age < LEASE else ""
+        return self._named(row) if _POOLED in row.runner and row.age < LEASE else ""
 
     def _is_leased(self, row: progress_rows.Progress | None) -> bool:
         return row is not None and _POOLED in row.runner and not self._holders()
