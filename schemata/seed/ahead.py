@@ -76,7 +76,7 @@ class Helper:
 def helper(first: sessions.Session, open_second: Open | None, settings: str, history: str) -> Iterator[Helper | None]:
     """Give a helper for the time of the block; None where the server has no connection for it.
 
-    :param settings: SQL of the settings that the first session has.
+    :param settings: SQL of the settings that the first session has, the limit of waiting for locks among them.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -84,7 +84,8 @@ def helper(first: sessions.Session, open_second: Open | None, settings: str, his
         except waiting.ServerNotReady:
             second = None
         if second is not None:
-            second.script(f"RESET search_path; {settings}")
+            # Their limit of waiting too: behind somebody who waits for the first session the second one would for ever.
+            second.script(settings)
         yield Helper(first, second, history) if second else None
 
 

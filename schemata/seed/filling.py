@@ -77,7 +77,8 @@ class Filler:
         self._history = history
         self._seed = seed
         self._is_superuser = session.rows(records.SQL["is_superuser"]) == [("t",)]
-        session.script(f"RESET search_path; {_SETTINGS}; SET lock_timeout = '{_LOCK_TIMEOUT}'")
+        self._settings = f"RESET search_path; {_SETTINGS}; SET lock_timeout = '{_LOCK_TIMEOUT}'"
+        session.script(self._settings)
 
     def try_out(self, groups: Sequence[Sequence[Work]]) -> tuple[dict[str, Chosen], dict[str, Refused]]:
         """Make a few rows of each table and take them back: which shapes the server accepts, and what it refuses.
@@ -224,7 +225,7 @@ class Filler:
         whole = bulk or any(key.oid == plan.frame.table.oid for key in plan.frame.table.keys)
         there = parent_keys.Parents()
         with ahead.helper(
-            self._session, self._opened(plan, bulk, last - first + 1), _SETTINGS, self._history
+            self._session, self._opened(plan, bulk, last - first + 1), self._settings, self._history
         ) as helper:
             for begin in range(first, last + 1, last - first + 1 if whole else BATCH):
                 end = last if whole else min(last, begin + BATCH - 1)

@@ -1,15 +1,18 @@
 """The platform, filled: every key leads somewhere, and the same seed makes the same rows."""
 
 import dataclasses
+import threading
 from collections.abc import Callable
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
 
-from schemata import config, errors
+from schemata import config, errors, targets
 from schemata.config import seeding
-from schemata.postgres import urls
+from schemata.postgres import failures, urls, waiting
 from schemata.seed import ahead, filling, outcome, seed
+from tests import patience
 from tests.conftest import REPOSITORY
 
 ROWS = 2000
@@ -151,6 +154,46 @@ def test_a_second_session_that_fails_leaves_nothing(platform: str, monkeypatch: 
         assert connection.execute(MADE_AHEAD).fetchone() == (0,)
         query = "SELECT count(*) FROM pg_index WHERE NOT (indisready AND indisvalid)"
         assert connection.execute(query).fetchone() == (0,)
+
+
+def test_a_second_session_does_not_wait_for_ever(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind somebody who waits for the first session the second one gives up: exit code 5, and nothing is left."""
+    assert made(platform, tables=(*NEEDED, "financial.invoices")).ok
+    monkeypatch.setattr(filling, "BULK", 1000)
+    monkeypatch.setattr(ahead, "LEAST", 1000)
+    monkeypatch.setattr(filling, "_LOCK_TIMEOUT", "200ms")
+    fill = ahead.Helper.fill
+    with psycopg.connect(platform) as other, psycopg.connect(platform, autocommit=True) as watching:
+        waits = threading.Thread(target=other.execute, args=["LOCK TABLE financial.transactions"], daemon=True)
+
+        def fill_behind(*arguments: Any) -> None:
+            waits.start()
+            queued = f"SELECT FROM pg_locks WHERE pid = {other.info.backend_pid} AND NOT granted"
+            patience.until(lambda: bool(watching.execute(queued).fetchall()))
+            fill(*arguments)
+
+        monkeypatch.setattr(ahead.Helper, "fill", fill_behind)
+        with pytest.raises(errors.Busy, match=r"financial\.transactions"):
+            made(platform, tables=("financial.transactions",))
+        waits.join()
+        assert other.execute("SELECT count(*) FROM financial.transactions").fetchone() == (0,)
+        assert other.execute(MADE_AHEAD).fetchone() == (0,)
+
+
+def test_one_session_does_where_there_is_no_second(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server without a free connection gets its rows from the one that is there."""
+    assert made(platform, tables=(*NEEDED, "financial.invoices")).ok
+    monkeypatch.setattr(filling, "BULK", 1000)
+    monkeypatch.setattr(ahead, "LEAST", 1000)
+    asked: list[targets.Choice] = []
+
+    def refuse(choice: targets.Choice) -> NoReturn:
+        asked.append(choice)
+        raise waiting.ServerNotReady(choice.url, failures.classify("53300", "sorry, too many clients already"), "", 1)
+
+    monkeypatch.setattr(seed, "_second", refuse)
+    assert made(platform, tables=("financial.transactions",)).ok
+    assert asked
 
 
 def test_others_who_work_are_waited_for(platform: str) -> None:
