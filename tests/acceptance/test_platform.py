@@ -42,26 +42,31 @@ def structure(programs: binaries.Binaries) -> Structure:
     return run
 
 
-@pytest.mark.parametrize("number", [pytest.param(n, id=item.id) for n, item in enumerate(MIGRATIONS)])
 def test_every_prefix_reaches_the_same_head_and_its_last_step_can_be_undone(
-    number: int, database: str, platform: str, structure: Structure
+    make_database: Callable[..., str], platform: str, structure: Structure
 ) -> None:
-    """Up to ID, back by one, up again is the same; from there on a migrate gives what a fresh database has."""
-    item = MIGRATIONS[number]
-    if number:
-        migrate.migrate(SETTINGS, url=database, to=MIGRATIONS[number - 1].id)
-    before = structure(database) if number else ""
-    migrate.migrate(SETTINGS, url=database, to=item.id)
-    up = structure(database)
-    undone = rollback.rollback(SETTINGS, url=database, confirm=urls.database_of(database))
-    assert [one.id for one in undone.done] == [item.id]
-    if number:
-        assert structure(database) == before
-    assert [one.id for one in migrate.migrate(SETTINGS, url=database, to=item.id).done] == [item.id]
-    assert structure(database) == up
-    rest = migrate.migrate(SETTINGS, url=database)
-    assert [one.id for one in rest.done] == [one.id for one in MIGRATIONS[number + 1 :]]
-    assert structure(database) == structure(platform)
+    """Up to ID, back by one, up again is the same; from there on a migrate gives what a fresh database has.
+
+    One database goes up step by step, each of which begins where the one before was proved; at each a clone goes on.
+    """
+    head = structure(platform)
+    walking = make_database()
+    before = ""
+    for number, item in enumerate(MIGRATIONS):
+        assert [one.id for one in migrate.migrate(SETTINGS, url=walking, to=item.id).done] == [item.id]
+        up = structure(walking)
+        undone = rollback.rollback(SETTINGS, url=walking, confirm=urls.database_of(walking))
+        assert [one.id for one in undone.done] == [item.id]
+        if number:
+            assert structure(walking) == before, item.id
+        assert [one.id for one in migrate.migrate(SETTINGS, url=walking, to=item.id).done] == [item.id]
+        assert structure(walking) == up, item.id
+        clone = make_database(urls.database_of(walking))
+        rest = migrate.migrate(SETTINGS, url=clone)
+        assert [one.id for one in rest.done] == [one.id for one in MIGRATIONS[number + 1 :]], item.id
+        assert structure(clone) == head, item.id
+        before = up
+    assert before == head
 
 
 def test_everything_down_leaves_empty_schemas(platform: str, structure: Structure) -> None:
