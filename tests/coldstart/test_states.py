@@ -91,7 +91,7 @@ def test_no_database(
     """Where creating it is allowed, a database that is not there is made."""
     admin.execute(f'DROP DATABASE "{_database(database)}"')
     image.url = database
-    start = image.start(SERVICES[0], SCHEMATA_CREATE_DATABASE="true")
+    start = image.start(SERVICES[1], SCHEMATA_CREATE_DATABASE="true")
     _ends_current(image, start, head, programs, noted)
 
 
@@ -224,7 +224,7 @@ def test_damaged_history(
     with psycopg.connect(platform) as connection:
         connection.execute(f"DROP TABLE schemata.{table}")  # type: ignore[call-overload]
     image.url = platform
-    _ends_current(image, image.start(SERVICES[0]), head, programs, noted)
+    _ends_current(image, image.start(SERVICES[2]), head, programs, noted)
 
 
 def test_lost_records(image: Image, platform: str, tmp_path: Path, programs: binaries.Binaries, noted: Noted) -> None:
@@ -291,7 +291,7 @@ def test_restarted(
     image.url = _migrated(own_server.url, _prefix_before("create_invoice_lines"))
     with contextlib.closing(psycopg.connect(own_server.url)) as blocker:
         blocker.execute(_BLOCK)
-        start = image.start(SERVICES[0], **_HELD)
+        start = image.start(SERVICES[3], **_HELD)
         with psycopg.connect(urls.with_database(own_server.url, "postgres"), autocommit=True) as observer:
             until(lambda: _waiting(observer, own_server.database), lambda: f"waits: {start.describe()}")
         instance.stop(own_server.log.parent)
