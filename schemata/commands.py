@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from schemata.adoption import baseline as baseline
     from schemata.advice import advise as advise
     from schemata.backups import backups as backups
+    from schemata.changes.authoring import change_new as change_new
     from schemata.checklist import check as check
     from schemata.client import generate as generate
     from schemata.deploy import migrate as migrate
@@ -52,6 +53,7 @@ _MODULES = {
     "advise": "schemata.advice.advise",
     "audit": "schemata.parity.audit",
     "capture": "schemata.ghost.capture",
+    "change_new": "schemata.changes.authoring.change_new",
     "check": "schemata.checklist.check",
     "authoring": "schemata.migrations.authoring",
     "backups": "schemata.backups.backups",

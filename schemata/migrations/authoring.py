@@ -126,8 +126,17 @@ def after(existing: Sequence[migration.Migration], now: datetime.datetime | None
     """Return now as a timestamp, or one second after the latest one where that is in the future."""
     latest = max((item.timestamp for item in existing), default="")
     moment = now or datetime.datetime.now(datetime.UTC)
-    if latest >= moment.strftime("%Y%m%d%H%M%S"):
-        moment = datetime.datetime.strptime(latest, "%Y%m%d%H%M%S") + datetime.timedelta(seconds=1)
+    stamp = moment.strftime("%Y%m%d%H%M%S")
+    return next_second(latest) if latest >= stamp else stamp
+
+
+def next_second(stamp: str) -> str:
+    """Return the timestamp a second after another one.
+
+    >>> next_second("20251231235959")
+    '20260101000000'
+    """
+    moment = datetime.datetime.strptime(stamp, "%Y%m%d%H%M%S") + datetime.timedelta(seconds=1)
     return moment.strftime("%Y%m%d%H%M%S")
 
 

@@ -87,6 +87,11 @@ def parse_directives(sql: str, path: str) -> migration.Directives:
     )
 
 
+def is_change(text: str) -> bool:
+    """Tell whether a text can be the name of a change."""
+    return bool(_CHANGE.fullmatch(text))
+
+
 def _check_change(found: Mapping[str, str], lines: Mapping[str, int], path: str) -> None:
     change, phase = found.get("change", ""), found.get("phase", "")
     if change and not phase:

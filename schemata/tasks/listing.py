@@ -1,6 +1,6 @@
 """All commands, in the order of `inv --list`."""
 
-from schemata.tasks import backups, migrations, performance, project, rehearsal, server, structure
+from schemata.tasks import backups, changes, migrations, performance, project, rehearsal, server, structure
 
 COMMANDS = (
     project.init,
@@ -16,6 +16,7 @@ COMMANDS = (
     migrations.migrate_restamp,
     migrations.lint,
     migrations.rollback,
+    changes.change_new,
     structure.check,
     rehearsal.rehearse,
     backups.backup,

@@ -97,6 +97,11 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets",
         "history", "deploy", "parity", "remedies",
     },
+    # What two versions of the application outlive: the files of a change, from what a database says of its table.
+    "changes": set(),
+    "changes.authoring": {
+        "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "history", "remedies",
+    },
     # Judges files by their text; no server.
     "lint": {"errors", "lazy", "config", "sql", "system", "report", "migrations", "scale"},
     "smoke": {
@@ -142,7 +147,8 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
-        "adoption", "backups", "checklist", "rehearsal", "lint", "ghost", "pages", "overview", "seed", "advice",
+        "adoption", "backups", "changes.authoring", "checklist", "rehearsal", "lint", "ghost", "pages", "overview",
+        "seed", "advice",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -160,6 +166,14 @@ PURE = {
     "schemata.sql.transactions", "schemata.deploy.preview.table_locks",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
+    "schemata.changes.authoring.checks", "schemata.changes.authoring.choosing", "schemata.changes.authoring.draft",
+    "schemata.changes.authoring.expressions", "schemata.changes.authoring.families.columns",
+    "schemata.changes.authoring.families.constraints", "schemata.changes.authoring.families.dropping",
+    "schemata.changes.authoring.families.dual", "schemata.changes.authoring.families.not_null",
+    "schemata.changes.authoring.families.privileges", "schemata.changes.authoring.families.same_name",
+    "schemata.changes.authoring.families.sync", "schemata.changes.authoring.families.version_views",
+    "schemata.changes.authoring.names", "schemata.changes.authoring.rows", "schemata.changes.authoring.table",
+    "schemata.changes.authoring.usage", "schemata.changes.authoring.writing",
     "schemata.report.annotations", "schemata.report.marking", "schemata.report.sides", "schemata.report.prometheus",
     "schemata.slow_queries.counts", "schemata.report.markup", "schemata.overview.entities",
     "schemata.overview.layout", "schemata.overview.diagram", "schemata.overview.timeline",
@@ -260,7 +274,7 @@ HOMES = {
         "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",
-        "schemata.adoption.schemas",
+        "schemata.adoption.schemas", "schemata.changes.authoring.expressions",
         "schemata.lint.structure.tree", "schemata.lint.structure.replay", "schemata.lint.structure.tables",
         "schemata.lint.structure.locks", "schemata.lint.rules.columns", "schemata.lint.rules.constraints",
         "schemata.lint.rules.files", "schemata.lint.rules.indexes", "schemata.lint.rules.names",
@@ -314,7 +328,7 @@ _LOADERS = {"lazy.Module", "importlib.import_module", "import_module", "__import
 
 def package(module: str) -> str:
     """Return the package of a module, as MAY_IMPORT names it."""
-    for nested in ("server.embedded", "server.compose", "server.programs", "parity.fix"):
+    for nested in ("server.embedded", "server.compose", "server.programs", "parity.fix", "changes.authoring"):
         if module == f"schemata.{nested}" or module.startswith(f"schemata.{nested}."):
             return nested
     parts = module.split(".")

@@ -1,0 +1,1 @@
+"""The files of each kind of change, a module for each family: values in, values out."""
