@@ -101,6 +101,7 @@ MAY_IMPORT = {
     "changes": set(),
     "changes.authoring": {
         "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "history", "remedies",
+        "lint",
     },
     # Judges files by their text; no server.
     "lint": {"errors", "lazy", "config", "sql", "system", "report", "migrations", "scale"},

@@ -114,6 +114,12 @@ def index(definition: str, name: str, renamed: Mapping[str, str]) -> str:
     return str(postgast.deparse(tree))
 
 
+def named_columns(statement: str) -> tuple[str, ...]:
+    """Return the columns after which an index is called; empty for an expression, none for one of some rows."""
+    index_ = parser.parse(statement).stmts[0].stmt.index_stmt
+    return () if index_.HasField("where_clause") else tuple(item.index_elem.name for item in index_.index_params)
+
+
 def constraint(definition: str, renamed: Mapping[str, str]) -> str:
     """Return the definition of a constraint over columns of other names, without NOT VALID.
 

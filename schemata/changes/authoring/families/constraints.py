@@ -40,11 +40,10 @@ def unique(request: draft.Request) -> draft.Draft:
             "Beside reads and writes. Where there are duplicates it fails and names one: remove them and run it again. "
             "A row that is a duplicate is refused from here on, whichever release writes it.",
         ),
-        (build,),
+        (dual.statement_of(request, name, build),),
         (f"DROP INDEX CONCURRENTLY IF EXISTS {names.quoted(changed.schema, name)};",),
         mode="statements",
         undo_mode="statements",
-        allow={"index-name": "it becomes a constraint, and has a constraint's name"},
     )
     return draft.Draft((expand, dual.unique_by_index(changed, name, build)))
 
