@@ -41,7 +41,8 @@ CREATE TABLE app."Weird ""Täble" (
     PRIMARY KEY (tenant, "Id")
 );
 CREATE UNIQUE INDEX "Weird ""index" ON app."Weird ""Täble" (tenant, "Full Name");
-INSERT INTO app."Weird ""Täble" (tenant, "Full Name", "select") SELECT n, 'N' || n, 's' || n FROM generate_series(1, 5) n;
+INSERT INTO app."Weird ""Täble" (tenant, "Full Name", "select")
+SELECT n, 'N' || n, 's' || n FROM generate_series(1, 5) n;
 """
 
 W = 'app."Weird ""Täble"'
@@ -53,6 +54,7 @@ class Case:
     """A change: the words, the statements of both versions, and what the final table must be like.
 
     :param final: the statements that make the final structure of the seed directly. Without them it is not compared.
+    :param seed: what else there is.
     """
 
     name: str
@@ -60,7 +62,7 @@ class Case:
     old: tuple[tuple[str, Rows], ...]
     new: tuple[tuple[str, Rows], ...]
     final: tuple[str, ...] = ()
-    least: int = 14
+    seed: str = ""
 
 
 def insert(columns: str, values: str, table: str = "app.clients", returning: str = "") -> str:
@@ -174,6 +176,27 @@ CASES = (
             (f"DELETE FROM {W} WHERE tenant = 9", None),
         ),
         (f'ALTER TABLE {W} RENAME COLUMN "select" TO "Né ""w"',),
+    ),
+    Case(
+        "rename-column-view",
+        ("rename-column", "app.clients", "full_name", "display_name"),
+        (
+            (insert("full_name, fax", "'o', 'f'", "app_v1.clients", "full_name"), [("o",)]),
+            ("DELETE FROM app_v1.clients WHERE full_name = 'o'", None),
+        ),
+        (
+            (insert("display_name, fax", "'n', 'f'", "app_v2.clients", "display_name"), [("n",)]),
+            ("DELETE FROM app_v2.clients WHERE display_name = 'n'", None),
+        ),
+        seed="CREATE SCHEMA app_v1; GRANT USAGE ON SCHEMA app_v1 TO PUBLIC; CREATE VIEW app_v1.clients AS "
+        "SELECT id, full_name, email, fax FROM app.clients; GRANT SELECT ON app_v1.clients TO PUBLIC;",
+    ),
+    Case(
+        "rename-table-view",
+        ("rename-table", "app.clients", "customers"),
+        (("SELECT count(*) FROM app_v1.clients", [(20,)]),),
+        (("SELECT count(*) FROM app_v2.customers", [(20,)]),),
+        seed="CREATE SCHEMA app_v1; CREATE VIEW app_v1.clients AS SELECT id, full_name FROM app.clients;",
     ),
     Case(
         "rename-table",
@@ -347,7 +370,8 @@ CASES = (
         ((insert("owner_id, fax", "1, 'f'"), None),),
         (
             "CREATE INDEX idx_clients_owner_id ON app.clients (owner_id)",
-            "ALTER TABLE app.clients ADD CONSTRAINT clients_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES app.users (id)",
+            "ALTER TABLE app.clients ADD CONSTRAINT clients_owner_id_fkey "
+            "FOREIGN KEY (owner_id) REFERENCES app.users (id)",
         ),
     ),
     Case(
