@@ -149,8 +149,6 @@ def _drafted(
             probe.types([f"NOT ({expressions.checked(request.words[1], 'the condition')})"], "the condition")
         case _:
             written = constraints.foreign_key(request)
-    if request.options.strategy:
-        choosing.strategy(request)
     rows.refused(request, probe.any)
     return request, written
 

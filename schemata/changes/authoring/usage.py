@@ -58,7 +58,7 @@ def checked(words: Sequence[str], options: draft.Options) -> str:
         raise errors.ConfigError(
             f"{kind} needs {' '.join(known.words)}, and {len(words) - 1} words were given", example(kind)
         )
-    for flag in ("using", "back", "default", "into", "to", "name"):
+    for flag in ("strategy", "using", "back", "default", "into", "to", "name"):
         if getattr(options, flag) and flag not in known.flags:
             raise errors.ConfigError(f"{kind} has no --{flag}", example(kind))
     if kind == "split-column" and not (options.into and options.back):

@@ -178,6 +178,39 @@ CASES = (
         (f'ALTER TABLE {W} RENAME COLUMN "select" TO "Né ""w"',),
     ),
     Case(
+        "rename-json-column-dual",
+        ("rename-column", "app.notes", "body", "text"),
+        (
+            ("""INSERT INTO app.notes VALUES (3, '{"old": 3}', 'open') RETURNING body::text""", [('{"old": 3}',)]),
+            ("""UPDATE app.notes SET body = '{"old": 1}' WHERE id = 1""", None),
+            ("DELETE FROM app.notes WHERE id = 3", None),
+        ),
+        (
+            ("""INSERT INTO app.notes (id, text) VALUES (3, '{"new": 3}') RETURNING text::text""", [('{"new": 3}',)]),
+            ("SELECT text::text FROM app.notes WHERE id = 1", [('{"old": 1}',)]),
+            ("DELETE FROM app.notes WHERE id = 3", None),
+        ),
+        seed="CREATE TYPE app.state AS ENUM ('open', 'shut'); "
+        """CREATE TABLE app.notes (id bigint PRIMARY KEY, body json, state app.state DEFAULT 'shut'); INSERT INTO app.notes VALUES (1, '{"a": 1}'), (2, NULL); """
+        "CREATE FUNCTION app.load() RETURNS void LANGUAGE sql AS 'TRUNCATE app.notes';",
+    ),
+    Case(
+        "change-type-enum",
+        ("change-type", "app.notes", "state", "text", "--to", "status"),
+        (
+            ("INSERT INTO app.notes (id, state) VALUES (3, 'open') RETURNING state::text", [("open",)]),
+            ("INSERT INTO app.notes (id) VALUES (4) RETURNING state::text", [("shut",)]),
+            ("DELETE FROM app.notes WHERE id > 2", None),
+        ),
+        (
+            ("INSERT INTO app.notes (id, status) VALUES (3, 'open') RETURNING status", [("open",)]),
+            ("INSERT INTO app.notes (id) VALUES (4) RETURNING status", [("shut",)]),
+            ("DELETE FROM app.notes WHERE id > 2", None),
+        ),
+        seed="CREATE TYPE app.state AS ENUM ('open', 'shut'); CREATE TABLE app.notes (id bigint PRIMARY KEY, "
+        "state app.state DEFAULT 'shut'); INSERT INTO app.notes VALUES (1, 'open'), (2, NULL);",
+    ),
+    Case(
         "rename-column-view",
         ("rename-column", "app.clients", "full_name", "display_name"),
         (

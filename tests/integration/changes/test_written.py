@@ -14,6 +14,7 @@ from schemata.migrations import files, migration
 from tests.conftest import Project
 from tests.integration.changes.cases import CASES, SEED, Case
 
+DUAL = ("rename-column", "app.clients", "full_name", "display_name", "--strategy", "dual")
 _FLAGS = ("strategy", "using", "back", "default", "into", "to", "name")
 Dump = Callable[[str], str]
 
@@ -180,3 +181,74 @@ def test_both_versions_go_on(
             for statement in case.final:
                 connection.execute(statement)
         assert structure(dump(repository.url)) == structure(dump(wanted))
+
+
+def test_the_new_name_wins(repository: Project) -> None:
+    """Where one statement gives both names a value, both hold that of the new one; a view refuses it."""
+    items = write(repository, *DUAL)
+    applied = Applied(repository.url)
+    applied.do(phase(items, "expand", "backfill"))
+    both = "full_name, display_name"
+    applied.ask(
+        (
+            (f"UPDATE app.clients SET full_name = 'o', display_name = 'n' WHERE id = 1 RETURNING {both}", [("n", "n")]),
+            (f"INSERT INTO app.clients ({both}, fax) VALUES ('o', 'n', '') RETURNING {both}", [("n", "n")]),
+            (f"UPDATE app.clients SET full_name = 'o' WHERE id = 1 RETURNING {both}", [("o", "o")]),
+        )
+    )
+    applied.undo(phase(items, "expand"))
+    for path in (repository.root / "migrations" / "app").glob("*rename*"):
+        path.unlink()
+    (expand, _) = write(repository, *DUAL[:-1], "samename")
+    applied.do([expand])
+    with pytest.raises(psycopg.errors.SyntaxError, match="multiple assignments to same column"):
+        applied.connection.execute("UPDATE app.clients SET full_name = 'o', display_name = 'n' WHERE id = 1")
+
+
+UNDONE = (
+    ((*DUAL,), "display_name", "'n'", "full_name", "n"),
+    ((*DUAL[:-1], "samename"), "display_name", "'n'", "full_name", "n"),
+    (("change-type", "app.clients", "amount", "numeric(20,4)", "--to", "sum"), "sum", "7.1234", "amount::text", "7.12"),
+)
+
+
+@pytest.mark.parametrize(("words", "new", "value", "old", "expected"), UNDONE, ids=["dual", "samename", "type"])
+def test_undo_keeps_what_was_written(
+    words: tuple[str, ...], new: str, value: str, old: str, expected: str, repository: Project
+) -> None:
+    """What the new version wrote behind the contract is there for the old one after the undo."""
+    items = write(repository, *words)
+    applied = Applied(repository.url)
+    applied.do(phase(items, "expand", "backfill", "contract"))
+    applied.ask(
+        (
+            (f"INSERT INTO app.clients (id, {new}, fax) VALUES (100, {value}, '')", None),
+            (f"UPDATE app.clients SET {new} = {value} WHERE id = 1", None),
+            ("UPDATE app.clients SET fax = 'x' WHERE id = 1", None),
+        )
+    )
+    applied.undo(phase(items, "contract"))
+    applied.ask(((f"SELECT {old} FROM app.clients WHERE id IN (1, 100)", [(expected,), (expected,)]),))
+
+
+def test_a_narrower_type_is_not_contracted_over_a_loss(repository: Project) -> None:
+    """The verify of a narrowing counts the rows whose value would be lost, and old values stay as they were."""
+    applied = Applied(repository.url)
+    applied.ask((("UPDATE app.clients SET amount = 3.14 WHERE id = 3", None),))
+    items = write(repository, "change-type", "app.clients", "amount", "integer")
+    applied.do(phase(items, "expand", "backfill"))
+    (backfill,) = phase(items, "backfill")
+    assert applied.verify(backfill) == 1
+    applied.ask((("SELECT amount::text FROM app.clients WHERE id = 3", [("3.14",)]),))
+    # What has no integer at all does not stop the old version.
+    applied.ask((("INSERT INTO app.clients (amount, fax) VALUES (99999999, '') RETURNING amount_new", [(99999999,)]),))
+
+
+def test_an_undo_refuses_what_the_old_type_cannot_hold(repository: Project) -> None:
+    """Behind the contract nothing keeps a larger value from being written; the undo names it, and changes nothing."""
+    items = write(repository, "change-type", "app.clients", "amount", "numeric(20,4)")
+    applied = Applied(repository.url)
+    applied.do(phase(items, "expand", "backfill", "contract"))
+    applied.ask((("INSERT INTO app.clients (amount_new, fax) VALUES (1e12, '') RETURNING _kept_amount", [(None,)]),))
+    with pytest.raises(psycopg.errors.RaiseException, match="values in amount_new that amount cannot hold"):
+        applied.undo(phase(items, "contract"))
