@@ -191,7 +191,8 @@ CASES = (
             ("DELETE FROM app.notes WHERE id = 3", None),
         ),
         seed="CREATE TYPE app.state AS ENUM ('open', 'shut'); "
-        """CREATE TABLE app.notes (id bigint PRIMARY KEY, body json, state app.state DEFAULT 'shut'); INSERT INTO app.notes VALUES (1, '{"a": 1}'), (2, NULL); """
+        """CREATE TABLE app.notes (id bigint PRIMARY KEY, body json, state app.state DEFAULT 'shut'); """
+        """INSERT INTO app.notes VALUES (1, '{"a": 1}'), (2, NULL); """
         "CREATE FUNCTION app.load() RETURNS void LANGUAGE sql AS 'TRUNCATE app.notes';",
     ),
     Case(
