@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from schemata.adoption import baseline as baseline
     from schemata.advice import advise as advise
     from schemata.backups import backups as backups
+    from schemata.changes import contract as contract
+    from schemata.changes import listing as listing
+    from schemata.changes import undo as undo
     from schemata.changes.authoring import change_new as change_new
+    from schemata.changes.backfill import backfill as backfill
     from schemata.checklist import check as check
     from schemata.client import generate as generate
     from schemata.deploy import migrate as migrate
@@ -53,8 +57,12 @@ _MODULES = {
     "advise": "schemata.advice.advise",
     "audit": "schemata.parity.audit",
     "capture": "schemata.ghost.capture",
+    "backfill": "schemata.changes.backfill.backfill",
     "change_new": "schemata.changes.authoring.change_new",
     "check": "schemata.checklist.check",
+    "contract": "schemata.changes.contract",
+    "listing": "schemata.changes.listing",
+    "undo": "schemata.changes.undo",
     "authoring": "schemata.migrations.authoring",
     "backups": "schemata.backups.backups",
     "baseline": "schemata.adoption.baseline",

@@ -12,7 +12,8 @@ No answer to the question (an SQLSTATE of NO_HISTORY: no history yet, or a damag
 import dataclasses
 import os
 
-from schemata.history import comparison, up_to_date
+from schemata.history import up_to_date
+from schemata.history.held import compatible
 from schemata.migrations import builds, checkout
 from schemata.migrations import revision as revisions
 
@@ -49,7 +50,8 @@ def question(build_: builds.Build) -> str:
 def judge(build_: builds.Build, row: "tuple[str | None, ...] | None") -> Verdict:
     """Return whether the database that gave this row suits the build.
 
-    A newer revision within `accepts` does, because an old release goes on while a new one migrates.
+    A newer revision does where every migration that the build lacks is recorded as compatible with the release before
+    it, or where it is within `accepts`: an old release goes on while a new one migrates.
     """
     answer = up_to_date.answered(row) if row is not None else None
     revision = answer.last if answer is not None else ""
@@ -59,14 +61,14 @@ def judge(build_: builds.Build, row: "tuple[str | None, ...] | None") -> Verdict
 
     if answer is None or not revision:
         return verdict("no migration is recorded in the database; this build needs " + build_.last)
-    if build_.fits(answer.digest):
+    if build_.fits(answer.digest) or compatible.suits(answer.compatible, answer.digest, build_.fits):
         return verdict()
     if not answer.digest:
         return verdict("the history was changed by something else; `inv migrate-status` shows how")
     accepts = os.environ.get("SCHEMATA_ACCEPTS") or build_.settings.get("accepts", "")
     there, own = revisions.time_of(revision), revisions.time_of(build_.last)
     if there > own:
-        if comparison.within(revision, accepts):
+        if revisions.within(revision, accepts):
             return verdict()
         range_ = f"accepts {accepts}" if accepts else "accepts no other revision"
         return verdict(f"the database is at {revision}, after this build's {build_.last}, which {range_}")

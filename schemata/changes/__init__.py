@@ -1,1 +1,1 @@
-"""Changes of a table that two versions of the application outlive: expand, backfill, contract, finish."""
+"""Changes without downtime: an expand, a backfill and a contract, with two versions of the application alive."""

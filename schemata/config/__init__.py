@@ -14,7 +14,17 @@ from typing import Any
 
 from schemata import errors
 from schemata.config import backups as backup_settings
-from schemata.config import comparing, declared, observation, page_settings, quality, seeding, transition, values
+from schemata.config import (
+    comparing,
+    declared,
+    observation,
+    page_settings,
+    quality,
+    releasing,
+    seeding,
+    transition,
+    values,
+)
 
 FILE = "pyproject.toml"
 Page = page_settings.Page
@@ -135,6 +145,7 @@ class Config:
     slow_queries: observation.SlowQueries = observation.SlowQueries()  # noqa: RUF009 - it is frozen
     seed: seeding.Seed = seeding.Seed()  # noqa: RUF009 - it is frozen
     advice: observation.Advice = observation.Advice()  # noqa: RUF009 - it is frozen
+    changes: releasing.Changes = releasing.Changes()  # noqa: RUF009 - it is frozen
     services: tuple[Service, ...] = ()
     pages: tuple[page_settings.Page, ...] = ()
     page_files: tuple[str, ...] = ()
@@ -216,6 +227,7 @@ _SECTIONS: dict[str, tuple[type, dict[str, values.Converter]]] = {
     "slow_queries": (observation.SlowQueries, observation.SLOW_QUERIES),
     "seed": (seeding.Seed, seeding.KEYS),
     "advice": (observation.Advice, observation.ADVICE),
+    "changes": (releasing.Changes, releasing.KEYS),
 }
 _SERVICE: dict[str, values.Converter] = {
     "command": values.command,

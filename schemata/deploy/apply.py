@@ -10,7 +10,7 @@ from types import ModuleType
 from schemata import errors
 from schemata.deploy import batches, deployment, lock, nontransactional, results, transactional
 from schemata.deploy.python import failures
-from schemata.history import recorded, tables
+from schemata.history import recorded
 from schemata.migrations import migration, precheck
 from schemata.postgres import sessions
 from schemata.sql import transactions
@@ -41,7 +41,7 @@ def apply(
     durable: bool,
 ) -> tuple[results.Applied, recorded.Head]:
     """Apply one migration and record it; return what was done and the head after it."""
-    after = tables.head_after_apply(head, item)
+    after = recorded.head_after_apply(head, item)
     fingerprint = _fingerprint(deploy, item)
     script = deploy.script(item, head)
     prepared = not item.not_run and not item.is_python and deploy.session.keeps_prepared(item.sql)
@@ -119,7 +119,7 @@ def apply_batch(
     heads = [head]
     items = []
     for item in group:
-        heads.append(tables.head_after_apply(heads[-1], item))
+        heads.append(recorded.head_after_apply(heads[-1], item))
         count = _statements(deploy, item) or 0
         record = deploy.history.record_apply(
             item,
@@ -165,7 +165,7 @@ def undo(
     sources: Sequence[migration.Migration] = (),
 ) -> tuple[results.Applied, recorded.Head]:
     """Roll one migration back and record it; return what was done and the head after it."""
-    after = tables.head_after_rollback(actual, head, item, gone)
+    after = recorded.head_after_rollback(actual, head, item, gone)
     script = deploy.script(item, head, rollback=True)
 
     def record(count: int, number: int | None) -> str:

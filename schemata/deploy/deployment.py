@@ -9,6 +9,7 @@ from schemata.deploy import lock, notices, transactional
 from schemata.deploy.other_tool import ledger, lock_key
 from schemata.history import damage, ledgers, recorded, tables
 from schemata.history.drift import expectation, rows
+from schemata.history.held import rows as changes
 from schemata.history.squashed import rows as squashed_rows
 from schemata.migrations import migration
 from schemata.postgres import activity, catalog, libpq, query_client, sessions
@@ -158,6 +159,13 @@ class Deploy:
             lines = [*(fault.text for fault in actual.faults), f"PostgreSQL {failure.sqlstate}: {failure.message}"]
             return damage.HistoryDamaged(self.history.schema, lines)
         return errors.Error(f"the schemas and the history could not be created: {failure.message}", hint)
+
+    def note_straight(self, pending: Sequence[migration.Migration]) -> None:
+        """Note the changes that these take through more than their expand: a run that is interrupted goes on so."""
+        phases = [item.directives for item in pending if item.directives.phase != "expand"]
+        through = {directives.change for directives in phases if directives.change}
+        if through:
+            self.session.script(changes.straight(self.history.schema, through))
 
     def record_squashed(self, items: Sequence[migration.Migration], head: recorded.Head) -> None:
         """Record baselines of which the database has all that they replace, in one transaction; nothing else changes.

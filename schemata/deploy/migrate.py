@@ -191,6 +191,7 @@ class _Run:
                 return ""
             self._notes += before_deploy.take(settings, self._choice, deploy.session, self._pending, reporter)
             ready = deploy.prepare(wait)
+            deploy.note_straight(self._pending)
             if standing := recognition.recognise(self._plan.sources, ready).recordable:
                 selected(deploy.session.rows)  # refuses what contradicts the files before anything is written
                 deploy.record_squashed(standing, ready.head)

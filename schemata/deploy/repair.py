@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from schemata import config, errors, targets
 from schemata.deploy import apply, deployment, migrate, transactional
-from schemata.history import damage, evidence, recorded, tables
+from schemata.history import damage, evidence, recorded
 from schemata.history.drift import expectation, rows
+from schemata.history.held import compatible
 from schemata.history.squashed import recognition
 from schemata.migrations import checksums, files, lookup, migration, precheck
 from schemata.postgres import catalog, sessions
@@ -117,7 +118,7 @@ def without_running(
 
     :param comment: what yoyo's log says of it.
     """
-    after = tables.head_after_apply(head, item)
+    after = recorded.head_after_apply(head, item)
     sql = deploy.history.record_apply(
         item,
         head,
@@ -165,12 +166,14 @@ def _moved(actual: recorded.Recorded, item: migration.Migration, change: int) ->
     if not change:
         return head
     if change > 0:
-        return tables.head_after_apply(head, item)
+        return recorded.head_after_apply(head, item)
     last = head.last_id
     if last == item.id:
         last = recorded.last_id({*actual.ids(), *actual.lost} - {item.id})
     digest = checksums.remove(head.digest, item.id, item.checksum)
-    return recorded.Head(digest, max(head.applied - 1, 0), last)
+    return recorded.Head(
+        digest, max(head.applied - 1, 0), last, compatible=compatible.without(head.compatible, item.id)
+    )
 
 
 def _write(
@@ -191,7 +194,7 @@ def _write(
         if applied:
             parts.append(_resolved(deploy, item, head))
         else:
-            after = tables.head_after_rollback(actual, head, item, [item.id])
+            after = recorded.head_after_rollback(actual, head, item, [item.id])
             own = deploy.history.record_rollback(item, head, after, deploy.session.client)
             parts.append(
                 apply.mirrored(own, deploy.other_ledger.rollback(item, sources) if deploy.other_ledger else "")

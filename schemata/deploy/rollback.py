@@ -98,7 +98,7 @@ def rollback(
                 )
             unanswered = targets.guard(choice, target, connection, yes=yes, confirm=confirm)
         if unanswered:
-            targets.ask(_shown(target, planned), "Roll back?", "See what it would do with --dry-run, then add --yes.")
+            targets.ask(shown(target, planned), "Roll back?", "See what it would do with --dry-run, then add --yes.")
         done: list[results.Applied] = []
         revision = found.head.last_id
         try:
@@ -222,7 +222,8 @@ def undo_all(
     return head.last_id
 
 
-def _shown(target: report_results.Target, planned: Sequence[Mapping[str, Any]]) -> str:
+def shown(target: report_results.Target, planned: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a rollback is about to destroy, as the text that a person is asked about."""
     lines = [f"Target: {target.describe()}"]
     for item in planned:
         lines.append(f"  roll back {item['id']}")

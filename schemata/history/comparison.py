@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from schemata import errors
 from schemata.history import difference, evidence, recorded
+from schemata.history.held import compatible, phases
 from schemata.history.squashed import recognition
 from schemata.migrations import migration, python_files
 from schemata.migrations import revision as revisions
@@ -44,6 +45,7 @@ class Observed:
     """What else was seen in the database.
 
     :param stands: what records without a file stand for.
+    :param changes: what the database tells of changes in phases.
     :param others: findings of what only the database tells, made by those who looked.
     """
 
@@ -52,18 +54,25 @@ class Observed:
     holders: Sequence[lock_holder.Holder] = ()
     applied_sql: Mapping[str, str] = dataclasses.field(default_factory=dict)
     stands: Mapping[str, Sequence[migration.Replaced]] = dataclasses.field(default_factory=dict)
+    changes: phases.Seen = phases.NOTHING_SEEN
     others: Sequence[Finding] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Files against history. `findings` may be refined by what the database holds."""
+    """Files against history. `findings` may be refined by what the database holds.
+
+    :param pending: what a migrate applies. :param held: what it does not, because it waits to be asked for.
+    :param kept: until when what a contract has set aside is kept, by change.
+    """
 
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
     pending: tuple[migration.Migration, ...]
     revision: str
     database_revision: str
+    held: tuple[migration.Migration, ...] = ()
+    kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def of(self, *codes: str) -> tuple[Finding, ...]:
         """Return the findings of these codes."""
@@ -102,9 +111,15 @@ def compare(
     # Of what lost its record nobody knows whether it is pending: a finding says so.
     doubtful = {item.id for item in evidence.doubtful(files, history)}
     unknown = doubtful.union(history.lost, (one.item.id for one in recognised.behind))
-    pending = tuple(item for item in files if item.id not in records and item.id not in unknown)
+    waiting = phases.held(files, records.keys() | unknown, seen.changes, open_attempts)
+    pending = tuple(item for item in files if item.id not in records.keys() | unknown | waiting.keys())
     newer = [finding.subject for finding in findings if finding.code == "ahead"]
     findings += _pending(files, records, pending, out_of_order, recorded.last_id(newer))
+    by_schema = {item.id: item.schema for item in files}
+    findings += [
+        Finding("held", by_schema[id_], id_, f"is held: {one.text}", one.remedy, errors.DONE)
+        for id_, one in waiting.items()
+    ]
     findings += _indexes(seen, open_attempts)
     findings += [
         Finding("lock", "", str(holder.pid), f"the deploy lock is held by {holder.describe()}", "", errors.DONE)
@@ -131,6 +146,8 @@ def compare(
         pending=pending,
         revision=revision,
         database_revision=recorded.last_id(records),
+        held=tuple(item for item in files if item.id in waiting),
+        kept=seen.changes.kept,
     )
 
 
@@ -192,26 +209,16 @@ def _changed(
     return findings
 
 
-def within(revision: str, accepts: str) -> bool:
-    """Tell whether a revision (an id) lies in a range of timestamps such as "20250101000000..".
-
-    >>> within("app.20250814221815.x", "..20250901000000"), within("app.20250814221815.x", "")
-    (True, False)
-    """
-    timestamp = revisions.time_of(revision)
-    if not accepts or not timestamp:
-        return False
-    low, _, high = accepts.partition("..")
-    return (not low or low <= timestamp) and (not high or timestamp <= high)
-
-
 def _without_file(
     by_id: Mapping[str, migration.Migration], history: recorded.Recorded, revision: str, accepts: str
 ) -> list[Finding]:
     findings = []
     build_time = by_id[revision].timestamp if revision else ""
     database_revision = recorded.last_id(history.ids())
-    accepted = within(database_revision, accepts)
+    newer = {record.id for record in history.records if record.id not in by_id and record.timestamp > build_time}
+    suits = newer <= compatible.ids(history.head.compatible)
+    accepted = suits or revisions.within(database_revision, accepts)
+    because = "The release before it runs with it." if suits else "This build accepts that revision (`accepts`)."
     ends = f"ends at {revision}" if revision else "has no migration"
     for record in history.records:
         if record.id in by_id:
@@ -224,7 +231,7 @@ def _without_file(
                     record.id,
                     f"the database is ahead: a newer release applied it; this build {ends}, "
                     f"the database is at {database_revision}",
-                    "This build accepts that revision (`accepts`)."
+                    because
                     if accepted
                     else f"Deploy the newer release (or bring the file back, if it was removed here), or accept it: "
                     f'[tool.schemata] accepts = "{build_time}..{database_revision.split(".")[1]}".',
@@ -294,6 +301,7 @@ def _pending(
 ) -> list[Finding]:
     position = {item.id: number for number, item in enumerate(files)}
     last_applied = max((position[id_] for id_ in records if id_ in position), default=-1)
+    late = phases.may_be_late(files)
     findings = []
     for item in pending:
         if newer:
@@ -306,9 +314,9 @@ def _pending(
                     "Deploy the release that has both; an older one never applies anything to a newer database.",
                 )
             )
-        elif position[item.id] > last_applied or policy == "allow":
-            late = " (out of order, which is allowed)" if position[item.id] < last_applied else ""
-            what = f"{item.directives.title or item.slug}{late}"
+        elif position[item.id] > last_applied or policy == "allow" or item.id in late:
+            allowed = position[item.id] < last_applied and item.id not in late
+            what = f"{item.directives.title or item.slug}{' (out of order, which is allowed)' if allowed else ''}"
             findings.append(Finding("pending", item.schema, item.id, what, "inv migrate", errors.PENDING))
         else:
             findings.append(

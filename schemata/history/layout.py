@@ -81,6 +81,7 @@ _APPLIED_AT = (
     "(SELECT max(a.finished_at) AT TIME ZONE 'utc' FROM {history}.attempts a WHERE a.migration_id = t.migration_id"
     " AND a.direction = 'apply' AND a.state IN ('applied', 'baselined', 'resolved'))"
 )
+_TIMES = ("started_at", "updated_at", "finished_at", "keep_until")
 _OPTIONAL = {
     "fingerprint": "text",
     "statement_count": "integer",
@@ -108,6 +109,7 @@ TABLES: Mapping[str, Table] = {
             "last_id": Column("text", "text"),
             "structure": Column("jsonb", "jsonb"),
             "structure_mark": Column("text", "text"),
+            "compatible": Column("text", "text"),
             "updated_at": Column("timestamp with time zone", "timestamptz DEFAULT now()", "now()", required=True),
         },
         derived=True,
@@ -180,6 +182,17 @@ TABLES: Mapping[str, Table] = {
             ),
         },
     ),
+    "changes": Table(
+        "change",
+        {
+            "change": Column("text", "text", required=True, essential=True),
+            **{name: Column("text", "text") for name in ("migration_id", "checksum", "runner")},
+            **{name: Column("text[]", "text[]") for name in ("key_columns", "last_key", "max_key")},
+            **{name: Column("bigint", "bigint") for name in ("expand_attempt", "total_estimate")},
+            **{name: Column("bigint", "bigint DEFAULT 0", "0", "0", required=True) for name in ("rows", "batches")},
+            **{name: Column("timestamp with time zone", "timestamptz") for name in _TIMES},
+        },
+    ),
     "_yoyo_migration": Table(
         "migration_hash",
         {
@@ -226,7 +239,7 @@ TABLES: Mapping[str, Table] = {
 }
 OURS = ("head", "attempts")
 #: Made when there is something to write into them, so that a history without one is whole.
-LATER = ("drift", "ddl_audit", "squashed")
+LATER = ("drift", "ddl_audit", "squashed", "changes")
 
 
 def repair(damage: Sequence[Fault], create: str) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from schemata.history import layout, stored
-from schemata.migrations import checksums, revision
+from schemata.history.held import compatible
+from schemata.migrations import checksums, migration, revision
 from schemata.snapshot import fingerprints
 
 
@@ -55,13 +56,17 @@ class OpenAttempt:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Head:
-    """The row that sums the history up."""
+    """The row that sums the history up.
+
+    :param compatible: what was applied last that the release before runs with, as `history.held.compatible` writes it.
+    """
 
     digest: str = checksums.EMPTY
     applied: int = 0
     last_id: str = ""
     structure: Mapping[str, str] | None = None
     mark: str = ""
+    compatible: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -183,10 +188,12 @@ ABSENT = Recorded()
 def parse(text: str) -> Recorded:
     """Return the history from the JSON document that the query `read` answers."""
     document = json.loads(text)
-    head = document["head"] or (None, None, None, None, None)
+    head = document["head"] or (None,) * 6
     found = Recorded(
         present=True,
-        head=Head(head[0] or checksums.EMPTY, head[1] or 0, head[2] or "", _structure(head[3]), head[4] or ""),
+        head=Head(
+            head[0] or checksums.EMPTY, head[1] or 0, head[2] or "", _structure(head[3]), head[4] or "", head[5] or ""
+        ),
         heads=document.get("heads", 1 if document["head"] else 0),
         records=tuple(
             Record(row[0], row[1] or "", row[2] or "", row[3] or "", row[4] or 0, row[5] or 0.0)
@@ -276,3 +283,24 @@ def last_id(ids: Iterable[str]) -> str:
     'a.20250102000000.y'
     """
     return max(ids, key=lambda id_: (revision.time_of(id_), id_), default="")
+
+
+def head_after_apply(head: Head, item: migration.Migration, *, proved: bool = False) -> Head:
+    """Return the head once a migration is applied; `proved` where the release before it was seen to run with it."""
+    return Head(
+        compatible=compatible.after(head.compatible, item, proved=proved),
+        digest=checksums.add(head.digest, item.id, item.checksum),
+        applied=head.applied + 1,
+        last_id=last_id([head.last_id, item.id]),
+    )
+
+
+def head_after_rollback(history: Recorded, head: Head, item: migration.Migration, gone: Sequence[str]) -> Head:
+    """Return the head once a migration is rolled back; `gone` are the ids rolled back so far, it among them."""
+    checksum = next(record.checksum for record in history.records if record.id == item.id)
+    return Head(
+        digest=checksums.remove(head.digest, item.id, checksum),
+        applied=head.applied - 1,
+        last_id=last_id(history.ids() - set(gone)),
+        compatible=compatible.without(head.compatible, item.id),
+    )

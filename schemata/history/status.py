@@ -9,6 +9,7 @@ from typing import Any
 from schemata import config, errors, targets
 from schemata.history import comparison, damage, existing, inventory, recorded, tables
 from schemata.history.drift import audit, expectation, findings
+from schemata.history.held import looking
 from schemata.history.squashed import findings as squash_findings
 from schemata.history.squashed import recognition
 from schemata.migrations import files, leading_comment, lookup, migration, revision
@@ -76,6 +77,10 @@ class Status:
             return document.Text(f"{len(persons)} finding(s) need action by a person.", "red")
         if self.compared.pending:
             return document.Text(f"{len(self.compared.pending)} pending; apply with: inv migrate", "yellow")
+        if self.compared.held:
+            count = len(self.compared.held)
+            at = self.compared.database_revision
+            return document.Text(f"Up to date at {at}, and {count} held; what is next: inv changes", "green")
         return document.Text(f"Up to date at {self.compared.database_revision or 'no revision'}.", "green")
 
     def as_dict(self) -> dict[str, Any]:
@@ -147,6 +152,9 @@ def compare(
     seen = comparison.Observed(
         applied_sql=ledger.applied_sql(ask, comparison.edited(sources, recognised.history)),
         stands=stands,
+        changes=looking.seen(
+            ask, settings.history_schema, sources, recognised.history, has_objects=bool(objects.objects)
+        ),
         others=tuple(others),
     )
     if full:

@@ -23,6 +23,7 @@ _PARAMETERS = {
     "digest_before": "text",
     "digest_after": "text",
     "last_id": "text",
+    "compatible": "text",
     "yoyo_hash": "text",
     "yoyo_operation": "text",
     "id": "text",
@@ -169,6 +170,7 @@ class History:
             "digest_before": head.digest,
             "digest_after": after.digest,
             "last_id": after.last_id,
+            "compatible": after.compatible or None,
             "yoyo_hash": yoyo_hash(item.id),
             "yoyo_operation": "apply" if state == "applied" else "mark",
             "id": item.id,
@@ -235,6 +237,7 @@ class History:
                     ("digest_before", head.digest),
                     ("digest_after", after.digest),
                     ("last_id", after.last_id or None),
+                    ("compatible", after.compatible or None),
                     ("yoyo_hash", yoyo_hash(item.id)),
                     ("yoyo_operation", operation),
                     ("id", item.id),
@@ -349,7 +352,13 @@ class History:
 
     def set_head(self, head: recorded.Head) -> str:
         """Return the SQL that makes the summary say this; the structure that it remembers stays."""
-        return self._fill("repair_head", digest=head.digest, applied=head.applied, last_id=head.last_id or None)
+        return self._fill(
+            "repair_head",
+            digest=head.digest,
+            applied=head.applied,
+            last_id=head.last_id or None,
+            compatible=head.compatible or None,
+        )
 
     def repair_tables(self, faults: Sequence[layout.Fault]) -> list[str]:
         """Return the statements that make the tables what they have to be; each fault must be derivable or accepted."""
@@ -374,24 +383,3 @@ class History:
 def yoyo_hash(migration_id: str) -> str:
     """Return what yoyo calls a migration's hash: the SHA-256 of its id, not of its content."""
     return hashlib.sha256(migration_id.encode()).hexdigest()
-
-
-def head_after_apply(head: recorded.Head, item: migration.Migration) -> recorded.Head:
-    """Return the head once a migration is applied."""
-    return recorded.Head(
-        digest=checksums.add(head.digest, item.id, item.checksum),
-        applied=head.applied + 1,
-        last_id=recorded.last_id([head.last_id, item.id]),
-    )
-
-
-def head_after_rollback(
-    history: recorded.Recorded, head: recorded.Head, item: migration.Migration, gone: Sequence[str]
-) -> recorded.Head:
-    """Return the head once a migration is rolled back; `gone` are the ids rolled back so far, it among them."""
-    checksum = next(record.checksum for record in history.records if record.id == item.id)
-    return recorded.Head(
-        digest=checksums.remove(head.digest, item.id, checksum),
-        applied=head.applied - 1,
-        last_id=recorded.last_id(history.ids() - set(gone)),
-    )

@@ -10,7 +10,7 @@ from schemata.postgres import libpq
 _QUESTION = (
     'SELECT h.digest, (h.applied = (SELECT count(*) FROM "{0}"._yoyo_migration))::text, h.last_id,'
     " (h.structure IS NOT NULL)::text, pg_is_in_recovery()::text, h.structure::text,"
-    " (SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname = '{1}')"
+    " (SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname = '{1}'), h.compatible"
     ' FROM "{0}".head h'
 )
 # No table, no schema; no column, or one of another type: a history that a migrate repairs.
@@ -18,13 +18,21 @@ NO_HISTORY = ("42P01", "3F000", "42703", "42883")
 
 
 class Answer:
-    """What the database has, and the role that deploys there."""
+    """What the database has, the role that deploys there, and what the release before runs with."""
 
-    __slots__ = ("deployer", "digest", "last", "settled", "standby", "structure")
+    __slots__ = ("compatible", "deployer", "digest", "last", "settled", "standby", "structure")
 
     def __init__(
-        self, digest: str, last: str, settled: bool, standby: bool, structure: str, deployer: str = ""
+        self,
+        digest: str,
+        last: str,
+        settled: bool,
+        standby: bool,
+        structure: str,
+        deployer: str = "",
+        compatible: str = "",
     ) -> None:
+        self.compatible = compatible
         self.deployer = deployer
         self.digest = digest
         self.last = last
@@ -40,7 +48,7 @@ def question(history: str) -> str:
 
 def answered(row: "tuple[str | None, ...]") -> Answer:
     """Return the row that the question gave, as what it means."""
-    digest, agrees, last, settled, standby, structure, deployer = row
+    digest, agrees, last, settled, standby, structure, deployer, compatible = row
     return Answer(
         digest if digest and agrees == "true" else "",
         last or "",
@@ -48,6 +56,7 @@ def answered(row: "tuple[str | None, ...]") -> Answer:
         standby == "true",
         structure or "",
         deployer or "",
+        compatible or "",
     )
 
 
@@ -77,7 +86,7 @@ def differing(answer: Answer, build_: builds.Build) -> "list[str]":
     Nothing is known, and returned, where the seal expects nothing of this major version or the database has other
     migrations.
     """
-    if not build_.fits(answer.digest):
+    if not build_.is_whole(answer.digest):
         return []
     # Neither a schema's name nor a fingerprint can hold a quote.
     words = answer.structure.split('"')[1::2]

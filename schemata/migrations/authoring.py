@@ -18,7 +18,7 @@ from schemata.migrations import (
     python_files,
     rollback_files,
 )
-from schemata.migrations.groups import replaced
+from schemata.migrations.groups import forms
 from schemata.report import document, results
 
 _WORD = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
@@ -152,9 +152,7 @@ def seal(settings: config.Config, *, check: bool = False) -> results.Message:
     lock = lock_text(sources, locked.expected if locked and locked.fits(sources) else {})
     digest = checksums.of([(item.id, item.checksum) for item in sources])
     # The file's settings, without this environment's: a build is sealed for every place where it will start.
-    boot = checkout.boot_settings(config.load(settings.root, {}))
-    if also := replaced.forms(sources):
-        boot["also"] = " ".join(also)
+    boot = {**checkout.boot_settings(config.load(settings.root, {})), **forms.of(sources)}
     # What is recorded of a database, which a boot compares it with, is of these schemas and of what belongs to none.
     expected = {
         form: {name: value for name, value in schemas.items() if name in ("", *settings.schemas)}

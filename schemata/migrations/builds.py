@@ -49,8 +49,15 @@ class Build:
         self.sealed = sealed
 
     def fits(self, digest: str) -> bool:
-        """Tell whether a database with this digest has what the build has, in this form or in that before a squash."""
-        return digest == self.digest or (digest != "" and digest in self.settings.get("also", "").split(" "))
+        """Tell whether a database with this digest has what the build has, but for phases of changes that are held."""
+        return self.is_whole(digest) or self._is(digest, "held")
+
+    def is_whole(self, digest: str) -> bool:
+        """Tell whether a database with this digest has all of the build, in this form or in that before a squash."""
+        return digest == self.digest or self._is(digest, "also")
+
+    def _is(self, digest: str, key: str) -> bool:
+        return digest != "" and digest in self.settings.get(key, "").split(" ")
 
 
 def project_root() -> str:

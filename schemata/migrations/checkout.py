@@ -5,7 +5,7 @@ from pathlib import Path
 
 from schemata import config
 from schemata.migrations import builds, checksums, files, migration
-from schemata.migrations.groups import replaced
+from schemata.migrations.groups import forms
 
 CACHE = "stat-cache"
 
@@ -27,7 +27,7 @@ def survey(root: str) -> Checkout:
     remember(settings, began, found)
     last = found[-1].id if found else "-"
     value = checksums.of([(item.id, item.checksum) for item in found])
-    kept = {**boot_settings(settings), "also": " ".join(replaced.forms(found))}
+    kept = {**boot_settings(settings), **forms.of(found)}
     return Checkout(settings, found, builds.Build(value, last, kept, False))
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from schemata import errors
 from schemata.migrations import builds, checksums, leading_comment, lock_file, migration, python_files
-from schemata.migrations.groups import replaced
+from schemata.migrations.groups import changes, forms, replaced
 
 MANIFEST = "manifest"
 ROLLBACK = ".rollback.sql"
@@ -25,7 +25,7 @@ def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...
 
     Refuses whatever would be skipped silently elsewhere: a folder of an unknown schema, a file
     with a wrong name, an orphaned rollback, content that is not UTF-8, a file beside the baseline that
-    replaces it.
+    replaces it, a change whose phases do not fit together.
     """
     schemas = tuple(schemas)
     if not folder.is_dir():
@@ -40,11 +40,13 @@ def read(folder: Path, schemas: Iterable[str]) -> tuple[migration.Migration, ...
             "Make it, or set `migrations` in [tool.schemata]; `inv migrate-new` makes it.",
         )
     try:
-        return migration.order(replaced.checked(_read_all(folder, schemas)))
+        found = migration.order(replaced.checked(_read_all(folder, schemas)))
     except PermissionError as error:
         raise errors.ConfigError(
             f"{error.filename} cannot be read: {error.strerror}", "Check its permissions."
         ) from error
+    changes.of(found)
+    return found
 
 
 def holds_any(folder: Path) -> bool:
@@ -285,7 +287,7 @@ def remember(
     members = [(item.id, item.checksum) for item in items]
     lines = [builds.STAT_CACHE, f"digest {checksums.of(members)}", f"last {members[-1][0] if members else '-'}"]
     lines += [f"{key} {value}" for key, value in settings.items()]
-    lines += [f"also {' '.join(replaced.forms(items))}", ""]
+    lines += [*(f"{key} {value}" for key, value in forms.of(items).items()), ""]
     try:
         for item in items:
             facts = os.stat(item.path)

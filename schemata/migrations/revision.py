@@ -12,3 +12,16 @@ def time_of(id_: str) -> str:
     """
     parts = id_.split(".")
     return parts[1] if len(parts) == 3 else ""
+
+
+def within(revision: str, accepts: str) -> bool:
+    """Tell whether a revision (an id) lies in a range of timestamps such as "20250101000000..".
+
+    >>> within("app.20250814221815.x", "..20250901000000"), within("app.20250814221815.x", "")
+    (True, False)
+    """
+    timestamp = time_of(revision)
+    if not accepts or not timestamp:
+        return False
+    low, _, high = accepts.partition("..")
+    return (not low or low <= timestamp) and (not high or timestamp <= high)

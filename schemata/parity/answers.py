@@ -148,7 +148,7 @@ def _with_history(
     if others:
         told = ", ".join(f"{count} {code}" for code, count in others.items())
         notes.append(f"Its history needs a look ({told}): inv migrate-status")
-    pending = {item.id for item in compared.pending}
+    pending = {item.id for item in (*compared.pending, *compared.held)}
     applied = frozenset(item.id for item in sources if item.id not in pending)
     made = dataclasses.replace(
         answer, ids=applied if pending else None, recorded=bool(applied or not pending), notes=tuple(notes)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from schemata import config, targets
 from schemata.deploy import apply, deployment, nontransactional, transactional
-from schemata.history import recorded, tables
+from schemata.history import recorded
 from schemata.migrations import migration, precheck
 from schemata.parity import expected
 from schemata.rehearsal import scratch
@@ -94,7 +94,7 @@ class Database:
 
     def record(self, item: migration.Migration, statements: int) -> None:
         """Record a migration that was run here in another way."""
-        after = tables.head_after_apply(self._head, item)
+        after = recorded.head_after_apply(self._head, item)
         record = self.deploy.history.record_apply(
             item,
             self._head,

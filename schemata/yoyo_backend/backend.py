@@ -218,7 +218,7 @@ class SchemataBackend(postgresql.PostgresqlPsycopgBackend):  # type: ignore[misc
                 if item.id not in actual.ids():
                     continue
                 gone.append(item.id)
-                after = tables.head_after_rollback(actual, head, item, gone)
+                after = recorded.head_after_rollback(actual, head, item, gone)
                 parts.append(
                     deploy.history.record_rollback(item, head, after, deploy.session.client, operation="unmark")
                 )

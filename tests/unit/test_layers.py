@@ -53,6 +53,11 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "system", "report", "postgres", "snapshot", "migrations", "targets",
         "history", "remedies", "server.programs", "attestations", "backups",
     },
+    # Changes in phases, with two versions of the application alive.
+    "changes": {
+        "errors", "lazy", "config", "sql", "system", "report", "postgres", "migrations", "targets", "history", "deploy",
+        "backups",
+    },
     # What yoyo's own command line loads by its entry point.
     "yoyo_backend": {
         "errors", "config", "report", "postgres", "migrations", "targets", "history", "deploy",
@@ -98,7 +103,6 @@ MAY_IMPORT = {
         "history", "deploy", "parity", "remedies",
     },
     # What two versions of the application outlive: the files of a change, from what a database says of its table.
-    "changes": set(),
     "changes.authoring": {
         "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "history", "remedies",
         "lint",
@@ -148,8 +152,8 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
-        "adoption", "backups", "changes.authoring", "checklist", "rehearsal", "lint", "ghost", "pages", "overview",
-        "seed", "advice",
+        "adoption", "backups", "changes", "changes.authoring", "checklist", "rehearsal", "lint", "ghost", "pages",
+        "overview", "seed", "advice",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -167,6 +171,7 @@ PURE = {
     "schemata.sql.transactions", "schemata.deploy.preview.table_locks",
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
+    "schemata.changes.backfill.keys", "schemata.changes.backfill.outcome", "schemata.changes.backfill.update",
     "schemata.changes.authoring.checks", "schemata.changes.authoring.choosing", "schemata.changes.authoring.draft",
     "schemata.changes.authoring.expressions", "schemata.changes.authoring.families.columns",
     "schemata.changes.authoring.families.constraints", "schemata.changes.authoring.families.dropping",
@@ -203,12 +208,12 @@ PURE = {
     "schemata.parity.fix.statements",
     "schemata.parity.fix.steps", "schemata.parity.fix.structure",
     "schemata.migrations.migration", "schemata.migrations.checksums", "schemata.migrations.leading_comment",
-    "schemata.migrations.groups.changes", "schemata.migrations.precheck",
+    "schemata.migrations.groups.changes", "schemata.migrations.groups.forms", "schemata.migrations.precheck",
     "schemata.migrations.revision", "schemata.migrations.psql", "schemata.migrations.rollback_files",
     "schemata.migrations.lock_file", "schemata.migrations.groups.replaced", "schemata.migrations.python_files",
     "schemata.squash.contents", "schemata.squash.structure", "schemata.squash.between", "schemata.squash.baseline",
     "schemata.squash.plan", "schemata.squash.draft", "schemata.squash.outcome", "schemata.squash.effects",
-    "schemata.attestations.attestation",
+    "schemata.attestations.attestation", "schemata.changes.named",
     "schemata.rehearsal.trace.states", "schemata.rehearsal.trace.effect", "schemata.rehearsal.trace.traces",
     "schemata.rehearsal.trace.judging", "schemata.rehearsal.trace.advice", "schemata.rehearsal.trace.sizes",
     "schemata.rehearsal.trace.codes", "schemata.rehearsal.server_wide",
@@ -222,6 +227,7 @@ PURE = {
     "schemata.history.recorded", "schemata.history.comparison", "schemata.history.layout", "schemata.history.damage",
     "schemata.history.existing", "schemata.history.ledgers", "schemata.history.difference", "schemata.history.stored",
     "schemata.history.evidence", "schemata.history.drift.findings", "schemata.history.drift.noted",
+    "schemata.history.held.phases", "schemata.history.held.compatible",
     "schemata.history.squashed.recognition", "schemata.history.squashed.findings",
     "schemata.deploy.results", "schemata.deploy.notices",
     "schemata.scale.scale", "schemata.ghost.sizes",
@@ -271,7 +277,7 @@ HOMES = {
         "schemata.sql.parser", "schemata.sql.statement", "schemata.sql.destructive", "schemata.sql.index_definition",
         "schemata.sql.kinds", "schemata.sql.pointless", "schemata.sql.client_copy", "schemata.sql.replaceable",
         "schemata.slow_queries.statement_text", "schemata.advice.predicates",
-        "schemata.sql.transactions", "schemata.pages.select_query",
+        "schemata.sql.transactions", "schemata.pages.select_query", "schemata.changes.backfill.update",
         "schemata.deploy.preview.table_locks", "schemata.backups.required.losses",
         "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.structure",
         "schemata.squash.effects", "schemata.squash.structure", "schemata.adoption.execution.expectations",

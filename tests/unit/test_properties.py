@@ -13,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemata import boot, config, errors
-from schemata.history import comparison, difference
+from schemata.history import difference
 from schemata.migrations import builds, checksums, files, leading_comment, migration
+from schemata.migrations import revision as revisions
 from schemata.postgres import lock_holder, urls
 from schemata.report import render
 
@@ -305,7 +306,7 @@ def test_a_holder_of_any_name_is_described(application: str, query: str) -> None
 @given(TEXT, TEXT)
 def test_a_revision_of_any_form(revision: str, accepts: str) -> None:
     """Whether a revision lies in a range is answered for any text."""
-    assert comparison.within(revision, accepts) in (True, False)
+    assert revisions.within(revision, accepts) in (True, False)
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=60), st.text(max_size=60))

@@ -8,8 +8,8 @@ from schemata.migrations import builds
 OLD = "app.20250101000001.old"
 BUILT = "app.20250102000002.built"
 NEW = "app.20250103000003.new"
-# What of the question's row is no matter here: settled, standby, structure, deployer.
-REST = ("true", "false", '{"app" : "a1"}', "schemata")
+# What of the question's row is no matter here: settled, standby, structure, deployer, compatible.
+REST = ("true", "false", '{"app" : "a1"}', "schemata", None)
 
 
 def build(accepts: str = "") -> builds.Build:
@@ -21,7 +21,7 @@ def build(accepts: str = "") -> builds.Build:
     ("row", "accepts", "reason"),
     [
         (("d1", "true", BUILT, *REST), "", ""),
-        (("d1", "true", BUILT, "false", "true", None, None), "", ""),
+        (("d1", "true", BUILT, "false", "true", None, None, None), "", ""),
         (None, "", "no migration is recorded in the database; this build needs " + BUILT),
         (("d0", "true", None, *REST), "", "no migration is recorded"),
         (("d0", "true", OLD, *REST), "", f"the database is at {OLD}; this build needs {BUILT}"),

@@ -76,6 +76,7 @@ CREATE TABLE IF NOT EXISTS {history}.head (
     last_id text,
     structure jsonb,
     structure_mark text,
+    compatible text,
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT head_is_one_row CHECK (one)
 );
@@ -107,7 +108,7 @@ SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = {s
 -- Everything that is recorded, as one JSON document. `gone` are the migrations without a row in `_yoyo_migration` of
 -- which the attempts or yoyo's log say that they were applied or undone, each with the last that they say.
 SELECT json_build_object(
-    'head', (SELECT json_build_array(digest, applied, last_id, structure, structure_mark) FROM {head} h LIMIT 1),
+    'head', (SELECT json_build_array(digest, applied, last_id, structure, structure_mark, compatible) FROM {head} h LIMIT 1),
     'heads', (SELECT count(*) FROM {head} h),
     'versions', (SELECT count(*) FROM {version} v),
     'records', (
@@ -193,7 +194,8 @@ SELECT 1 / count(*) FROM {history}.head WHERE digest = {digest}
 -- the head is not what this deployer read under the lock: then somebody else moved it.
 WITH moved AS (
     UPDATE {history}.head
-    SET digest = {digest_after}, applied = applied + 1, last_id = {last_id}, structure = NULL, updated_at = now()
+    SET digest = {digest_after}, applied = applied + 1, last_id = {last_id}, compatible = {compatible},
+        structure = NULL, updated_at = now()
     WHERE digest = {digest_before}
     RETURNING one
 ), marked AS (
@@ -239,7 +241,8 @@ RETURNING a.duration_ms
 -- The rows of one rolled back migration, in the transaction that rolled it back.
 WITH moved AS (
     UPDATE {history}.head
-    SET digest = {digest_after}, applied = applied - 1, last_id = {last_id}, structure = NULL, updated_at = now()
+    SET digest = {digest_after}, applied = applied - 1, last_id = {last_id}, compatible = {compatible},
+        structure = NULL, updated_at = now()
     WHERE digest = {digest_before}
     RETURNING one
 ), unmarked AS (
@@ -338,7 +341,8 @@ UPDATE {history}.head SET structure = {structure}::jsonb, structure_mark = {mark
 -- name: repair_head
 -- Make the summing row agree with the rows that it sums up. The structure that it remembers stays.
 DELETE FROM {history}.head WHERE ctid <> (SELECT min(ctid) FROM {history}.head);
-UPDATE {history}.head SET digest = {digest}, applied = {applied}, last_id = {last_id}, updated_at = now();
+UPDATE {history}.head
+SET digest = {digest}, applied = {applied}, last_id = {last_id}, compatible = {compatible}, updated_at = now();
 INSERT INTO {history}.head (one, digest, applied, last_id)
     SELECT true, {digest}, {applied}, {last_id} WHERE NOT EXISTS (SELECT FROM {history}.head)
 

@@ -201,7 +201,7 @@ def test_an_unaccepted_revision_names_the_range_to_accept() -> None:
 def test_the_history_is_read_from_its_document() -> None:
     """The JSON that the query answers becomes the history, NULLs included."""
     document = {
-        "head": [checksums.of([(A, "")]), 1, None, None, None],
+        "head": [checksums.of([(A, "")]), 1, None, None, None, None],
         "records": [[A, None, None, None, None, None]],
         "open": [[B, 3, "failed", "apply", "c", *[None] * 10]],
         "yoyo_lock": [9, "x"],

@@ -17,7 +17,7 @@ def _document(head: recorded.Head | None, gone: list[list[Any]], records: list[s
     checksum = checksums.checksum("SELECT 1;\n")
     return json.dumps(
         {
-            "head": [head.digest, head.applied, head.last_id, None, None] if head else None,
+            "head": [head.digest, head.applied, head.last_id, None, None, None] if head else None,
             "heads": 1 if head else 0,
             "versions": 1,
             "records": [[id_, "2025-06-01T00:00:00Z", checksum, "applied", 1, 1.0] for id_ in records or []],

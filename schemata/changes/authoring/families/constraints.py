@@ -150,5 +150,7 @@ def _validated(
         f"Validate {sql} of {request.table.sql}.",
         ("Reads every row, beside reads and writes. Where one breaks it, it fails: correct the row, run it again.",),
         (dual.alter(request.table, [f"VALIDATE CONSTRAINT {sql}"]),),
+        (dual.not_valid_again(request.table, name, f"CONSTRAINT {sql} {definition}"),),
+        (dual.NOT_VALID_AGAIN,),
     )
     return draft.Draft((*before, expand, contract))

@@ -10,6 +10,7 @@ from schemata.lint.rules import indexes
 
 #: Types that lint warns of; a column that gets another name keeps its own.
 _DISCOURAGED = re.compile(r"json|money|time(\(\d+\))? with time zone|character(\(\d+\))?")
+NOT_VALID_AGAIN = "Nothing is read: the rows from before count as not looked at again."
 _FINISHED = "the contract set it aside, and no release asks for it"
 
 
@@ -258,16 +259,28 @@ def _late(change: Dual) -> Iterator[draft.File]:
 
 
 def _validate(change: Dual) -> Iterator[draft.File]:
-    constraints = [change.not_null_name] if change.not_null else []
-    constraints += [one.name for one in _carried(change, "c", "f") if one.old.valid]
+    constraints = {change.not_null_name: not_null_constraint(change)} if change.not_null else {}
+    for one in _carried(change, "c", "f"):
+        if one.old.valid:
+            constraints[one.name] = f"CONSTRAINT {names.quoted(one.name)} {one.definition}"
     if constraints:
         yield draft.File(
             "contract",
             f"Validate what {names.quoted(change.pair.parts[0].name)} must be.",
             ("Reads every row, beside reads and writes.",),
             tuple(alter(change.table, [f"VALIDATE CONSTRAINT {names.quoted(name)}"]) for name in constraints),
+            tuple(not_valid_again(change.table, name, text) for name, text in constraints.items()),
+            (NOT_VALID_AGAIN,),
             part="validate",
         )
+
+
+def not_valid_again(changed: table.Table, name: str, definition: str) -> str:
+    """Return the statement that makes a constraint one that was never validated.
+
+    :param definition: with the word CONSTRAINT and its name.
+    """
+    return alter(changed, [f"DROP CONSTRAINT {names.quoted(name)}", f"ADD {definition} NOT VALID"])
 
 
 def _unique(change: Dual) -> Iterator[draft.File]:

@@ -97,6 +97,8 @@ class _Constraint:
             f"Validate that {changed.sql}.{self.column} has no NULL.",
             ("Reads every row, beside reads and writes.",),
             (dual.alter(changed, [f"VALIDATE CONSTRAINT {self.name}"]),),
+            (dual.alter(changed, [f"DROP CONSTRAINT {self.name}", self.action]),),
+            (dual.NOT_VALID_AGAIN,),
             part="validate" if self.by_check or last else "",
         )
         do: tuple[str, ...] = last
