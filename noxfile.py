@@ -43,6 +43,7 @@ def tests_pg(session: nox.Session, postgres: str) -> None:
     session.run(
         "pytest",
         f"--postgres={postgres}",
+        "--again",
         *(session.posargs or ["-n", "2", "--dist", "loadgroup", "tests/integration", "tests/faults"]),
     )
 
@@ -68,6 +69,14 @@ def rehearsal(session: nox.Session) -> None:
     """Rehearse every migration of the corpus: what is dangerous is found, what is safe is not."""
     install(session, "test")
     session.run("pytest", *(session.posargs or ["--whole", "-n", "2", "tests/integration/rehearsal"]))
+
+
+@nox.session(default=False)
+@nox.parametrize("postgres", [nox.param(version, id=f"pg{version}") for version in POSTGRES])
+def pages(session: nox.Session, postgres: str) -> None:
+    """Break every page in every way: without rows, at the scale (by PostgreSQL 18), on a million transactions."""
+    install(session, "test")
+    session.run("pytest", "--whole", f"--postgres={postgres}", *(session.posargs or ["tests/integration/pages"]))
 
 
 # Nox makes one environment for each of a session's parameters. Six that hold the same would take minutes to make, so

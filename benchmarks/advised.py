@@ -1,6 +1,10 @@
-"""How much of a workload's time is left when the indexes that `inv advise` proposes are built."""
+"""How much of a workload's time is left when the indexes that `inv advise` proposes are built, by what judges."""
 
 import contextlib
+import dataclasses
+import shutil
+import time
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -8,7 +12,8 @@ import tables
 from place import Position
 
 from schemata import config
-from schemata.advice import advise
+from schemata.advice import advise, outcome
+from schemata.backups import backups
 from schemata.deploy import migrate
 from schemata.postgres import urls
 from schemata.server.embedded import instance
@@ -73,51 +78,108 @@ def advice(place: Position, rounds: int, sizes: list[int]) -> list[tables.Sectio
     return [_shop(place, rounds, size) for size in sizes]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Applied:
+    """The advice of an evaluator, the seconds that it took, and a call's milliseconds with its indexes by statement."""
+
+    advice: outcome.Advice
+    took: float
+    after: dict[str, float]
+
+
 def _shop(place: Position, rounds: int, size: int) -> tables.Section:
-    folder = place.folder / f"advice-{size}"
-    migrations = folder / "migrations" / "one"
-    migrations.mkdir(parents=True)
-    (migrations / "one.20260101000000.shop.sql").write_text(_STRUCTURE)
-    (migrations / "one.20260101000000.shop.rollback.sql").write_text("DROP SCHEMA one CASCADE;\n")
-    settings = config.parse({"schemas": ["one"], "name": "shop"}, folder, {}).without_backups()
+    settings = _project(place.folder / f"advice-{size}")
+    applied: dict[str, _Applied] = {}
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(
             instance.temporary(place.found, settings={"shared_preload_libraries": "pg_stat_statements"})
         )
         url = urls.with_database(server.url, "shop")
-        with psycopg.connect(urls.with_database(server.url, "postgres"), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION pg_stat_statements")
-            connection.execute("CREATE DATABASE shop")
+        admin = stack.enter_context(psycopg.connect(urls.with_database(server.url, "postgres"), autocommit=True))
+        admin.execute("CREATE EXTENSION pg_stat_statements")
+        admin.execute("CREATE DATABASE shop")
         migrate.migrate(settings, url=url)
-        shop = stack.enter_context(psycopg.connect(url, autocommit=True, prepare_threshold=None))
+        _fill(url, size)
+        wanted = _evaluators(admin, url)
+        for name in wanted:
+            admin.execute(f"CREATE DATABASE shop_{name} TEMPLATE shop")
+        backups.backup(settings, url=url, verify="none")
+        before = _time(server.url, url, size, rounds)
+        # All of them first: the next measurement begins the server's counts anew.
+        advised = {name: _advised(settings, url, name) for name in wanted}
+        for name, (own, found, took) in advised.items():
+            with_indexes = urls.with_database(server.url, f"shop_{name}")
+            migrate.migrate(own, url=with_indexes)
+            with psycopg.connect(with_indexes, autocommit=True) as connection:
+                connection.execute("VACUUM ANALYZE")
+            applied[name] = _Applied(found, took, _time(server.url, with_indexes, size, rounds))
+    return _section(size, before, applied)
+
+
+def _project(folder: Path) -> config.Config:
+    migrations = folder / "migrations" / "one"
+    migrations.mkdir(parents=True)
+    (migrations / "one.20260101000000.shop.sql").write_text(_STRUCTURE)
+    (migrations / "one.20260101000000.shop.rollback.sql").write_text("DROP SCHEMA one CASCADE;\n")
+    return config.parse({"schemas": ["one"], "name": "shop"}, folder, {}).without_backups()
+
+
+def _fill(url: str, size: int) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
         for statement in _ROWS.format(rows=size).split(";\n"):
             if statement.strip():
-                shop.execute(statement.encode())
-        before = _time(server.url, shop, size, rounds)
-        found = advise.advise(settings, url=url, evaluator="ghost", write=True, max_new=20)
-        migrate.migrate(settings, url=url)
-        shop.execute("VACUUM ANALYZE")
-        after = _time(server.url, shop, size, rounds)
-    rows = [(text, f"{before[text]:.2f} ms", f"{after[text]:.2f} ms") for _, text, _ in _WORKLOAD]
-    left = sum(after[text] * calls for calls, text, _ in _WORKLOAD)
-    left /= sum(before[text] * calls for calls, text, _ in _WORKLOAD)
-    listed = "; ".join(f"{one.candidate.table[1]} ({one.candidate.described})" for one in found.proposals)
+                connection.execute(statement.encode())
+
+
+def _evaluators(admin: psycopg.Connection[Any], url: str) -> list[str]:
+    """Return the evaluators that this server allows; hypopg is installed where it has its files."""
+    if not admin.execute("SELECT FROM pg_available_extensions WHERE name = 'hypopg'").fetchall():
+        return ["ghost", "copy"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION hypopg")
+    return ["hypopg", "ghost", "copy"]
+
+
+def _advised(settings: config.Config, url: str, name: str) -> tuple[config.Config, outcome.Advice, float]:
+    """Let an evaluator write its migrations into its own folder; return settings with that, the advice, seconds."""
+    own = dataclasses.replace(settings, migrations=settings.root / f"migrations_{name}")
+    shutil.copytree(settings.migrations, own.migrations)
+    began = time.perf_counter()
+    found = advise.advise(own, url=url, evaluator=name, write=True, max_new=20)
+    return own, found, time.perf_counter() - began
+
+
+def _section(size: int, before: dict[str, float], applied: dict[str, _Applied]) -> tables.Section:
+    rows = [
+        (text.replace("|", "\\|"), f"{before[text]:.2f} ms", *(f"{one.after[text]:.2f} ms" for one in applied.values()))
+        for _, text, _ in _WORKLOAD
+    ]
+    whole = sum(before[text] * calls for calls, text, _ in _WORKLOAD)
+    left = {name: sum(one.after[text] * calls for calls, text, _ in _WORKLOAD) / whole for name, one in applied.items()}
     return tables.Section(
         f"Indexes for a shop of {size:,} orders",
-        ("statement", "before", "after"),
-        tuple((text.replace("|", "\\|"), first, second) for text, first, second in rows),
-        (tables.Goal("time left : time before", left, 0.11),),
-        (
-            f"{len(found.proposals)} indexes, with which {100 * found.left:.1f} % of the time is left, as the planner "
-            f"has it: {listed}.",
+        ("statement", "before", *applied),
+        tuple(rows),
+        tuple(tables.Goal(f"time left, {name}", 100 * share, 11, unit="%") for name, share in left.items()),
+        tuple(
+            f"{name}: {len(one.advice.proposals)} indexes in {one.took:.1f} s, with which "
+            f"{100 * one.advice.left:.1f} % of the time is left as the planner has it, and {100 * left[name]:.1f} % "
+            f"measured: {_listed(one.advice)}."
+            for name, one in applied.items()
         ),
     )
 
 
-def _time(server: str, shop: psycopg.Connection[Any], size: int, rounds: int) -> dict[str, float]:
+def _listed(found: outcome.Advice) -> str:
+    return "; ".join(f"{one.candidate.table[1]} ({one.candidate.described})" for one in found.proposals)
+
+
+def _time(server: str, url: str, size: int, rounds: int) -> dict[str, float]:
     """Return the milliseconds of a call of each statement as the server counted them, after a round that is not."""
-    maintenance = psycopg.connect(urls.with_database(server, "postgres"), autocommit=True)
-    with contextlib.closing(maintenance):
+    with (
+        psycopg.connect(urls.with_database(server, "postgres"), autocommit=True) as maintenance,
+        psycopg.connect(url, autocommit=True, prepare_threshold=None) as shop,
+    ):
         for number in range(rounds + 1):
             if number <= 1:
                 maintenance.execute("SELECT pg_stat_statements_reset()")

@@ -1,6 +1,6 @@
 """Measure the engine against its peers, and say which of its promises about speed are kept.
 
-    python benchmarks/run.py [PART ...] [--quick] [--write FILE]
+    python benchmarks/run.py [PART ...] [--quick] [--write FILE | --update FILE]
 
 Needs the group `bench` of pyproject.toml; a peer that is not installed is left out and named.
 """
@@ -73,6 +73,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=0, help="how many rounds are measured")
     parser.add_argument("--sizes", default="", help="numbers of migrations instead of the usual, as 10,1000")
     parser.add_argument("--write", type=Path, help="write the page to this file")
+    parser.add_argument("--update", type=Path, help="put the sections into this page, whose other ones stay")
     options = parser.parse_args(arguments)
     if unknown := [part for part in options.parts if part not in PARTS]:
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
@@ -93,6 +94,9 @@ def main(arguments: list[str]) -> int:
                 print(tables.section(section), flush=True)
             if options.write:  # after each part: what was measured is not lost when a later one fails
                 options.write.write_text(tables.document(sections, about, rounds), encoding="utf-8")
+            if options.update:
+                page = options.update.read_text(encoding="utf-8")
+                options.update.write_text(tables.merged(page, sections, about), encoding="utf-8")
     return 0
 
 

@@ -109,6 +109,36 @@ def _first(file: str, name: str) -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
+def merged(page: str, sections: Sequence[Section], about: str) -> str:
+    """Return a page with these sections in the places of those of the same titles, and behind the others where new.
+
+    Each says what it was measured on, since the rest of the page was measured another time.
+
+    >>> page = "# Page\\n\\n## One\\n\\nold\\n\\n## Two\\n\\nkept\\n"
+    >>> print(merged(page, [Section("One", ("a",), (("1",),))], "Measured today."))
+    # Page
+    <BLANKLINE>
+    ## One
+    <BLANKLINE>
+    | a |
+    |---|
+    | 1 |
+    <BLANKLINE>
+    Measured today.
+    <BLANKLINE>
+    ## Two
+    <BLANKLINE>
+    kept
+    <BLANKLINE>
+    """
+    head, *parts = page.rstrip("\n").split("\n## ")
+    by_title = {part.partition("\n")[0]: part.rstrip("\n") + "\n" for part in parts}
+    for one in sections:
+        text = section(dataclasses.replace(one, notes=(*one.notes, about)))
+        by_title[one.title] = text.removeprefix("## ").rstrip("\n") + "\n"
+    return "\n## ".join([head.rstrip("\n") + "\n", *by_title.values()])
+
+
 def document(sections: Sequence[Section], about: str, rounds: int) -> str:
     """Return the whole page."""
     goals = [goal for found in sections for goal in found.goals]

@@ -30,6 +30,7 @@ _LEAVE = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SCHEMATA
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the server's version be chosen; one that is not there is fetched, and its absence is a failure."""
     parser.addoption("--whole", action="store_true", help="every row of the large tables of cases, not a sample")
+    parser.addoption("--again", action="store_true", help="leave out what another version of the server cannot change")
     parser.addoption("--postgres", default="", help="major version of PostgreSQL to test on (default: any)")
 
 
@@ -37,6 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Heed SIGINT even where a shell that started us in the background had it ignored: commands inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Where pytest-xdist 3.8 writes the group of a test; without it two workers wait for one Docker engine, in silence.
+    if config.getoption("dist", "") == "loadgroup" and not hasattr(pytest.Item, "_nodeid"):
+        raise pytest.UsageError("With this pytest the groups of xdist are without effect: install pytest<9.2")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -49,7 +53,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is marked for other versions of the server, with the reason."""
+    """Skip what is marked for other versions of the server, with the reason; drop what need not run again."""
+    if config.getoption("--again"):
+        once = [item for item in items if item.get_closest_marker("once")]
+        config.hook.pytest_deselected(items=once)
+        items[:] = [item for item in items if not item.get_closest_marker("once")]
     major = _programs(config.getoption("--postgres")).major
     for item in items:
         for mark in item.iter_markers("pg"):

@@ -15,9 +15,11 @@ from schemata.advice import (
     existing,
     outcome,
     reading,
+    restored_copy,
     workload,
     writing,
 )
+from schemata.backups import contents
 from schemata.ghost import capture
 from schemata.lint.rules import indexes as index_rules
 from schemata.migrations import authoring, files
@@ -28,7 +30,7 @@ from schemata.report import document, progress
 from schemata.slow_queries import reading as counting
 from schemata.slow_queries import slow_queries, statement_text
 
-EVALUATORS = ("auto", "ghost", "hypopg")
+EVALUATORS = ("auto", "ghost", "hypopg", "copy")
 #: Seconds of counting below which nobody knows what a database is used for.
 _SHORT = 3600
 _DAY = 86_400
@@ -40,6 +42,7 @@ def advise(
     *,
     url: str = "",
     evaluator: str = "auto",
+    backup: str = "",
     top: int = 0,
     min_calls: int | None = None,
     max_new: int = 0,
@@ -49,13 +52,18 @@ def advise(
     """Return the indexes that are missing, with the evidence, and those that nothing needs. Builds none.
 
     Reads only on the target, and runs none of the statements there. `evaluator` says what plans with indexes that do
-    not exist: hypopg on the target, or a temporary database without rows; auto takes hypopg where it is installed. With
-    `write` also writes a migration for each. Raises counting.NotCollected where the server counts nothing.
+    not exist: hypopg on the target, a temporary database without rows, or a copy that is restored from a backup, the
+    newest one of the target or that of the name `backup`; auto takes hypopg where it is installed. With `write` also
+    writes a migration for each. Raises counting.NotCollected where the server counts nothing.
     """
     if evaluator not in EVALUATORS:
         raise errors.ConfigError(
             f"--evaluator {evaluator} is not one of {', '.join(EVALUATORS)}",
             config.values.suggest(evaluator, EVALUATORS),
+        )
+    if backup and evaluator != "copy":
+        raise errors.ConfigError(
+            f"--backup {backup} has no effect with --evaluator {evaluator}", "Add --evaluator copy, or leave it out."
         )
     for flag, number in (("--top", top), ("--min-calls", min_calls or 0), ("--max-new", max_new)):
         if number < 0:
@@ -80,16 +88,25 @@ def advise(
                 f"the database {target.database} has no extension hypopg",
                 "CREATE EXTENSION hypopg; there, or let a database without rows judge: inv advise --evaluator ghost",
             )
-        with _evaluator(there, connection, evaluator, work.statements, reporter) as judge:
+        order = _Order(evaluator, backup)
+        with _evaluator(there, connection, order, work.statements, reporter) as judge:
             found = _judged(there, judge, work, max_new or wanted.max_new)
     return _written(settings, found, reporter) if write else found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Order:
+    """What is asked for: the evaluator, and for a copy the backup; empty for the newest."""
+
+    evaluator: str
+    backup: str
 
 
 @contextlib.contextmanager
 def _evaluator(
     there: evidence.Evidence,
     connection: libpq.Connection,
-    asked: str,
+    asked: _Order,
     given: Sequence[workload.Statement],
     reporter: progress.Reporter,
 ) -> Iterator[evaluators.Evaluator | None]:
@@ -99,7 +116,14 @@ def _evaluator(
         return
     possible = there.possible(given)
     schema = there.catalog.hypopg
-    if schema is not None and asked != "ghost":
+    if asked.evaluator == "copy":
+        source = contents.source(connection, there.target.database)
+        backup = restored_copy.backup_of(there.settings, asked.backup, source)
+        with restored_copy.copy_of(there.settings, backup, there.catalog, possible, there.path, reporter) as copied:
+            reporter.info(f"Trying {len(copied.possible)} indexes on the copy.")
+            yield copied
+        return
+    if schema is not None and asked.evaluator != "ghost":
         connection.query(f"SET search_path = {', '.join(map(queries.identifier, there.path))}")
         yield evaluators.Hypothetical(connection, schema, possible)
         return
@@ -147,6 +171,7 @@ def _judged(
         left,
         tuple(skipped),
         tuple(_notes(there, work)),
+        origin=judge.origin if judge else "",
     )
 
 

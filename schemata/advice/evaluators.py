@@ -1,4 +1,4 @@
-"""Databases that say what a statement would cost with an index that does not exist; none of them builds it there."""
+"""Databases that say what a statement would cost with an index that the target does not have; none builds it there."""
 
 import contextlib
 import json
@@ -15,16 +15,17 @@ from schemata.report import progress
 from schemata.scale import scale
 
 _SQL = queries.load("advice", os.path.join(os.path.dirname(__file__), "queries"))
-_PREFIX = "schemata_advice_"
+PREFIX = "schemata_advice_"
 
 
 class Evaluator(Protocol):
     """What explains statements as if some candidates existed.
 
-    `name` says which one it is. `possible` are the candidates that it can judge.
+    `name` says which one it is, `origin` of what it is made, in words. `possible` are the candidates that it can judge.
     """
 
     name: str
+    origin: str
     possible: frozenset[candidates.Candidate]
 
     def plan(self, text: str, with_these: frozenset[candidates.Candidate]) -> choosing.Planned:
@@ -38,6 +39,7 @@ class Hypothetical:
     """hypopg on the target: in the memory of one session, gone with it. It knows B-trees only."""
 
     name = "hypopg"
+    origin = ""
 
     def __init__(self, connection: libpq.Connection, schema: str, possible: Iterable[candidates.Candidate]) -> None:
         self._connection, self._schema = connection, queries.identifier(schema)
@@ -72,7 +74,7 @@ class Hypothetical:
         self._connection.query(f"SELECT {self._schema}.hypopg_reset()")
         for one in wanted:
             # Without a name: it gives one of its own, by which the plan calls it.
-            text = one.definition(_PREFIX).replace(f"INDEX {_PREFIX} ON", "INDEX ON")
+            text = one.definition(PREFIX).replace(f"INDEX {PREFIX} ON", "INDEX ON")
             ((oid, name),) = self._connection.query(
                 f"SELECT indexrelid, indexname FROM {self._schema}.hypopg_create_index($1)", text
             )
@@ -81,12 +83,16 @@ class Hypothetical:
             self._sizes[one] = int(str(size[0][0]))
 
 
-class Ghost:
-    """A database of our own without rows, in which every candidate is built; the planner is shown some of them."""
+class Built:
+    """A database of our own in which every candidate is built, with its number behind PREFIX as its name.
 
-    name = "ghost"
+    The planner is shown some of them.
+    """
 
-    def __init__(self, connection: libpq.Connection, numbered: Mapping[int, candidates.Candidate]) -> None:
+    def __init__(
+        self, name: str, connection: libpq.Connection, numbered: Mapping[int, candidates.Candidate], origin: str = ""
+    ) -> None:
+        self.name, self.origin = name, origin
         self._connection = connection
         self._numbers = {one: number for number, one in numbered.items()}
         self.possible = frozenset(self._numbers)
@@ -102,7 +108,7 @@ class Ghost:
         """See Evaluator."""
         if with_these != self._now:
             numbers = ", ".join(queries.literal(str(self._numbers[one])) for one in with_these)
-            sql = _SQL["toggled"].replace("{prefix}", queries.literal(_PREFIX))
+            sql = _SQL["toggled"].replace("{prefix}", queries.literal(PREFIX))
             self._connection.query(sql.replace("{numbers}", f"ARRAY[{numbers}]"))
             self._now = with_these
         found = explaining.generic_plan(self._connection, text)
@@ -124,7 +130,7 @@ def ghost_of(
     possible: Iterable[candidates.Candidate],
     path: Sequence[str],
     reporter: progress.Reporter = progress.SILENT,
-) -> Iterator[Ghost]:
+) -> Iterator[Built]:
     """Give a ghost of the target: the migrations, its indexes, its sizes. Nothing of it remains.
 
     What the target has beside the migrations is not in it, but for indexes. Raises as ghost.server does.
@@ -132,13 +138,13 @@ def ghost_of(
     sources = files.read(settings.migrations, settings.schemas)
     with ghost.server(settings, sources, reporter) as server:
         numbered = dict(enumerate(sorted(possible)))
-        with _session(server.database(scale.Scale({}))) as trial:
+        with session(server.database(scale.Scale({}))) as trial:
             relations = {one.full_name: one for one in inflation.read(trial)}
-            kept = [text for text in _differences(relations, catalog) if _works(trial, text)]
+            kept = [text for text in differences(relations, catalog) if works(trial, text)]
             built = {
                 number: text
                 for number, one in numbered.items()
-                if _works(trial, text := one.definition(f"{_PREFIX}{number}"))
+                if works(trial, text := one.definition(f"{PREFIX}{number}"))
             }
         sized = scale.Scale(
             {
@@ -149,17 +155,19 @@ def ghost_of(
             wanted.source,
         )
         url = server.database(sized, [*kept, *built.values()])
-        with _session(url) as connection:
+        with session(url) as connection:
             _restore(connection, catalog, relations, numbered)
             connection.query(f"SET search_path = {', '.join(map(queries.identifier, path))}")
-            yield Ghost(connection, {number: numbered[number] for number in built})
+            yield Built("ghost", connection, {number: numbered[number] for number in built})
 
 
-def _session(url: str) -> libpq.Connection:
+def session(url: str) -> libpq.Connection:
+    """Log in to a database of our own."""
     return waiting.connect(url, application_name="schemata advice")
 
 
-def _works(connection: libpq.Connection, text: str) -> bool:
+def works(connection: libpq.Connection, text: str) -> bool:
+    """Run a statement that makes or drops an index; tell whether the server took it."""
     try:
         connection.query(text)
     except libpq.QueryFailed:
@@ -174,14 +182,14 @@ def _known_columns(table: scale.Table, relation: inflation.Relation) -> scale.Ta
     )
 
 
-def _differences(relations: Mapping[str, inflation.Relation], found: reading.Catalog) -> Iterator[str]:
-    """Give the statements after which the ghost has the indexes of the target, and no other ones."""
-    there = {(one.schema, one.name) for one in found.indexes}
+def differences(relations: Mapping[str, inflation.Relation], catalog: reading.Catalog) -> Iterator[str]:
+    """Give the statements after which a database of our own has the indexes of the target, and no other ones."""
+    there = {(one.schema, one.name) for one in catalog.indexes}
     ours = {(index.schema, index.name) for one in relations.values() for index in one.indexes}
     for schema, name in sorted(ours - there):
         # One of a constraint stays: it cannot be dropped like this.
         yield f"DROP INDEX {queries.identifier(schema)}.{queries.identifier(name)}"
-    for index in found.indexes:
+    for index in catalog.indexes:
         if (index.schema, index.name) not in ours and not index.is_of_partitions and index.is_valid:
             yield index.definition
 
@@ -238,5 +246,5 @@ def _attribute(connection: libpq.Connection, relation: predicates.Name, which: s
 
 
 def _built(connection: libpq.Connection) -> list[tuple[int, str, int, str, list[int], bool]]:
-    sql = _SQL["built"].replace("{prefix}", queries.literal(_PREFIX))
+    sql = _SQL["built"].replace("{prefix}", queries.literal(PREFIX))
     return [tuple(row) for row in json.loads(str(connection.query(sql)[0][0]))]

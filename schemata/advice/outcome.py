@@ -68,7 +68,7 @@ class Advice:
 
     :param left: the share of the time that is left with all proposals, as the planner has it.
     :param skipped: statements that could not be judged, with the reason.
-    :param written: files that were written.
+    :param written: files that were written. :param origin: of what the database is made that was judged on, in words.
     """
 
     target: results.Target
@@ -80,6 +80,7 @@ class Advice:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
+    origin: str = ""
 
     @property
     def ok(self) -> bool:
@@ -119,6 +120,8 @@ class Advice:
     def _where(self) -> str:
         if self.evaluator == "hypopg":
             return "the target, with hypopg"
+        if self.evaluator == "copy":
+            return f"a restored copy with every index built: {self.origin}"
         return "a database without rows that has the target's structure and statistics"
 
     def _rest(self) -> list[document.Block]:
@@ -144,6 +147,7 @@ class Advice:
             "exit_code": self.exit_code,
             "target": dataclasses.asdict(self.target),
             "evaluator": self.evaluator,
+            "origin": self.origin,
             "judged": self.judged,
             "time_left": round(self.left, 4),
             "proposals": [

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from schemata import errors
 from schemata.postgres import queries, sessions
 from schemata.samples import attempts
-from schemata.seed import keys, records, shapes, statement
+from schemata.seed import ahead, keys, parent_keys, records, shapes, statement
 
 #: Rows of a statement, and from how many on indexes are built afterwards.
 BATCH = 20_000
@@ -19,7 +19,10 @@ _TRIES = 40
 _LOCK_TIMEOUT = "10s"
 _BUSY = ("55P03", "40P01")
 # Values are the same wherever the session comes from; the planner's choice of a compiler costs more than it brings.
-_SETTINGS = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET jit = off"
+_SETTINGS = (
+    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET jit = off; "
+    "SET work_mem = '128MB'"
+)
 
 Chosen = Mapping[int, tuple[shapes.Shape, ...]]
 
@@ -64,10 +67,13 @@ class Work:
 
 
 class Filler:
-    """Fills tables of one database in one session."""
+    """Fills tables of one database in one session, and with a second one that makes rows ahead where there are many."""
 
-    def __init__(self, session: sessions.Session, history: str, seed: int) -> None:
+    def __init__(
+        self, session: sessions.Session, history: str, seed: int, open_second: ahead.Open | None = None
+    ) -> None:
         self._session = session
+        self._open_second = open_second
         self._history = history
         self._seed = seed
         self._is_superuser = session.rows(records.SQL["is_superuser"]) == [("t",)]
@@ -106,26 +112,26 @@ class Filler:
         probed = dataclasses.replace(work, wanted=min(work.wanted, work.done + _PROBED))
         chosen: Chosen = {}
         for plan, first, last in probed.levels():
-            counts = self._counts(plan, work)
-            self._check_parents(plan, counts)
-            room = plan.room(counts)
+            there = self._parents(plan, work)
+            self._check_parents(plan, there.counts)
+            room = plan.room(there.counts)
             end = min(last, room) if room else last
             if end >= first:
-                found = self._attempt(plan, counts, first, end)
+                found = self._attempt(plan, there, first, end)
                 chosen = found if plan is work.plan else {**found, **chosen}
             self._drop_parents(plan)
         if not chosen:
             chosen = {number: sets[0] for number, sets in work.plan.sets.items()}
         return chosen
 
-    def _attempt(self, plan: statement.Plan, counts: Mapping[str, int], first: int, last: int) -> Chosen:
+    def _attempt(self, plan: statement.Plan, there: parent_keys.Parents, first: int, last: int) -> Chosen:
         tries = attempts.Attempts(plan.frame.table, plan.sets)
         reason, columns = "", list[str]()
         for _ in range(_TRIES):
             chosen = tries.next()
             try:
                 self._session.script(
-                    f"SAVEPOINT seed; {statement.insert(plan, chosen, counts, first, last)}; RELEASE seed"
+                    f"SAVEPOINT seed; {statement.insert(plan, chosen, there, first, last)}; RELEASE seed"
                 )
             except sessions.StatementFailed as error:
                 self._session.script("ROLLBACK TO seed")
@@ -153,8 +159,13 @@ class Filler:
                 begin = self._fill_level(work, plan, own, first, last, moved)
                 if begin < last:
                     break
+        except ahead.Lost as error:
+            self._session.rollback()
+            self.clear()
+            raise Refused(str(error)) from error
         except sessions.StatementFailed as error:
             self._session.rollback()
+            self.clear()
             if error.sqlstate in _BUSY:
                 raise _busy(work.plan, error) from error
             raise Refused(_reason(error), [error.names[2]] if error.names[2] else []) from error
@@ -174,12 +185,13 @@ class Filler:
             for work in works:
                 self._session.script(self._late(work.plan))
                 for plan, first, last in work.levels():
-                    counts = self._counts(plan, work)
-                    self._check_parents(plan, counts)
-                    if 0 < plan.room(counts) < last:
+                    there = self._parents(plan, work)
+                    self._check_parents(plan, there.counts)
+                    room = plan.room(there.counts)
+                    if 0 < room < last:
                         self._session.rollback()
-                        raise Refused(f"{work.table} has room for {plan.room(counts)} rows only: set `rows` to that")
-                    self._session.script(statement.insert(plan, chosen[work.table], counts, first, last))
+                        raise Refused(f"{work.table} has room for {room} rows only: set `rows` to that")
+                    self._session.script(statement.insert(plan, chosen[work.table], there, first, last))
                     self._drop_parents(plan)
                     moved(work, last)
             for work in works:
@@ -210,38 +222,56 @@ class Filler:
         bulk = self._may_put_off(work, plan, last - first + 1)
         # Rows that may be referenced by rows of the same table must not change with where a run was interrupted.
         whole = bulk or any(key.oid == plan.frame.table.oid for key in plan.frame.table.keys)
-        counts: Mapping[str, int] = {}
-        for begin in range(first, last + 1, last - first + 1 if whole else BATCH):
-            end = last if whole else min(last, begin + BATCH - 1)
-            self._session.script("BEGIN")
-            if bulk:
-                self._lock(plan)
-            if bulk or begin == first:
-                counts = self._counts(plan, work)
-                self._check_parents(plan, counts)
-                room = plan.room(counts)
-                last = min(last, room) if room else last
-                end = min(end, last)
-            if end < begin:
-                self._session.rollback()
-                return begin - 1
-            indexes = self._put_off(plan) if bulk else ()
-            for part in range(begin, end + 1, _BULK_BATCH):
-                until = min(end, part + _BULK_BATCH - 1)
-                self._session.script(statement.insert(plan, chosen, counts, part, until))
-                moved(until)
-            for name in indexes:
-                self._session.script(f"REINDEX TABLE {name}")
-            if bulk:
-                self._verify(plan)
-            base = dataclasses.replace(work.base, counts={**work.base.counts, **self._digits(plan, counts)})
-            record = records.Record(self._seed, end, base)
-            self._session.script(f"{records.note(self._history, work.table, record)}; COMMIT")
-            self._advance(plan, end)
-            if room and end >= room:
-                break
+        there = parent_keys.Parents()
+        with ahead.helper(
+            self._session, self._opened(plan, bulk, last - first + 1), _SETTINGS, self._history
+        ) as helper:
+            for begin in range(first, last + 1, last - first + 1 if whole else BATCH):
+                end = last if whole else min(last, begin + BATCH - 1)
+                self._session.script("BEGIN ISOLATION LEVEL READ COMMITTED")
+                if bulk:
+                    self._lock(plan)
+                if bulk or begin == first:
+                    there = self._parents(plan, work, helper)
+                    self._check_parents(plan, there.counts)
+                    room = plan.room(there.counts)
+                    last = min(last, room) if room else last
+                    end = min(end, last)
+                if end < begin:
+                    self._session.rollback()
+                    return begin - 1
+                indexes = self._put_off(plan) if bulk else ()
+                size = ahead.BLOCK if helper else _BULK_BATCH
+                for part in range(begin, end + 1, size):
+                    until = min(end, part + size - 1)
+                    if helper and until > part:
+                        helper.fill(plan, chosen, there, part, until)
+                    else:
+                        self._session.script(statement.insert(plan, chosen, there, part, until))
+                    moved(until)
+                if helper:
+                    helper.take()
+                for name in indexes:
+                    self._session.script(f"REINDEX TABLE {name}")
+                if bulk:
+                    self._verify(plan)
+                base = dataclasses.replace(work.base, counts={**work.base.counts, **self._digits(plan, there.counts)})
+                record = records.Record(self._seed, end, base)
+                self._session.script(f"{records.note(self._history, work.table, record)}; COMMIT")
+                self._advance(plan, end)
+                if room and end >= room:
+                    break
         self._drop_parents(plan)
         return end
+
+    def _opened(self, plan: statement.Plan, bulk: bool, rows: int) -> ahead.Open | None:
+        """Return what opens a second session, where it is of use: what it makes may reference committed rows only."""
+        itself = any(key.oid == plan.frame.table.oid for key in plan.frame.table.keys)
+        return self._open_second if bulk and not itself and rows >= ahead.LEAST else None
+
+    def clear(self) -> None:
+        """Drop what a run that was interrupted left."""
+        ahead.clear(self._session, self._history)
 
     def _digits(self, plan: statement.Plan, counts: Mapping[str, int]) -> dict[str, int]:
         """Return the counts that later rows must be made with too, or they would be like earlier ones."""
@@ -273,19 +303,29 @@ class Filler:
             self._session.script(records.SQL["put_off"].format(oids=oids))
         return list(dict.fromkeys(str(table) for _, table in rows))
 
-    def _counts(self, plan: statement.Plan, work: Work) -> dict[str, int]:
-        """Make the temporary tables of the keys that may be picked, and return how many each has."""
+    def _parents(self, plan: statement.Plan, work: Work, helper: ahead.Helper | None = None) -> parent_keys.Parents:
+        """Make the temporary tables of the keys that may be picked, and return what is in them."""
         counts: dict[str, int] = {}
+        arrays: dict[str, Mapping[int, tuple[str, ...]]] = {}
+        ask = helper.count if helper else self._count
         for position, pick in enumerate(plan.picks):
-            name = statement.parent(position)
-            self._session.script(f"DROP TABLE IF EXISTS {name}")
-            self._session.script(statement.parents(plan, position))
-            counts[pick.key.name] = int(str(self._session.rows(f"SELECT count(*) FROM {name}")[0][0]))
-        return {**counts, **{name: count for name, count in work.base.counts.items() if name in counts}}
+            source = plan.source(position)
+            few = source.may_be_arrays and all(ask(source.listed(number)) <= parent_keys.FEW for number in source.few)
+            found = ask(f"{source.drop()}; {source.in_arrays()}") if few else parent_keys.MOST + 1
+            if found <= parent_keys.MOST:
+                arrays[pick.key.name] = source.arrays()
+            else:
+                found = ask(f"{source.drop()}; {source.in_table()}")
+            counts[pick.key.name] = found
+        counts |= {name: count for name, count in work.base.counts.items() if name in counts}
+        return parent_keys.Parents(counts, arrays)
+
+    def _count(self, query: str) -> int:
+        return ahead.count(self._session, query)
 
     def _drop_parents(self, plan: statement.Plan) -> None:
         for position, _ in enumerate(plan.picks):
-            self._session.script(f"DROP TABLE IF EXISTS {statement.parent(position)}")
+            self._session.script(plan.source(position).drop(values=True))
 
     def _check_parents(self, plan: statement.Plan, counts: Mapping[str, int]) -> None:
         required = {column["number"]: column["name"] for column in plan.frame.table.columns if column["not_null"]}
@@ -297,21 +337,11 @@ class Filler:
     def _verify(self, plan: statement.Plan, *, every: bool = False) -> None:
         """Look at foreign keys, because the server was told not to: those whose rows were not picked, or all."""
         picked = {pick.key.name for pick in plan.picks}
-        table = plan.frame.table
-        names = {column["number"]: queries.identifier(column["name"]) for column in table.columns}
-        for key in table.keys:
-            if (key.name in picked and not every) or not set(key.own) <= names.keys():
-                continue
-            pairs = list(zip((names[number] for number in key.own), key.theirs, strict=True))
-            filled = " AND ".join(f"c.{own} IS NOT NULL" for own, _ in pairs)
-            equal = " AND ".join(f"o.{theirs} = c.{own}" for own, theirs in pairs)
-            lost = self._session.rows(
-                f"SELECT count(*) FROM {table.name} c WHERE {filled} "
-                f"AND NOT EXISTS (SELECT FROM {key.other} o WHERE {equal})"
-            )
-            if lost != [("0",)]:
+        for key in plan.frame.table.keys:
+            query = "" if key.name in picked and not every else statement.count_lost(plan, key)
+            if query and (lost := self._count(query)):
                 self._session.rollback()
-                raise Refused(f"{lost[0][0]} rows would reference nothing in {key.other} by {key.name}")
+                raise Refused(f"{lost} rows would reference nothing in {key.other} by {key.name}")
 
     def _advance(self, plan: statement.Plan, rows: int) -> None:
         """Let the sequences go on behind the rows that were made."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemata.postgres import queries, sessions
-from schemata.seed import keys, shapes, statement
+from schemata.seed import keys, parent_keys, shapes, statement
 from schemata.seed.values import columns
 
 # Fewer combinations than this are tried on many rows, and rows up to this one in any case.
@@ -31,7 +31,9 @@ def plan(ask: queries.Ask, frame: columns.Frame, details: keys.Details) -> state
     filled = {number for pick in picks for number in pick.fills}
     required = {
         pick.key.name: tuple(
-            shapes.condition(text) for _, numbers, text in frame.table.checks if set(numbers) <= set(pick.key.own)
+            parent_keys.Condition(frozenset(numbers), shapes.condition(text))
+            for _, numbers, text in frame.table.checks
+            if set(numbers) <= set(pick.key.own)
         )
         for pick in picks
     }

@@ -12,7 +12,7 @@ from schemata.report import progress, results
 from schemata.samples import rows as sample_rows
 from schemata.samples import structure
 from schemata.scale import scale_file as scale_files
-from schemata.seed import circles, filling, keys, outcome, planning, records, sizes, statement
+from schemata.seed import ahead, circles, filling, keys, outcome, planning, records, sizes, statement
 from schemata.seed.values import columns, expressions
 
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended({name}, 0))"
@@ -51,7 +51,7 @@ def seed(
         _guard(choice, target, connection, yes=yes, confirm=confirm)
         order = _Order(said, said.seed if number is None else number, wanted, sized, tuple(tables), target)
         with _session(connection) as session:
-            return _Run(settings, order, session, reporter).run()
+            return _Run(settings, order, session, reporter, functools.partial(_second, choice)).run()
 
 
 def _scale(settings: config.Config, file: str) -> sizes.Scale:
@@ -105,10 +105,22 @@ def _session(connection: libpq.Connection) -> Iterator[sessions.Session]:
         ) from error
 
 
+@contextlib.contextmanager
+def _second(choice: targets.Choice) -> Iterator[sessions.Session]:
+    with targets.login(choice) as connection, sessions.session(connection, sessions.this_client()) as opened:
+        yield opened
+
+
 class _Run:
     def __init__(
-        self, settings: config.Config, order: _Order, session: sessions.Session, reporter: progress.Reporter
+        self,
+        settings: config.Config,
+        order: _Order,
+        session: sessions.Session,
+        reporter: progress.Reporter,
+        open_second: ahead.Open,
     ) -> None:
+        self._open_second = open_second
         self._settings, self._order, self._session, self._reporter = settings, order, session, reporter
         self._history = settings.history_schema
         self._problems: list[outcome.Problem] = []
@@ -131,7 +143,7 @@ class _Run:
             work = self._work(table, counts[table.plain], record, known[table.oid])
             if work is not None:
                 works.append(work)
-        filler = filling.Filler(self._session, self._history, self._order.seed)
+        filler = filling.Filler(self._session, self._history, self._order.seed, self._open_second)
         groups = circles.together(works)
         chosen, refused = filler.try_out(groups) if not self._problems else ({}, {})
         self._problems += [_problem(table, error) for table, error in refused.items()]
@@ -139,6 +151,7 @@ class _Run:
             return self._result(complete, tried=True)
         if works:
             self._session.script(records.create(self._history))
+            filler.clear()
         filled = self._fill(filler, groups, chosen)
         return self._result([*complete, *filled])
 

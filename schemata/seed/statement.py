@@ -5,12 +5,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 from schemata.postgres import quoting
-from schemata.seed import keys, shapes
-from schemata.seed.values import columns, expressions, known_types
+from schemata.samples import structure
+from schemata.seed import keys, parent_keys, shapes
+from schemata.seed.values import columns, expressions
 
 _ROW = "__row"
-# Values of an array that a statement makes of the keys that are picked.
-_ARRAY = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Plan:
     details: keys.Details
     assigned: keys.Assignment
     sets: Mapping[int, Sequence[tuple[shapes.Shape, ...]]]
-    parents: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    parents: Mapping[str, tuple[parent_keys.Condition, ...]] = dataclasses.field(default_factory=dict)
     decided: frozenset[int] = frozenset()
     ahead: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -35,6 +34,13 @@ class Plan:
     def picks(self) -> tuple[keys.Pick, ...]:
         """Return the foreign keys that pick rows."""
         return keys.picks(self.frame)
+
+    def source(self, position: int) -> parent_keys.Source:
+        """Return the rows that one of the picks may take."""
+        name = self.picks[position].key.name
+        return parent_keys.source(
+            self.frame, self.picks, position, self.parents.get(name, ()), self.ahead.get(name, "")
+        )
 
     def room(self, counts: Mapping[str, int]) -> int:
         """Return for how many rows there is room, as far as the values of unique columns can be told; 0 is enough."""
@@ -46,11 +52,6 @@ class Plan:
             if number in self.assigned.carriers and candidate.room
         ]
         return min([*rooms, *filter(None, [self.assigned.room(counts)])], default=0)
-
-
-def parent(position: int) -> str:
-    """Return the name of the temporary table of the keys that a pick may take."""
-    return f"pg_temp.seed_parent_{position}"
 
 
 def keys_of(plan: Plan, names: Sequence[str], rows: int) -> str:
@@ -70,47 +71,60 @@ def keys_of(plan: Plan, names: Sequence[str], rows: int) -> str:
     return f"(SELECT {', '.join(made)} FROM generate_series(1::int8, {rows}::int8) AS s (n))"
 
 
-def parents(plan: Plan, position: int) -> str:
-    """Return SQL that makes the temporary table of the keys that a pick may take."""
-    pick = plan.picks[position]
-    names = {column["number"]: quoting.identifier(column["name"]) for column in plan.frame.table.columns}
-    own = ", ".join(
-        f"r.{theirs} AS {names[number]}" for number, theirs in zip(pick.key.own, pick.key.theirs, strict=True)
-    )
-    listed = ", ".join(names[number] for number in pick.key.own)
-    wanted = [f"{names[number]} IS NOT NULL" for number in pick.key.own]
-    wanted += [f"({text}) IS NOT FALSE" for text in plan.parents.get(pick.key.name, ())]
-    # Rows that another foreign key of the same columns could not pick from are of no use.
-    required = {column["number"] for column in plan.frame.table.columns if column["not_null"]}
-    needing = [other for other in plan.picks if set(other.fills) & required]
-    wanted += [_fits(other, pick, names) for other in needing if set(other.shared) & set(pick.fills)]
-    shared = ", ".join(names[number] for number in pick.shared)
-    name = parent(position)
-    numbers = f"row_number() OVER ({shared and f'PARTITION BY {shared} '}ORDER BY {listed}) - 1 AS __index"
-    return (
-        f"CREATE TEMP TABLE {name.partition('.')[2]} AS SELECT {numbers}, "
-        f"{listed} FROM (SELECT {own} FROM {plan.ahead.get(pick.key.name, pick.key.other)} r) r "
-        f"WHERE {' AND '.join(wanted)}; ANALYZE {name}"
-    )
-
-
-def _fits(other: keys.Pick, pick: keys.Pick, names: Mapping[int, str]) -> str:
-    """Return SQL of whether another pick finds a row with the columns that this one fills for it."""
-    pairs = zip(other.key.own, other.key.theirs, strict=True)
-    equal = [f"o.{theirs} = r.{names[own]}" for own, theirs in pairs if own in pick.key.own]
-    return f"EXISTS (SELECT FROM {other.key.other} o WHERE {' AND '.join(equal)})"
-
-
 def insert(
-    plan: Plan, chosen: Mapping[int, tuple[shapes.Shape, ...]], counts: Mapping[str, int], first: int, last: int
+    plan: Plan, chosen: Mapping[int, tuple[shapes.Shape, ...]], there: parent_keys.Parents, first: int, last: int
 ) -> str:
     """Return the INSERT of the rows from `first` to `last`.
 
-    :param chosen: a set of shapes for each group. :param counts: how many rows each foreign key may pick from.
+    :param chosen: a set of shapes for each group. :param there: the rows that foreign keys may pick from.
     """
+    listed, rows = _rows(plan, chosen, there, first, last)
+    return f"INSERT INTO {plan.frame.table.name} ({listed}) OVERRIDING SYSTEM VALUE\n{rows}"
+
+
+def ahead(
+    plan: Plan,
+    chosen: Mapping[int, tuple[shapes.Shape, ...]],
+    there: parent_keys.Parents,
+    first: int,
+    last: int,
+    stage: str,
+) -> tuple[str, str]:
+    """Return SQL that makes rows into a new table that other sessions see, and SQL that takes them from there.
+
+    The table has the types of the one to fill, so that values are converted as they would be there.
+    """
+    listed, rows = _rows(plan, chosen, there, first, last)
+    name = plan.frame.table.name
+    making = (
+        f"CREATE UNLOGGED TABLE {stage} AS SELECT {listed} FROM {name} WITH NO DATA; "
+        f"ALTER TABLE {stage} SET (autovacuum_enabled = off); INSERT INTO {stage} ({listed})\n{rows}"
+    )
+    taking = f"INSERT INTO {name} ({listed}) OVERRIDING SYSTEM VALUE SELECT {listed} FROM {stage}; DROP TABLE {stage}"
+    return making, taking
+
+
+def count_lost(plan: Plan, key: structure.Key) -> str:
+    """Return SQL that counts the rows which reference nothing by a foreign key; empty where it cannot be told."""
+    table = plan.frame.table
+    names = {column["number"]: quoting.identifier(column["name"]) for column in table.columns}
+    if not set(key.own) <= names.keys():
+        return ""
+    pairs = list(zip((names[number] for number in key.own), key.theirs, strict=True))
+    filled = " AND ".join(f"c.{own} IS NOT NULL" for own, _ in pairs)
+    equal = " AND ".join(f"o.{theirs} = c.{own}" for own, theirs in pairs)
+    return (
+        f"SELECT count(*) FROM {table.name} c WHERE {filled} AND NOT EXISTS (SELECT FROM {key.other} o WHERE {equal})"
+    )
+
+
+def _rows(
+    plan: Plan, chosen: Mapping[int, tuple[shapes.Shape, ...]], there: parent_keys.Parents, first: int, last: int
+) -> tuple[str, str]:
+    """Return the columns that are filled, and the SELECT of the rows from `first` to `last`."""
     frame = plan.frame
-    radixes = plan.assigned.radixes(counts)
-    innermost, joins, picked = _picked(plan, counts, radixes)
+    radixes = plan.assigned.radixes(there.counts)
+    innermost, joins, picked = _picked(plan, there, radixes)
     inner, outer, names = [], [], []
     for number, some in chosen.items():
         if len(some) > 1:
@@ -150,14 +164,13 @@ def insert(
         shown.append("s.n AS n")
     source = " ".join([f"({numbers}) AS s", *(join for join in joins if "__late" not in join)])
     late = " ".join(["", *(join for join in joins if "__late" in join)])
-    return (
-        f"INSERT INTO {frame.table.name} ({', '.join(names)}) OVERRIDING SYSTEM VALUE\n"
+    return ", ".join(names), (
         f"SELECT {', '.join(outer)}\nFROM (SELECT {', '.join([*shown, *inner])}\nFROM {source}) AS g{late}"
     )
 
 
 def _picked(
-    plan: Plan, counts: Mapping[str, int], radixes: Mapping[str, tuple[int, int]]
+    plan: Plan, there: parent_keys.Parents, radixes: Mapping[str, tuple[int, int]]
 ) -> tuple[list[str], list[str], dict[int, str]]:
     """Return what picks rows: SQL by the row's number, the joins, and what each column that is filled is then."""
     frame = plan.frame
@@ -166,7 +179,7 @@ def _picked(
     divisor = math.prod(radix for _, radix in radixes.values())
     picked = dict.fromkeys(plan.assigned.counters, f"1 + (s.n - 1) / {divisor}")
     for position, pick in enumerate(plan.picks):
-        index = keys.index(frame, pick, radixes, counts.get(pick.key.name, 0))
+        index = keys.index(frame, pick, radixes, there.counts.get(pick.key.name, 0))
         if pick.key.name not in radixes and set(pick.fills) <= nullable - plan.decided:
             index = f"CASE WHEN NOT {keys.empty(frame, pick)} THEN {index} END"
         innermost.append(f"{index} AS __pick_{position}")
@@ -177,27 +190,19 @@ def _picked(
             names = [_name(plan, number) for number in pick.shared]
             listed = ", ".join(names)
             # How many rows fit is looked up first, so that the one that is picked is found by its place among them.
+            fitting = f"SELECT {listed}, count(*) AS __count FROM {parent_keys.table(position)} GROUP BY {listed}"
             joins.append(
-                f"LEFT JOIN (SELECT {listed}, count(*) AS __count FROM {parent(position)} GROUP BY {listed}) "
-                f"{alias}_count ON {' AND '.join(f'{alias}_count.{name} = g.{name}' for name in names)}"
+                f"LEFT JOIN ({fitting}) {alias}_count "
+                f"ON {' AND '.join(f'{alias}_count.{name} = g.{name}' for name in names)}"
             )
             on = [f"{alias}.__index = floor({alias}_count.__count * g.__pick_{position})::int8"]
             on += [f"{alias}.{name} = g.{name}" for name in names]
-        elif _is_array(plan, pick, counts):
-            (number,) = pick.fills
-            listed = f"(SELECT array_agg({_name(plan, number)} ORDER BY __index) FROM {parent(position)})"
-            picked[number] = f"({listed})[1 + s.__pick_{position}]"
+        elif pick.key.name in there.arrays:
+            picked |= {number: there.value(pick.key.name, number, f"s.__pick_{position}") for number in pick.fills}
             continue
-        joins.append(f"LEFT JOIN {parent(position)} {alias} ON {' AND '.join(on)}")
+        joins.append(f"LEFT JOIN {parent_keys.table(position)} {alias} ON {' AND '.join(on)}")
         picked |= {number: f"{alias}.{_name(plan, number)}" for number in pick.fills}
     return innermost, joins, picked
-
-
-def _is_array(plan: Plan, pick: keys.Pick, counts: Mapping[str, int]) -> bool:
-    """Tell whether rows are picked from an array, which takes less time than a join."""
-    columns_ = [column for column in plan.frame.table.columns if column["number"] in pick.fills]
-    short = counts.get(pick.key.name, 0) <= _ARRAY
-    return short and [column["base"] in known_types.OF_ONE_LENGTH for column in columns_] == [True]
 
 
 def _name(plan: Plan, number: int) -> str:

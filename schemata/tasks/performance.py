@@ -91,7 +91,8 @@ def report(reporter: Any, url: str | None = None, out: str = "", open: bool = Fa
 
 @command.command(
     url=flags.URL,
-    evaluator="What plans with indexes that do not exist: auto, ghost or hypopg.",
+    evaluator="What plans with indexes that do not exist: auto, ghost, hypopg or copy.",
+    backup="With --evaluator copy: the backup to restore, instead of the newest.",
     top="How many statements to look at (default: 50, or as the settings say).",
     min_calls="Only statements of so many calls (default: 20).",
     max_new="Propose so many indexes at most (default: 10).",
@@ -102,6 +103,7 @@ def advise(
     reporter: Any,
     url: str | None = None,
     evaluator: str = "auto",
+    backup: str = "",
     top: str = "",
     min_calls: str = "",
     max_new: str = "",
@@ -113,6 +115,7 @@ def advise(
         config.load(),
         url=url or "",
         evaluator=evaluator,
+        backup=backup,
         top=flags.count(top, "--top"),
         min_calls=flags.count(min_calls, "--min-calls") if min_calls else None,
         max_new=flags.count(max_new, "--max-new"),

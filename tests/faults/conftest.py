@@ -18,13 +18,13 @@ from tests.faults import deployers, sample  # noqa: E402 - after their assertion
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the number of random kills be chosen: few in CI, hundreds when the engine has changed."""
-    parser.addoption("--kills", type=int, default=8, help="random instants to try for each way to die (default 8)")
+    parser.addoption("--kills", type=int, help="random instants to try for each way to die (default 8, --again 2)")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give each test that draws a random instant its seeds."""
     if "seed" in metafunc.fixturenames:
-        count = metafunc.config.getoption("--kills", default=8)
+        count = metafunc.config.getoption("--kills", default=None) or (2 if metafunc.config.getoption("--again") else 8)
         metafunc.parametrize("seed", range(count), ids=lambda seed: f"seed{seed}")
 
 

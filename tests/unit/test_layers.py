@@ -118,8 +118,8 @@ MAY_IMPORT = {
     },
     # Which indexes are missing: what was counted, judged by planners.
     "advice": {
-        "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "pages", "ghost",
-        "slow_queries", "lint", "remedies", "scale",
+        "errors", "lazy", "config", "sql", "system", "report", "postgres", "migrations", "targets", "pages", "ghost",
+        "slow_queries", "lint", "remedies", "scale", "backups",
     },
     "repeat": {"errors", "report", "system"},
     # One page of what every feature knows.
@@ -221,7 +221,8 @@ PURE = {
     "schemata.rehearsal.outcome",
     "schemata.seed.values.bounds", "schemata.seed.values.columns", "schemata.seed.values.expressions",
     "schemata.seed.keys", "schemata.seed.values.known_types",
-    "schemata.seed.outcome", "schemata.seed.shapes", "schemata.seed.sizes", "schemata.seed.statement",
+    "schemata.seed.outcome", "schemata.seed.parent_keys", "schemata.seed.shapes", "schemata.seed.sizes",
+    "schemata.seed.statement",
     "schemata.samples.structure", "schemata.samples.values", "schemata.samples.patterns", "schemata.samples.attempts",
     "schemata.remedies.remedy", "schemata.remedies.table", "schemata.remedies.access", "schemata.remedies.naming",
     "schemata.remedies.rewriting", "schemata.remedies.rows", "schemata.remedies.running", "schemata.remedies.structure",

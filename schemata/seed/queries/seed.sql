@@ -75,3 +75,10 @@ UPDATE pg_index SET indisready = false WHERE indexrelid IN ({oids})
 -- name: is_superuser
 -- Whether this session may do what only a superuser may.
 SELECT rolsuper FROM pg_roles WHERE rolname = current_user
+
+-- name: made_ahead
+-- Tables of rows that a second session made, and that no first one took.
+SELECT format('%I.%I', n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = {history} AND c.relname ~ '^seed_rows_[0-9]+_[0-9]+$' AND c.relkind = 'r' AND c.relpersistence = 'u'
+ORDER BY c.oid

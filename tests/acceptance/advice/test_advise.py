@@ -60,6 +60,15 @@ def test_from_a_slow_query_to_a_migration(local: Project) -> None:
     assert "Too little workload" in told.stdout
     assert max(map(len, told.stdout.splitlines())) <= 120
     assert list((local.root / "migrations" / "app").glob("*idx*")) == [], "nothing is written unless it is asked for"
+    lacking = local.inv("advise", "--evaluator", "copy")
+    assert lacking.returncode == 3
+    assert "Take one: inv backup." in lacking.stderr
+    kept = local.inv("backup", "--verify", "none")
+    assert kept.returncode == 0, kept.stderr
+    copied = local.inv("advise", "--evaluator", "copy")
+    assert copied.returncode == 0, copied.stderr
+    assert "1 statement judged on a restored copy with every index built: the backup " in copied.stdout
+    assert "1. idx_things_owner: saves " in copied.stdout
     written = local.inv("advise", "--write-migration", "--json", "--evaluator", "ghost")
     assert written.returncode == 0, written.stderr
     document = json.loads(written.stdout)
@@ -84,11 +93,14 @@ def test_flags_that_cannot_be(local: Project) -> None:
     """Said with what there is; exit codes of wrong settings, and of what is not there."""
     wrong = local.inv("advise", "--evaluator", "ghots")
     assert wrong.returncode == 2
-    assert "--evaluator ghots is not one of auto, ghost, hypopg" in wrong.stderr
+    assert "--evaluator ghots is not one of auto, ghost, hypopg, copy" in wrong.stderr
     absent = local.inv("advise", "--evaluator", "hypopg")
     assert absent.returncode == 3
     assert "has no extension hypopg" in absent.stderr
     assert local.inv("advise", "--top", "many").returncode == 2
+    useless = local.inv("advise", "--backup", "latest")
+    assert useless.returncode == 2
+    assert "--backup latest has no effect with --evaluator auto" in useless.stderr
     less = local.inv("advise", "--max-new", "-3")
     assert less.returncode == 2
     assert "--max-new -3 is less than none" in less.stderr

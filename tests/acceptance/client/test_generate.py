@@ -99,7 +99,8 @@ def test_the_client_works(two: Project, schemata: CommandLine) -> None:
     assert said == f"one it's done {tables}\n"
 
 
-def test_the_client_is_typed(two: Project, schemata: CommandLine, tmp_path: Path) -> None:
+@pytest.mark.xdist_group("mypy")
+def test_the_client_is_typed(two: Project, schemata: CommandLine, mypy_cache: Path) -> None:
     """mypy --strict accepts the package, sees through a relationship into the other schema, and ruff passes over it."""
     assert schemata("generate").returncode == 0
     use = two.root / "client" / "use.py"
@@ -109,7 +110,7 @@ def test_the_client_is_typed(two: Project, schemata: CommandLine, tmp_path: Path
         "def boss(user: app.Users) -> str | None:\n    return user.boss.name if user.boss else None\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path / 'cache'}", "use.py", "app_client"],
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={mypy_cache}", "use.py", "app_client"],
         cwd=use.parent,
         capture_output=True,
         text=True,

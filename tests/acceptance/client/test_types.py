@@ -1,5 +1,6 @@
 """The typed client has every type that the server has: it can be imported, is typed, and carries rows both ways."""
 
+import functools
 import json
 import os
 import re
@@ -86,9 +87,18 @@ def _python(project: Project, code: str) -> str:
     return ended.stdout
 
 
-def _mypy(folder: Path, *files: str) -> list[str]:
+Mypy = Callable[..., list[str]]
+
+
+@pytest.fixture
+def mypy(mypy_cache: Path) -> Mypy:
+    """Return what mypy --strict says of a package, line by line."""
+    return functools.partial(_mypy, mypy_cache)
+
+
+def _mypy(cache: Path, folder: Path, *files: str) -> list[str]:
     ended = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={folder.parent / 'mypy'}", *files, folder.name],
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={cache}", *files, folder.name],
         cwd=folder.parent,
         capture_output=True,
         text=True,
@@ -98,7 +108,8 @@ def _mypy(folder: Path, *files: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_type_of_the_server(made: Project, schemata: CommandLine) -> None:
+@pytest.mark.xdist_group("mypy")
+def test_every_type_of_the_server(made: Project, schemata: CommandLine, mypy: Mypy) -> None:
     """A table for each built-in and contrib type: itself, arrays, domains, composites and ranges of it, and arrays of
     those. Generate writes and reads a row of each; the Python types are those that a person expects; mypy --strict
     accepts all of it."""
@@ -136,10 +147,12 @@ def test_every_type_of_the_server(made: Project, schemata: CommandLine) -> None:
         assert columns["grid"] == f"list[list[{python}]]", name
         assert columns["comps"] == f"list[{columns['comp']}]", name
         assert columns.get("ran", f"Range[{python}]") == f"Range[{python}]", name
-    assert _mypy(folder) == [f"Success: no issues found in {len([*folder.glob('*.py')])} source files"]
+    assert mypy(folder) == [f"Success: no issues found in {len([*folder.glob('*.py')])} source files"]
 
 
-def test_a_client_of_such_types_is_used_with_types(made: Project, schemata: CommandLine) -> None:
+@pytest.mark.once
+@pytest.mark.xdist_group("mypy")
+def test_a_client_of_such_types_is_used_with_types(made: Project, schemata: CommandLine, mypy: Mypy) -> None:
     """A script that uses enums, composites, ranges and arrays runs, and mypy --strict sees what it gets."""
     _execute(
         made,
@@ -174,7 +187,7 @@ def test_a_client_of_such_types_is_used_with_types(made: Project, schemata: Comm
         "    reveal_type(found.home.moods)\n"
         "engine.dispose()\n"
     )
-    lines = _mypy(folder, "use.py")
+    lines = mypy(folder, "use.py")
     assert [line.partition("Revealed type is ")[2] or line for line in lines[:-1]] == [
         '"app_client._types.Mood"',
         '"app_client._types.Address | None"',
@@ -185,8 +198,10 @@ def test_a_client_of_such_types_is_used_with_types(made: Project, schemata: Comm
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("order", ["first", "last"])
-def test_columns_may_have_any_name(made: Project, schemata: CommandLine, order: str) -> None:
+@pytest.mark.xdist_group("mypy")
+def test_columns_may_have_any_name(made: Project, schemata: CommandLine, order: str, mypy: Mypy) -> None:
     """A column that is called like a module, a builtin, a keyword or something of SQLAlchemy's breaks no other one."""
     names = [
         "uuid", "datetime", "decimal", "Optional", "Any", "int", "str", "list", "dict", "bool", "float", "bytes",
@@ -229,7 +244,7 @@ def test_columns_may_have_any_name(made: Project, schemata: CommandLine, order: 
         "engine.dispose()\n",
     )
     assert said == "a:b a:b a:b a:b\n"
-    assert _mypy(folder)[-1].startswith("Success"), _mypy(folder)
+    assert mypy(folder)[-1].startswith("Success"), mypy(folder)
 
 
 def test_partitions_are_part_of_their_parent(made: Project, schemata: CommandLine) -> None:
@@ -254,7 +269,8 @@ def test_partitions_are_part_of_their_parent(made: Project, schemata: CommandLin
     assert "events: Mapped[Optional['Events']]" in text
 
 
-def test_views_are_classes_to_read(made: Project, schemata: CommandLine) -> None:
+@pytest.mark.xdist_group("mypy")
+def test_views_are_classes_to_read(made: Project, schemata: CommandLine, mypy: Mypy) -> None:
     """Views and materialized views have classes: rows that are alike or all NULL are all there, what cannot be compared
     in Python is no obstacle, the planner sees through, and a write is refused."""
     _execute(
@@ -293,10 +309,12 @@ def test_views_are_classes_to_read(made: Project, schemata: CommandLine) -> None
         "DocStats is a view: its rows can be read, and not written",
         "DocStats is a view: its rows can be read, and not written",
     ]
-    assert _mypy(folder)[-1].startswith("Success")
+    assert mypy(folder)[-1].startswith("Success")
 
 
-def test_keys_of_every_shape_are_relationships(made: Project, schemata: CommandLine) -> None:
+@pytest.mark.once
+@pytest.mark.xdist_group("mypy")
+def test_keys_of_every_shape_are_relationships(made: Project, schemata: CommandLine, mypy: Mypy) -> None:
     """Two keys to one table, keys that share a column, a key to itself over two columns, a circle, keys that are lists:
     every relationship works, without a warning of SQLAlchemy's."""
     _execute(
@@ -333,7 +351,7 @@ def test_keys_of_every_shape_are_relationships(made: Project, schemata: CommandL
         "engine.dispose()\n",
     )
     assert said == "[2] None 1\n2 1\n[1] []\n"
-    assert _mypy(folder)[-1].startswith("Success"), _mypy(folder)
+    assert mypy(folder)[-1].startswith("Success"), mypy(folder)
 
 
 def test_a_client_that_does_not_work_is_not_put_in_place(

@@ -72,6 +72,7 @@ def _as_uid(project: Project, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 @root_only
+@pytest.mark.once
 @pytest.mark.parametrize("command", ["migrate", "boot"])
 def test_a_uid_without_a_name(command: str, read_only_project: Project, observer: psycopg.Connection) -> None:
     """A UID without passwd entry and HOME, in a folder that it cannot write, migrates and is recorded by number."""

@@ -16,6 +16,7 @@ _COMMANDS = {"inv": ["-m", "invoke", "migrate"], "boot": ["-m", "schemata.boot"]
 
 
 @pytest.mark.slow
+@pytest.mark.once  # twelve start at once on each server of the cold-start matrix
 @pytest.mark.parametrize("command", _COMMANDS.values(), ids=_COMMANDS.keys())
 def test_twenty_processes_apply_each_migration_once(
     command: list[str],

@@ -218,6 +218,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.once  # what is told; the reading and the repair of others run on each server
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_derived_is_refused_with_what_to_type(damaged: Damaged, name: str) -> None:
     """Nothing is changed; the difference and a command are told; that command leads to a history that is whole."""
@@ -261,6 +262,7 @@ def _forget(*numbers: int) -> str:
     return "; ".join(f"DELETE FROM schemata.{table} WHERE migration_id IN ({ids})" for table in tables)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("numbers", "more", "too_early"),
     [
@@ -340,6 +342,7 @@ HEAD_LOST = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", HEAD_LOST)
 def test_without_a_summary_nothing_is_applied_before_what_is_applied(damaged: Damaged, name: str) -> None:
     """Neither out of order nor by a repair on the way; a person says of each what became of it."""

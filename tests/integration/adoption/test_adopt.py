@@ -133,6 +133,7 @@ def ledger_of(connection: psycopg.Connection) -> list[Any]:
     return connection.execute("SELECT p.*, xmin, ctid FROM _prisma_migrations p ORDER BY started_at").fetchall()
 
 
+@pytest.mark.once  # test_ledgers reads it on each server
 @pytest.mark.parametrize("drifted", [False, True], ids=["matching", "drifted"])
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_a_ledger_of_prisma(name: str, drifted: bool, repository: Project) -> None:

@@ -8,10 +8,14 @@ import pytest
 
 from schemata import config, errors
 from schemata.advice import advise, outcome
+from schemata.backups import backups
 from schemata.deploy import migrate
 from schemata.postgres import urls
 from schemata.server.embedded import server_state
 from tests.integration.advice import planted
+
+# One worker fills the shop and asks for advice.
+pytestmark = pytest.mark.xdist_group("advice")
 
 CALLS = 20
 
@@ -98,6 +102,44 @@ def test_what_is_served_well_gets_nothing(advice: outcome.Advice) -> None:
     helped = [one.text for proposal in advice.proposals for one in proposal.helps]
     served = [text.split("%s")[0] for text, _ in planted.SERVED]
     assert not [text for text in helped if text.split("$")[0] in served]
+
+
+def of_the_target(url: str) -> tuple[Any, ...]:
+    """Return what a target would show of somebody who worked on it: databases, indexes, reads of its tables."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return tuple(
+            connection.execute(text).fetchall()
+            for text in (
+                "SELECT datname FROM pg_database ORDER BY 1",
+                "SELECT indexrelid, indisvalid FROM pg_index ORDER BY 1",
+                "SELECT relname, seq_scan, idx_scan, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
+                " WHERE schemaname = 'app' ORDER BY 1",
+            )
+        )
+
+
+@pytest.mark.usefixtures("own_programs")
+def test_a_restored_copy_judges_with_real_indexes(shop: str, settings: config.Config) -> None:
+    """From the newest backup it finds what the ghost finds, and the sizes, and asks nothing of the target's tables."""
+    backups.backup(settings, url=shop, verify="none")
+    before = of_the_target(shop)
+    result = advise.advise(settings, url=shop, evaluator="copy", max_new=20)
+    assert of_the_target(shop) == before
+    (kept,) = backups.listed(settings).as_dict()["backups"]
+    assert result.evaluator == "copy"
+    assert kept["name"] in result.origin
+    found = {(".".join(one.candidate.table), one.candidate.keys[0].text): one for one in result.proposals}
+    assert set(found) <= set(planted.MISSING)
+    assert len(found) >= len(planted.MISSING) - 1
+    helped = {helped.text.split("$")[0] for proposal in result.proposals for helped in proposal.helps}
+    assert helped.isdisjoint(text.split("%s")[0] for text, _ in planted.SERVED)
+    with psycopg.connect(shop) as connection:
+        for one in result.proposals:
+            (text,) = one.statements
+            connection.execute(text.replace(" CONCURRENTLY", "").encode())
+            built = connection.execute(f"SELECT pg_relation_size('app.{one.name}')".encode()).fetchone()
+            assert built == (pytest.approx(one.size, rel=0.1),)
+        connection.rollback()
 
 
 def test_what_can_go(advice: outcome.Advice) -> None:

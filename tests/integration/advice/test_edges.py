@@ -1,15 +1,24 @@
 """What cannot be judged is said: partitioned tables, roles that may not see, tables that no ANALYZE has seen."""
 
+import dataclasses
+import os
+import signal
+import tempfile
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from schemata import config
+from schemata import config, errors
 from schemata.advice import advise
+from schemata.backups import backups, manifest
+from schemata.backups.storage import store
 from schemata.deploy import migrate
 from schemata.postgres import urls
+from schemata.report import progress
 from schemata.server.embedded import server_state
+
+pytestmark = pytest.mark.xdist_group("advice")
 
 STRUCTURE = """\
 -- Create measurements.
@@ -124,3 +133,62 @@ def test_a_role_that_may_only_read(edges: str, settings: config.Config) -> None:
     result = advise.advise(settings, url=f"postgresql://reader:x@{edges.rpartition('@')[2]}")
     assert [one.candidate.described for one in result.proposals] == ["sensor"]
     assert not [note for note in result.notes if "GRANT" in note]
+
+
+@pytest.mark.usefixtures("own_programs")
+def test_what_a_backup_cannot_judge(edges: str, settings: config.Config) -> None:
+    """Without one nothing is made; one judges partitioned tables too, but not a table that is newer than itself."""
+    with pytest.raises(errors.NotAvailable, match=r"there is no backup of .*/edges that has all schemas"):
+        advise.advise(settings, url=edges, evaluator="copy")
+    backups.backup(settings, url=edges, verify="none")
+    (name,) = (one["name"] for one in backups.listed(settings).as_dict()["backups"])
+    with psycopg.connect(edges, autocommit=True) as connection:
+        connection.execute("CREATE TABLE app.newer AS SELECT n AS id FROM generate_series(1, 20000) n")
+        connection.execute("ANALYZE app.newer")
+        try:
+            for number in range(25):
+                connection.execute("SELECT id FROM app.newer WHERE id = %s", (number,))
+            result = advise.advise(settings, url=edges, evaluator="copy", backup=name)
+        finally:
+            connection.execute("DROP TABLE app.newer")
+    (proposal,) = result.proposals
+    assert proposal.candidate.described == "sensor"
+    assert len(proposal.statements) == 5
+    reasons = {text: reason for text, reason in result.skipped if "newer" in text}
+    assert list(reasons.values()) == ['it cannot be planned: relation "app.newer" does not exist']
+
+
+@pytest.mark.usefixtures("own_programs")
+def test_a_damaged_backup_is_refused(edges: str, settings: config.Config, tmp_path: Path) -> None:
+    """What is not what was written is not restored, and nothing is judged on it."""
+    own = dataclasses.replace(settings, backups=dataclasses.replace(settings.backups, directory=str(tmp_path / "kept")))
+    backups.backup(own, url=edges, verify="none")
+    (archive,) = (tmp_path / "kept").rglob(store.ARCHIVE)
+    archive.write_bytes(archive.read_bytes()[:-1])
+    with pytest.raises(manifest.BackupInvalid):
+        advise.advise(own, url=edges, evaluator="copy")
+
+
+@pytest.mark.usefixtures("own_programs")
+def test_a_copy_is_deleted_when_a_signal_ends_it(edges: str, settings: config.Config, tmp_path: Path) -> None:
+    """SIGTERM while indexes are built on it: exit code 143, and neither its server nor its data directory remain."""
+    own = dataclasses.replace(settings, backups=dataclasses.replace(settings.backups, directory=str(tmp_path / "kept")))
+    backups.backup(own, url=edges, verify="none")
+    seen: list[str] = []
+
+    def step(done: int, total: int, what: str) -> None:
+        seen[:] = temporary_servers()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = temporary_servers()
+    with pytest.raises(errors.Interrupted, match="the copy is deleted") as ended:
+        advise.advise(own, url=edges, evaluator="copy", reporter=progress.Reporter(lambda text: None, step))
+    assert ended.value.exit_code == 143
+    assert len(seen) == len(before) + 1
+    assert temporary_servers() == before
+
+
+def temporary_servers() -> list[str]:
+    """Return the data directories of the temporary servers that this process has."""
+    roots = (Path("/dev/shm"), Path(tempfile.gettempdir()))
+    return sorted(path.name for root in roots for path in root.glob(f"schemata-test-{os.getpid()}-*"))

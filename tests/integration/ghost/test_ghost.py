@@ -15,7 +15,8 @@ from schemata.postgres import waiting
 from schemata.scale import scale
 from tests.conftest import Project
 
-pytestmark = pytest.mark.pg(least=18)
+# One worker makes the server.
+pytestmark = [pytest.mark.pg(least=18), pytest.mark.xdist_group("ghost")]
 
 GIGABYTE = 131_072
 

@@ -32,6 +32,15 @@ class Mutation:
         """Tell whether these are the pages that it breaks, by name."""
         return names - set(self.unclear) == {self.page, *self.also}
 
+    def breaks_its_table(self, names: set[str]) -> bool:
+        """Tell whether these are the pages that it breaks, and others of the same table at most.
+
+        What is planned for them depends on what other indexes cost, and so on the rows.
+        """
+        table = (self.declared or BY_NAME[self.page]).table or "financial.transactions"
+        others = names - {self.page, *self.also}
+        return names >= {self.page, *self.also} and all(BY_NAME[name].table == table for name in others)
+
     def pages(self) -> list[pages.Page]:
         """Return what is declared."""
         changed = [self.declared if page.name == self.page and self.declared else page for page in PAGES]

@@ -1,6 +1,7 @@
 """Whatever breaks a page of the platform is found by its name: without rows, at the committed scale, on rows."""
 
 import dataclasses
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
@@ -12,13 +13,24 @@ from schemata.migrations import files
 from schemata.pages import outcome, pages, planner, sql_file, verdicts
 from schemata.postgres import urls, waiting
 from schemata.scale import scale_file
+from schemata.seed import seed
+from schemata.server import programs as server_programs
+from schemata.server.embedded import binaries, server_state
 from schemata.smoke import smoke
 from tests.conftest import REPOSITORY
 from tests.integration.pages import mutations
 from tests.services import paging
 
+# One worker makes the rows and the server of its own.
+pytestmark = pytest.mark.xdist_group("mutations")
+
 SETTINGS = config.load(REPOSITORY, {})
-ROWS = 12_000
+#: Rows of each list. With --whole: rows of the transactions; the other lists have their share by the scale file.
+ROWS, WHOLE = 12_000, 1_000_000
+LISTED = (
+    "public.users", "financial.institutions", "financial.categories", "financial.clients", "financial.accounts",
+    "financial.invoices", "financial.transactions", "trading.strategies", "trading.positions", "trading.orders",
+)  # fmt: skip
 
 
 def judged(url: str, chosen: Sequence[pages.Page], place: str) -> dict[str, outcome.Judged]:
@@ -31,6 +43,13 @@ def judged(url: str, chosen: Sequence[pages.Page], place: str) -> dict[str, outc
 def failed(found: dict[str, outcome.Judged]) -> set[str]:
     """Return the names of the pages with problems."""
     return {name for name, one in found.items() if one.problems}
+
+
+def failed_in_smoke(url: str, chosen: Sequence[pages.Page], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the names of the pages with problems by `inv smoke`, if these are declared."""
+    monkeypatch.setattr("schemata.pages.declarations.read", lambda _: tuple(chosen))
+    checks = smoke.smoke(SETTINGS, url=url).as_dict()["checks"]
+    return {one["name"] for one in checks if one["group"] == "page" and one["problem"]}
 
 
 def name_of(mutation: mutations.Mutation) -> str:
@@ -47,10 +66,11 @@ def changed(url: str, statements: Sequence[str]) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ask at the scale for a sample of the indexes' mutations, or with --whole for all."""
-    if metafunc.function is test_at_the_scale:
+    """Ask at the scale and on rows for a sample of the mutations, or with --whole for all."""
+    samples = {test_at_the_scale: mutations.SOME, test_on_rows: mutations.FEW}
+    if metafunc.function in samples:
         whole = metafunc.config.getoption("--whole")
-        metafunc.parametrize("mutation", mutations.MUTATIONS if whole else mutations.SOME, ids=name_of)
+        metafunc.parametrize("mutation", mutations.MUTATIONS if whole else samples[metafunc.function], ids=name_of)
 
 
 def test_there_are_enough() -> None:
@@ -75,9 +95,7 @@ def test_on_an_empty_database(
     assert mutation.breaks(failed(found)), found
     if mutation not in mutations.FEW and not pytestconfig.getoption("--whole"):
         return
-    monkeypatch.setattr("schemata.pages.declarations.read", lambda _: tuple(chosen))
-    checks = smoke.smoke(SETTINGS, url=url).as_dict()["checks"]
-    assert mutation.breaks({one["name"] for one in checks if one["group"] == "page" and one["problem"]})
+    assert mutation.breaks(failed_in_smoke(url, chosen, monkeypatch))
 
 
 @pytest.fixture(scope="module")
@@ -106,35 +124,77 @@ def test_the_platform_is_served_at_the_scale(platform_server: ghost.Server) -> N
     assert max(one.rows_estimated or 0 for one in found.values()) == pytest.approx(pages.LIMIT)
 
 
+@pytest.mark.pg(most=17)
+def test_a_project_on_an_older_server_is_judged_at_the_scale_too(programs: binaries.Binaries) -> None:
+    """What an index can serve is asked of the project's own version, what is planned at the scale of PostgreSQL 18."""
+    settings = server_programs.of_version(SETTINGS, programs.major)
+    result = verdicts.on_scratch(settings, mutations.PAGES, scale_file.read(SETTINGS))
+    assert f"an empty PostgreSQL {programs.major} and on one without rows" in result.scope
+    assert all([one.place for one in verdict.judged] == ["empty", "scale"] for verdict in result.verdicts)
+    assert all(verdict.ok for verdict in result.verdicts)
+
+
 @pytest.fixture(scope="module")
-def seeded(server: object, admin: psycopg.Connection, platform_template: str) -> Iterator[str]:
+def seeded(
+    server: server_state.Server, admin: psycopg.Connection, platform_template: str, pytestconfig: pytest.Config
+) -> Iterator[str]:
     """Give the name of a platform with rows in every list."""
-    name = "seeded_pages"
+    name = f"seeded_pages_{uuid.uuid4().hex[:8]}"
     admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{platform_template}"')
-    url = urls.with_database(server.url, name)  # type: ignore[attr-defined]
-    paging.seed(url, ROWS)
+    url = urls.with_database(server.url, name)
+    if pytestconfig.getoption("--whole"):
+        seed.seed(
+            SETTINGS, url=url, wanted=WHOLE, scale_file="migrations/scale.toml", tables=LISTED, yes=True, confirm=name
+        )
+        # An index that a mutation leaves is a new one: the others are to be as compact.
+        changed(url, [f'REINDEX DATABASE "{name}"'])
+    else:
+        paging.seed(url, ROWS)
     changed(url, ["VACUUM (ANALYZE)"])
     yield name
     admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def test_on_rows(seeded: str, make_database: Callable[..., str]) -> None:
-    """One of each kind, in one database after the other: the page is found, and no other one."""
-    url = make_database(seeded)
-    for mutation in mutations.FEW:
-        if mutation.ddl and not mutation.ddl[0].startswith("DROP INDEX financial.idx_transactions"):
-            continue
-        with psycopg.connect(url, autocommit=True) as connection:
-            before = connection.execute(
-                "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indexrelid = to_regclass(%s)",
-                (f"financial.{mutations.BY_NAME[mutation.page].index}" if mutation.ddl else None,),
-            ).fetchall()
-        changed(url, mutation.ddl)
-        found = judged(url, mutation.pages(), "live")
-        assert mutation.breaks(failed(found)), (mutation.name, found)
-        if before:
-            page = mutations.BY_NAME[mutation.page]
-            changed(url, [f"DROP INDEX IF EXISTS financial.{page.index}", before[0][0]])
+@pytest.fixture
+def mutated(
+    mutation: mutations.Mutation, seeded: str, server: server_state.Server, make_database: Callable[..., str]
+) -> Iterator[str]:
+    """Give the URL of a database with rows and the mutation; an index is as it was afterwards, the rest is a copy."""
+    if any("INDEX" not in statement.split()[:2] or "RENAME" in statement for statement in mutation.ddl):
+        yield changed(make_database(seeded), mutation.ddl)
+        return
+    url = urls.with_database(server.url, seeded)
+    before = definitions(url)
+    try:
+        yield changed(url, mutation.ddl)
+    finally:
+        after = definitions(url)
+        changed(url, [f"DROP INDEX {name}" for name, text in after.items() if before.get(name) != text])
+        changed(url, [text for name, text in before.items() if after.get(name) != text])
+        assert definitions(url) == before
+
+
+def definitions(url: str) -> dict[str, str]:
+    """Return what makes each index of the platform."""
+    text = (
+        "SELECT quote_ident(schemaname) || '.' || quote_ident(indexname), indexdef FROM pg_indexes"
+        " WHERE schemaname = ANY(%s)"
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        return dict(connection.execute(text, [list(SETTINGS.schemas)]).fetchall())
+
+
+def test_on_rows(
+    mutation: mutations.Mutation, mutated: str, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    """The page is found, and no other one, where every list has rows: with --whole a million transactions."""
+    chosen = mutation.pages()
+    found = judged(mutated, chosen, "live")
+    if pytestconfig.getoption("--whole"):
+        assert mutation.breaks_its_table(failed(found)), found
+        assert mutation.breaks(failed_in_smoke(mutated, chosen, monkeypatch))
+    else:
+        assert mutation.breaks(failed(found)), found
 
 
 def test_the_platform_is_served_whatever_analyze_finds(
@@ -153,7 +213,7 @@ def test_the_platform_is_served_whatever_analyze_finds(
     for page in mutations.PAGES:
         one = measured[page.name]
         assert one.first
-        assert one.first[0] <= page.rows_allowed
+        assert one.first[0] <= page.rows_allowed or one.first[1] <= pages.LIMIT
         assert 0 < one.first[1] <= page.max_buffers
     assert measured["transactions"].deep
 

@@ -15,6 +15,9 @@ import pytest
 
 from schemata.pages import pages, structural
 
+# Its servers are its own, every one that is installed; the tests of one run on one worker.
+pytestmark = [pytest.mark.once, pytest.mark.xdist_group("verdicts")]
+
 #: More servers to ask, as a path list of their bin directories.
 MORE = "SCHEMATA_TEST_PG_BINS"
 

@@ -160,7 +160,9 @@ def _parameters() -> Iterator[ParameterSet]:
     for path in sorted(FOLDER.glob("*.toml")):
         for row, case in _rows(path):
             versions = pytest.mark.pg(least=row.get("least", 0), most=row.get("most", 99))
-            yield pytest.param(case, id=f"{path.stem}: {row['name']}", marks=versions)
+            # The cases of a file have databases in common, which one worker then makes.
+            together = pytest.mark.xdist_group(f"cases of {path.stem}")
+            yield pytest.param(case, id=f"{path.stem}: {row['name']}", marks=[versions, together])
 
 
 def _worst(found: tuple[diff.Difference, ...]) -> str:

@@ -21,6 +21,9 @@ import pytest
 from schemata.postgres import failures, libpq, query_client
 from tests.patience import PROMPT, until
 
+# The servers are its own, every one that is installed; one worker starts them.
+pytestmark = [pytest.mark.once, pytest.mark.xdist_group("libpq")]
+
 PASSWORD = "it's a p@ss/wörd%"
 QUOTED = "it%27s%20a%20p%40ss%2Fw%C3%B6rd%25"
 APPLICATION = "schemata test"

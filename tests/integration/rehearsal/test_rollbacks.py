@@ -9,6 +9,9 @@ from schemata.attestations import stored
 from schemata.rehearsal import outcome, rehearse
 from schemata.server.embedded import server_state
 
+# One worker rehearses all of them at once.
+pytestmark = pytest.mark.xdist_group("rollbacks")
+
 
 class Case(NamedTuple):
     """A migration on a table `app.<name>`, which `before` makes; `problem` is in what is told of its rollback."""

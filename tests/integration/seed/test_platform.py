@@ -1,13 +1,15 @@
 """The platform, filled: every key leads somewhere, and the same seed makes the same rows."""
 
+import dataclasses
 from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from schemata import config, errors
+from schemata.config import seeding
 from schemata.postgres import urls
-from schemata.seed import filling, outcome, seed
+from schemata.seed import ahead, filling, outcome, seed
 from tests.conftest import REPOSITORY
 
 ROWS = 2000
@@ -101,6 +103,54 @@ def test_indexes_that_are_built_afterwards_are_whole(platform: str) -> None:
             "SELECT id, currency, '2026-01-01', 1 FROM financial.accounts LIMIT 1 RETURNING id"
         ).fetchone()
         assert new == (25_001,)
+
+
+NEEDED = ("public.users", "financial.institutions", "financial.categories", "financial.clients", "financial.accounts")
+MADE_AHEAD = "SELECT count(*) FROM pg_class WHERE relname LIKE 'seed_rows%'"
+
+
+def test_a_second_session_makes_the_same_rows(
+    platform_template: str, make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the rows come from a table that is gone afterwards, as is what a killed run left; they lie in order."""
+    names = (*NEEDED, "financial.invoices", "financial.transactions")
+    found = []
+    helped: list[tuple[int, int]] = []
+    monkeypatch.setattr(filling, "BULK", 1000)
+    fill = ahead.Helper.fill
+    monkeypatch.setattr(ahead.Helper, "fill", lambda *args: (helped.append((args[-2], args[-1])), fill(*args))[1])
+    for least in (ahead.LEAST, 1000):
+        monkeypatch.setattr(ahead, "LEAST", least)
+        monkeypatch.setattr(ahead, "BLOCK", 1500)
+        url = make_database(platform_template)
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE UNLOGGED TABLE schemata.seed_rows_1_1 (id int)")
+        assert made(url, tables=names).ok
+        assert bool(helped) == (least == 1000)
+        with psycopg.connect(url) as connection:
+            query = "SELECT string_agg(t::text, ',' ORDER BY ctid) FROM financial.transactions t"
+            found.append(connection.execute(query).fetchone())
+            assert connection.execute(MADE_AHEAD).fetchone() == (0,)
+    assert (1, 1500) in helped
+    assert found[0] == found[1]
+
+
+def test_a_second_session_that_fails_leaves_nothing(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server tells the second session is the reason, and the table is as before."""
+    assert made(platform, tables=(*NEEDED, "financial.invoices")).ok
+    monkeypatch.setattr(filling, "BULK", 1000)
+    monkeypatch.setattr(ahead, "LEAST", 1000)
+    settings = config.load(REPOSITORY, {})
+    given = seeding.Table(columns={"description": f"(1 / (n - {ROWS - 1}))::text"})
+    settings = dataclasses.replace(settings, seed=seeding.Seed(tables={"financial.transactions": given}))
+    name = urls.database_of(platform)
+    done = seed.seed(settings, url=platform, confirm=name, wanted=ROWS, tables=("financial.transactions",))
+    assert [one.reason for one in done.problems] == ["division by zero"]
+    with psycopg.connect(platform) as connection:
+        assert connection.execute("SELECT count(*) FROM financial.transactions").fetchone() == (0,)
+        assert connection.execute(MADE_AHEAD).fetchone() == (0,)
+        query = "SELECT count(*) FROM pg_index WHERE NOT (indisready AND indisvalid)"
+        assert connection.execute(query).fetchone() == (0,)
 
 
 def test_others_who_work_are_waited_for(platform: str) -> None:

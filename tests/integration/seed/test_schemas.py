@@ -13,7 +13,7 @@ from psycopg import sql
 from schemata import config
 from schemata.config import seeding
 from schemata.postgres import urls
-from schemata.seed import filling, outcome, seed
+from schemata.seed import ahead, filling, outcome, seed
 
 SCHEMAS = sorted((Path(__file__).parent / "schemas").glob("*.sql"))
 ROWS = 400
@@ -62,13 +62,16 @@ def verify(connection: psycopg.Connection) -> int:
 def test_a_structure_is_filled(path: Path, make_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each table has all rows that it has room for, and none more after.
 
-    In another database they are the same ones, although there indexes are built and keys looked at afterwards.
+    In another database they are the same ones, although there indexes are built and keys looked at afterwards, and half
+    of the rows is made by a second session.
     """
     text = path.read_text(encoding="utf-8")
     fewer = {name: int(count) for name, count in re.findall(r"(\S+)=(\d+)", text.split("\n\n")[0])}
     first, second = make_database(), make_database()
     for url, bulk in ((first, filling.BULK), (second, 10)):
         monkeypatch.setattr(filling, "BULK", bulk)
+        monkeypatch.setattr(ahead, "LEAST", bulk)
+        monkeypatch.setattr(ahead, "BLOCK", 150)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"CREATE SCHEMA app; {text}")  # type: ignore[arg-type]
         found = made(url)
@@ -77,6 +80,8 @@ def test_a_structure_is_filled(path: Path, make_database: Callable[..., str], mo
         verify(connection)
         broken = connection.execute("SELECT count(*) FROM pg_index WHERE NOT (indisready AND indisvalid)").fetchone()
         assert broken == (0,)
+        left = connection.execute("SELECT count(*) FROM pg_class WHERE relname LIKE 'seed_rows%'").fetchone()
+        assert left == (0,)
     with psycopg.connect(first, autocommit=True) as connection:
         verify(connection)
         counts = {

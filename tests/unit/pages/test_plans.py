@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemata.pages import pages, plans
+from schemata.pages import pages, planner, plans, verdicts
 
 PAGE = pages.Page("p", "app.sale", ("a",), ("id",), "idx", max_rows=2)
 ROWS = {"app.sale": 1_000_000.0, "app.part": 20.0}
@@ -84,3 +84,20 @@ def test_rows_that_were_read() -> None:
     """What a filter discarded was read too, in every loop."""
     ran = scan(5, **{"Actual Rows": 2, "Actual Loops": 3, "Rows Removed by Filter": 4})
     assert plans.rows_read(node("Limit", 5, ran)) == 18
+
+
+@pytest.mark.parametrize(
+    ("rows", "buffers", "told"),
+    [
+        (510, 200, 0),
+        (511, 52, 1),
+        (5_000, 51, 0),  # so close together that no index would read less
+        (510, 201, 1),
+        (511, 201, 2),
+    ],
+)
+def test_what_was_read_for_a_page(rows: int, buffers: int, told: int) -> None:
+    """Rows count where they lie in more blocks than the page has rows; blocks always do."""
+    page = pages.Page("p", "app.t", ("kind",), ("at desc", "id desc"), "i", ("id",))
+    found = verdicts.exceeded(page, planner.Measured(rows, buffers, 1.0))
+    assert len(found) == told, found
