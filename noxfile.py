@@ -59,9 +59,9 @@ def parity(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def kills(session: nox.Session) -> None:
-    """Kill a backup at fifty moments: whatever is listed afterwards is whole."""
+    """Kill backups and backfills at fifty moments each: what is listed is whole, and each row is updated once."""
     install(session, "test")
-    session.run("pytest", *(session.posargs or ["--whole", "tests/faults/backups"]))
+    session.run("pytest", *(session.posargs or ["--whole", "tests/faults/backups", "tests/faults/changes"]))
 
 
 @nox.session(default=False)

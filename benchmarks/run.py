@@ -28,6 +28,7 @@ import service_load
 import starts
 import structures
 import tables
+import zero_downtime
 from place import Position
 
 from schemata.server.embedded import binaries, instance
@@ -46,6 +47,7 @@ PARTS: dict[str, Callable[[Position, int, list[int]], list[tables.Section]]] = {
     "paging": paging.depths,
     "seed": seeding.seeded,
     "advice": advised.advice,
+    "changes": zero_downtime.changes,
 }
 #: How many migrations, for each part: in full, and with --quick.
 SIZES = {
@@ -62,6 +64,7 @@ SIZES = {
     "paging": ([5_000_000], [20_000]),
     "seed": ([1_000_000], [30_000]),
     "advice": ([500_000], [60_000]),
+    "changes": ([1_000_000], [5_000]),
 }
 
 

@@ -20,7 +20,7 @@ _YES = "Do not ask."
 def changes(
     reporter: Any, change: str | None = None, url: str | None = None, open: bool = False, json: bool = False
 ) -> Any:
-    """Show how far each change is, what holds it up, and what to type next."""
+    """Show how far each change is, and what to type next."""
     return commands.listing.changes(config.load(), change=change or "", url=url or "", open_only=open)
 
 
@@ -51,7 +51,7 @@ def change_contract(
     confirm: str = "",
     json: bool = False,
 ) -> Any:
-    """Apply the contract of a change, once nobody needs what it takes away."""
+    """End a change: its contract, once the old version is gone."""
     return commands.contract.contract(
         config.load(),
         change=change or "",
@@ -115,7 +115,7 @@ def change_abort(
     confirm: str = "",
     json: bool = False,
 ) -> Any:
-    """Undo the expand and the backfill of a change, with the old version running."""
+    """Take a change back before its contract."""
     return commands.undo.abort(
         config.load(),
         change=change or "",
@@ -145,7 +145,7 @@ def change_undo(
     confirm: str = "",
     json: bool = False,
 ) -> Any:
-    """Undo the contract of a change as long as what it set aside is kept."""
+    """Take a contract back while what it set aside is kept."""
     return commands.undo.undo(
         config.load(),
         change=change or "",

@@ -32,7 +32,7 @@ client = true
 """
 
 # Loaded by name so that a forked deployer has them already.
-_LOADED = [commands.migrate, commands.start, commands.status]
+_LOADED = [commands.migrate, commands.start, commands.status, commands.backfill]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])

@@ -43,7 +43,7 @@ def change_backfill(
     of the application's is waited for until nothing else is left. In the end no row may be left that is not done.
 
     :param pause: seconds between two batches. :param max_lag: seconds that a replica may be behind. :param max_load:
-        other sessions that may be active. Raises outcome.Held, BatchFailed, RowsLocked, RowsLeft, work.Unfit.
+        other sessions that may be active. Raises outcome.AlreadyRunning, BatchFailed, RowsLocked, RowsLeft, work.Unfit.
     """
     if batch < 1:
         raise errors.ConfigError(f"--batch {batch} is not above 0", "Write how many rows a batch has, such as 1000.")

@@ -56,7 +56,7 @@ class Exclusion:
     def acquire(self, info: Info) -> progress_rows.Progress | None:
         """Keep other runs out, and return the row as it is then; None where there is none.
 
-        The row is to be taken next, by its runner as it is in what is returned. Raises outcome.Held.
+        The row is to be taken next, by its runner as it is in what is returned. Raises outcome.AlreadyRunning.
         """
         seen = self._read()
         first = seen
@@ -70,7 +70,7 @@ class Exclusion:
             if taken and not self._session.pooled:
                 self._session.script(f"SELECT pg_advisory_unlock({self.number})")
             if self._moved(first, seen) or (time.monotonic() > deadline and not self._is_leased(seen)):
-                raise outcome.Held(self._change, who or self._named(seen) or "a session that ended just now")
+                raise outcome.AlreadyRunning(self._change, who or self._named(seen) or "a session that ended just now")
             if not told and time.monotonic() > deadline - _PATIENCE + 2:
                 info(f"waiting to see whether {who or self._named(seen) or 'the run that was here'} is still at work")
                 told = True
@@ -96,9 +96,9 @@ class Exclusion:
         row = self._read()
         return outcome.TakenOver(self._change, row.runner if row else "")
 
-    def held(self) -> outcome.Held:
+    def held(self) -> outcome.AlreadyRunning:
         """Return the error for a lock that another session has."""
-        return outcome.Held(self._change, self._named(self._read()) or "another session")
+        return outcome.AlreadyRunning(self._change, self._named(self._read()) or "another session")
 
     def _try(self) -> bool:
         return self._session.rows(f"SELECT pg_try_advisory_lock({self.number})") == [("t",)]
@@ -117,7 +117,7 @@ class Exclusion:
         if row is None or not row.runner or row.runner == self.runner:
             return ""
         # A run with a session of its own has its lock for as long as it lives.
-        return row.runner if _POOLED in row.runner and row.age < LEASE else ""
+        return self._named(row) if _POOLED in row.runner and row.age < LEASE else ""
 
     def _is_leased(self, row: progress_rows.Progress | None) -> bool:
         return row is not None and _POOLED in row.runner and not self._holders()

@@ -8,7 +8,7 @@ from schemata import errors
 from schemata.report import document, results
 
 
-class Held(errors.Busy):
+class AlreadyRunning(errors.Busy):
     """Another process runs the same backfill."""
 
     def __init__(self, change: str, who: str) -> None:

@@ -1,11 +1,9 @@
 """A backfill on tables of every kind of key, beside an application that writes, inserts and holds rows."""
 
 import contextlib
-import functools
 import json
 import random
 import re
-import signal
 import threading
 from collections.abc import Callable, Iterator
 
@@ -49,31 +47,26 @@ def prepared(project: Project, size: int) -> Iterator[batches.Batches]:
 
 
 @pytest.mark.parametrize(("kind", "partitions"), CASES, ids=str)
-def test_each_row_is_done_once(project: Project, kind: str, partitions: int) -> None:
-    """Whatever the key is, every row is updated, none twice, and the migration is recorded."""
-    backfills.expanded(project, backfills.table(kind, 1000, partitions))
-    done = project.inv(*COMMAND, "--batch", "70", "--json")
+def test_each_row_is_done_once_by_its_index(project: Project, kind: str, partitions: int) -> None:
+    """Whatever the key is, no batch reads the whole table, every row is updated, none twice, and it is recorded."""
+    backfills.expanded(project, backfills.table(kind, 3000, partitions))
+    _check_plans(project)
+    done = project.inv(*COMMAND, "--batch", "210", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert (told["updated"], told["rows"], told["batches"], told["skipped"]) == (1000, 1000, 15, 0)
+    assert (told["updated"], told["rows"], told["batches"], told["skipped"]) == (3000, 3000, 15, 0)
     with psycopg.connect(project.url) as connection:
-        assert backfills.counts(connection) == (0, 0, 1000)
+        assert backfills.counts(connection) == (0, 0, 3000)
         assert backfills.is_recorded(connection)
-    assert project.inv("migrate-status", "--check").returncode == 0
-    again = project.inv(*COMMAND)
-    assert again.returncode == 0, again.stderr
-    assert "is recorded already" in again.stdout
 
 
-@pytest.mark.parametrize(("kind", "partitions"), CASES, ids=str)
-def test_the_index_serves(project: Project, kind: str, partitions: int) -> None:
-    """Neither the next boundary nor a batch reads the whole table, as the planner of the server says."""
-    backfills.expanded(project, backfills.table(kind, 20_000, partitions))
+def _check_plans(project: Project) -> None:
+    """Have the server run the query for a boundary and a batch, and tell what it reads for them."""
     with psycopg.connect(project.url, autocommit=True) as connection, prepared(project, 100) as done:
         connection.execute("VACUUM ANALYZE app.t")
         key = done._job.key
         rows = connection.execute(
-            f"SELECT {key.values} FROM app.t ORDER BY {key.order()} OFFSET 9900 LIMIT 101"  # type: ignore[arg-type]
+            f"SELECT {key.values} FROM app.t ORDER BY {key.order()} OFFSET 1400 LIMIT 101"  # type: ignore[arg-type]
         ).fetchall()
         low, high = (tuple(map(str, row)) for row in (rows[0], rows[100]))
         done.position.maximum = high
@@ -174,34 +167,6 @@ def test_a_row_that_is_freed_in_time_is_done_in_the_same_run(project: Project) -
         assert backfills.counts(other) == (0, 0, 200)
 
 
-def test_two_at_once_exclude_each_other_and_a_signal_ends_between_batches(project: Project) -> None:
-    """The second names the first and does nothing; the first ends with 130 and says how far it is."""
-    backfills.expanded(project, backfills.table("bigint", 500))
-    with psycopg.connect(project.url, autocommit=True) as connection:
-        for number, code, rows in ((signal.SIGINT, 130, 100), (signal.SIGTERM, 143, 200)):
-            first = project.start(*COMMAND, "--batch", "100", "--pause", "1h")
-            until(functools.partial(_is_at, connection, rows), functools.partial("{} rows".format, rows))
-            second = project.inv(*COMMAND)
-            assert second.returncode == 5, second.stderr
-            assert f"is run by another process: pid {first.pid} on " in second.stderr
-            assert "since 20" in second.stderr
-            first.send_signal(number)
-            _, err = first.communicate()
-            assert first.returncode == code, err
-            assert f"{rows} rows are done and stay" in err
-            assert f"Go on: inv change-backfill {backfills.CHANGE}" in err
-        assert project.inv(*COMMAND).returncode == 0
-        assert backfills.counts(connection) == (0, 0, 500)
-
-
-def _is_at(connection: psycopg.Connection, rows: int) -> bool:
-    """Tell whether a run is under way and has done so many rows."""
-    with contextlib.suppress(psycopg.errors.UndefinedTable):
-        query = "SELECT FROM schemata.changes WHERE runner IS NOT NULL AND rows = %s"
-        return bool(connection.execute(query, [rows]).fetchall())
-    return False
-
-
 def test_it_waits_while_the_server_has_much_to_do(project: Project) -> None:
     """With --max-load it rests as long as more sessions are active, and says so."""
     backfills.expanded(project, backfills.table("bigint", 300))
@@ -212,7 +177,7 @@ def test_it_waits_while_the_server_has_much_to_do(project: Project) -> None:
         assert running.stderr is not None
         line = running.stderr.readline()
         assert "other sessions are active, more than 0" in line
-        assert _is_at(other, 100)
+        assert other.execute("SELECT rows FROM schemata.changes").fetchone() == (100,)
         other.execute("SELECT pg_cancel_backend(%s)", [busy.info.backend_pid])
         asleep.join()
         out, err = running.communicate()
@@ -384,6 +349,9 @@ def test_what_cannot_begin_is_refused(project: Project, make_database: Callable[
         connection.execute("ALTER TABLE schemata.attempts RENAME COLUMN condition TO state")
         assert backfills.counts(connection) == (10, 0, 0)
     assert project.inv(*COMMAND).returncode == 0
+    again = project.inv(*COMMAND)
+    assert (again.returncode, "is recorded already" in again.stdout) == (0, True)
+    assert project.inv("migrate-status", "--check").returncode == 0
     (project.root / "migrations" / "app" / f"{backfills.BACKFILL}.sql").unlink()
     (project.root / "migrations" / "app" / f"{backfills.BACKFILL}.rollback.sql").unlink()
     none = project.inv(*COMMAND)
