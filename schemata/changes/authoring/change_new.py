@@ -183,6 +183,7 @@ def _retyped(request: draft.Request, probe: reading.Probe) -> draft.Draft:
     probe.assigns(there, request.table.sql, type_, _flag("using", request.options.using, there))
     source = f"(SELECT t.*, NULL::{type_} AS {quoted} FROM {request.table.sql} t) AS written"
     probe.assigns(back, source, old.type, _flag("back", request.options.back, back))
+    request = dataclasses.replace(request, unfit=probe.unfit(columns.retyped(request, type_)))
     return columns.change_type(request, type_)
 
 

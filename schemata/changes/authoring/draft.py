@@ -49,6 +49,7 @@ class Request:
     :param words: what follows the kind and the table, as it was typed.
     :param referred: the table that a foreign key is to refer to.
     :param volatile: whether a given default may be another value for each row.
+    :param unfit: constraints and indexes that cannot be made over the new column, because of its type.
     :param statements: what the server counted or stores, and in which the table's name comes.
     :param versions: views of the table for versions of the application, the newest last.
     :param search_path: where the expressions are understood, as SET has it.
@@ -66,18 +67,19 @@ class Request:
     referred: Table | None = None
     volatile: bool = False
     statements: tuple[str, ...] = ()
+    unfit: frozenset[str] = frozenset()
     versions: tuple[Version, ...] = ()
     schemas: frozenset[str] = frozenset()
 
     @property
     def trigger(self) -> str:
         """Return the name of the change's trigger: triggers fire by their names, and this one is to see the rest."""
-        return names.cut(f"zz_{self.id}")
+        return names.made(f"zz_{self.id}", "", {name for name, _ in self.table.triggers})
 
     @property
     def function(self) -> str:
         """Return the name of the trigger's function, with its schema."""
-        return names.quoted(self.table.schema, names.cut(f"sync_{self.id}"))
+        return names.quoted(self.table.schema, names.made(f"sync_{self.id}", "", self.table.functions))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from schemata import errors, lazy
+from schemata.changes.authoring import names
 from schemata.sql import parser
 
 if TYPE_CHECKING:
@@ -111,6 +112,35 @@ def index(definition: str, name: str, renamed: Mapping[str, str]) -> str:
         if item.index_elem.name in renamed:
             item.index_elem.name = renamed[item.index_elem.name]
     _rename(tree, renamed)
+    return str(postgast.deparse(tree))
+
+
+def referring(definition: str, schema: str, name: str) -> tuple[str, str]:
+    """Return the definition of a foreign key with another table in it, and the one that it refers to."""
+    prefix = "ALTER TABLE t ADD "
+    tree = parser.parse(prefix + definition)
+    # `def` is a word of Python's.
+    referred = getattr(tree.stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd, "def").constraint.pktable
+    before = names.quoted(referred.schemaname, referred.relname)
+    referred.schemaname, referred.relname = schema, name
+    return str(postgast.deparse(tree)).removeprefix(prefix), before
+
+
+def on(statement: str, schema: str, name: str) -> str:
+    """Return the statement that builds an index as one on another table, there and then."""
+    tree = parser.parse(statement)
+    index_ = tree.stmts[0].stmt.index_stmt
+    index_.relation.schemaname, index_.relation.relname = schema, name
+    index_.concurrent = False
+    return str(postgast.deparse(tree))
+
+
+def plain_operators(definition: str, columns_: Collection[str]) -> str:
+    """Return the definition of an index without the operator classes of these columns, which are of their types."""
+    tree = parser.parse(definition)
+    for item in tree.stmts[0].stmt.index_stmt.index_params:
+        if item.index_elem.name in columns_:
+            del item.index_elem.opclass[:]
     return str(postgast.deparse(tree))
 
 

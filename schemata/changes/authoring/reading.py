@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from schemata import errors
 from schemata.changes.authoring import draft, expressions, names, table
+from schemata.changes.authoring.families import pairing
 from schemata.postgres import libpq, queries
 
 _SQL = queries.load("table", os.path.join(os.path.dirname(__file__), "queries"))
@@ -114,9 +115,40 @@ class Probe:
             flag,
         )
 
+    def unfit(self, change: pairing.Dual) -> frozenset[str]:
+        """Return the constraints and indexes of the old column that cannot be made over the new one's type."""
+        (part,) = change.pair.parts
+        made = (
+            f"CREATE TEMPORARY TABLE pg_temp.typed (LIKE {self.table.sql}) ON COMMIT DROP; "
+            f"ALTER TABLE pg_temp.typed ADD COLUMN {names.quoted(part.name)} {part.type}; "
+        )
+        tried = {}
+        for one in self.table.constraints:
+            if change.pair.old.name in one.columns and one.kind == "c":
+                definition = expressions.constraint(one.definition, change.renamed)
+                tried[one.name] = f"ALTER TABLE pg_temp.typed ADD CHECK {definition.partition('CHECK')[2]}"
+            elif change.pair.old.name in one.columns and one.kind == "f":
+                definition = expressions.constraint(one.definition, change.renamed)
+                definition, referred = expressions.referring(definition, "pg_temp", "referred")
+                copied = f"CREATE TEMPORARY TABLE pg_temp.referred (LIKE {referred} INCLUDING INDEXES) ON COMMIT DROP"
+                tried[one.name] = f"{copied}; ALTER TABLE pg_temp.typed ADD {definition}"
+        for index in self.table.indexes:
+            if change.pair.old.name in index.columns:
+                tried[index.name] = expressions.on(pairing.build(change, index, "tried"), "pg_temp", "typed")
+        if default := pairing.new_default(change):
+            tried[pairing.DEFAULT] = f"SELECT {default}"
+        return frozenset(name for name, sql in tried.items() if not self._is_accepted(made + sql))
+
     def any(self, query: str) -> bool:
         """Tell whether a query has a row."""
         return self._run(f"SELECT EXISTS ({query})::text", "the rows that are there")[0][0] == "true"
+
+    def _is_accepted(self, text: str) -> bool:
+        try:
+            self._run(text, "")
+        except errors.ConfigError:
+            return False
+        return True
 
     def _types(self, made: str, flag: str) -> tuple[str, ...]:
         rows = self._run(

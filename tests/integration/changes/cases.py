@@ -191,9 +191,40 @@ CASES = (
             ("DELETE FROM app.notes WHERE id = 3", None),
         ),
         seed="CREATE TYPE app.state AS ENUM ('open', 'shut'); "
-        "CREATE TABLE app.notes (id bigint PRIMARY KEY, body json, state app.state DEFAULT 'shut'); "
+        """CREATE TABLE app.notes (id bigint PRIMARY KEY, body json, state app.state DEFAULT 'shut'); """
         """INSERT INTO app.notes VALUES (1, '{"a": 1}'), (2, NULL); """
         "CREATE FUNCTION app.load() RETURNS void LANGUAGE sql AS 'TRUNCATE app.notes';",
+    ),
+    Case(
+        "rename-referring-column-dual",
+        ("rename-column", "app.clients", "owner_id", "user_id", "--strategy", "dual"),
+        (
+            (insert("owner_id, fax", "2, 'o'", returning="owner_id"), [(2,)]),
+            ("DELETE FROM app.clients WHERE fax = 'o'", None),
+        ),
+        (
+            (insert("user_id, fax", "1, 'n'", returning="user_id"), [(1,)]),
+            (insert("fax", "'n'", returning="user_id"), [(None,)]),
+            ("DELETE FROM app.clients WHERE fax = 'n'", None),
+        ),
+        seed="CREATE INDEX idx_clients_owner_id ON app.clients (owner_id); ALTER TABLE app.clients ADD FOREIGN KEY "
+        "(owner_id) REFERENCES app.users (id) ON DELETE SET NULL",
+    ),
+    Case(
+        "change-type-with-what-does-not-fit",
+        ("change-type", "app.notes", "state", "integer", "--to", "number"),
+        (
+            ("INSERT INTO app.notes (id, state) VALUES (3, '33') RETURNING state", [("33",)]),
+            ("INSERT INTO app.notes (id, state) VALUES (4, 'none') RETURNING state", [("none",)]),
+            ("DELETE FROM app.notes WHERE id > 2", None),
+        ),
+        (
+            ("INSERT INTO app.notes (id, number) VALUES (3, 34) RETURNING number", [(34,)]),
+            ("DELETE FROM app.notes WHERE id > 2", None),
+        ),
+        seed="CREATE TABLE app.notes (id bigint PRIMARY KEY, state text DEFAULT 'no number' CHECK (state <> '')); "
+        "CREATE INDEX idx_notes_state ON app.notes (state text_pattern_ops); "
+        "CREATE INDEX idx_notes_lower_state ON app.notes (lower(state)); INSERT INTO app.notes VALUES (1, '11')",
     ),
     Case(
         "change-type-enum",

@@ -5,7 +5,7 @@ import re
 
 from schemata import errors
 from schemata.changes.authoring import checks, draft, expressions, names
-from schemata.changes.authoring.families import dual, privileges, sync
+from schemata.changes.authoring.families import dual, pairing, privileges, sync
 
 #: Types by how much they hold: each value of one is exactly a value of those behind it.
 _WIDER = (("smallint", "integer", "bigint", "numeric"), ("real", "double precision"))
@@ -19,11 +19,10 @@ def rename(request: draft.Request, new: str) -> draft.Draft:
     checks.replaceable(request, old)
     checks.keyed(request)
     pair = sync.Pair(old, (sync.Part(new, old.type),), kept=names.kept(old.name, request.table.column_names))
-    change = dual.Dual(
+    change = pairing.Dual(
         request,
         pair,
         f"Add {request.table.sql}.{names.quoted(new)}, the new name of {old.sql}.",
-        "",
         renamed={old.name: new},
     )
     return dual.files(change)
@@ -37,8 +36,8 @@ def target_column(request: draft.Request) -> str:
     return names.made(old.name, "_new", request.table.column_names)
 
 
-def change_type(request: draft.Request, canonical: str) -> draft.Draft:
-    """Return the files that give a column another type, with two columns.
+def retyped(request: draft.Request, canonical: str) -> pairing.Dual:
+    """Return the change that gives a column another type.
 
     :param canonical: the new type as the server writes it.
     """
@@ -60,14 +59,19 @@ def change_type(request: draft.Request, canonical: str) -> draft.Draft:
         names.kept(old.name, request.table.column_names),
         strict,
     )
-    change = dual.Dual(
+    return pairing.Dual(
         request,
         pair,
         f"Add {request.table.sql}.{names.quoted(new)}: {old.sql} as {canonical}.",
-        "",
         _verify(request, pair),
         renamed={old.name: new},
     )
+
+
+def change_type(request: draft.Request, canonical: str) -> draft.Draft:
+    """Return the files that give a column another type, with two columns."""
+    change = retyped(request, canonical)
+    pair, old, new = change.pair, change.pair.old, change.pair.parts[0].name
     made = dual.files(change)
     made = draft.Draft(tuple(_guarded(request, pair, item) for item in made.files), "", notes=made.notes)
     note = (
@@ -101,7 +105,7 @@ def _verify(request: draft.Request, pair: sync.Pair) -> str:
     if not request.options.using:
         back = pair.back
         lost = f" OR ({back}) IS DISTINCT FROM {pair.old.sql}"
-    return f"SELECT count(*) FROM {request.table.sql} WHERE ({dual.left(pair)}){lost}"
+    return f"SELECT count(*) FROM {request.table.sql} WHERE ({pairing.left(pair)}){lost}"
 
 
 def is_wider(old: str, new: str) -> bool:
@@ -164,11 +168,10 @@ def split(request: draft.Request, types: tuple[str, ...]) -> draft.Draft:
     )
     pair = sync.Pair(old, parts, request.options.back, names.kept(old.name, request.table.column_names), strict=False)
     listed = ", ".join(names.quoted(part.name) for part in parts)
-    change = dual.Dual(
+    change = pairing.Dual(
         request,
         pair,
         f"Add {listed} to {request.table.sql}, what {old.sql} is split into.",
-        "",
-        f"SELECT count(*) FROM {request.table.sql} WHERE {dual.left(pair)}",
+        f"SELECT count(*) FROM {request.table.sql} WHERE {pairing.left(pair)}",
     )
     return dual.files(change)

@@ -2,7 +2,7 @@
 
 from schemata import errors
 from schemata.changes.authoring import checks, draft, expressions, names, table
-from schemata.changes.authoring.families import dual
+from schemata.changes.authoring.families import altering
 
 _FAILS = (
     "A row that breaks it and is written fails from here on, whichever release writes it; the rows from before are "
@@ -40,12 +40,12 @@ def unique(request: draft.Request) -> draft.Draft:
             "Beside reads and writes. Where there are duplicates it fails and names one: remove them and run it again. "
             "A row that is a duplicate is refused from here on, whichever release writes it.",
         ),
-        (dual.statement_of(request, name, build),),
+        (altering.statement_of(request, name, build),),
         (f"DROP INDEX CONCURRENTLY IF EXISTS {names.quoted(changed.schema, name)};",),
         mode="statements",
         undo_mode="statements",
     )
-    return draft.Draft((expand, dual.unique_by_index(changed, name, build)))
+    return draft.Draft((expand, altering.unique_by_index(changed, name, build)))
 
 
 def check(request: draft.Request) -> draft.Draft:
@@ -142,13 +142,15 @@ def _validated(
         "expand",
         title,
         (_FAILS,),
-        (dual.alter(request.table, [f"ADD CONSTRAINT {sql} {definition} NOT VALID"]),),
-        (dual.alter(request.table, [f"DROP CONSTRAINT {sql}"]),),
+        (altering.alter(request.table, [f"ADD CONSTRAINT {sql} {definition} NOT VALID"]),),
+        (altering.alter(request.table, [f"DROP CONSTRAINT {sql}"]),),
     )
     contract = draft.File(
         "contract",
         f"Validate {sql} of {request.table.sql}.",
         ("Reads every row, beside reads and writes. Where one breaks it, it fails: correct the row, run it again.",),
-        (dual.alter(request.table, [f"VALIDATE CONSTRAINT {sql}"]),),
+        (altering.alter(request.table, [f"VALIDATE CONSTRAINT {sql}"]),),
+        (altering.not_valid_again(request.table, name, f"CONSTRAINT {sql} {definition}"),),
+        (altering.NOT_VALID_AGAIN,),
     )
     return draft.Draft((*before, expand, contract))

@@ -1,7 +1,7 @@
 """A column or a table goes: first nobody has to write it, then it is set aside, then it is dropped."""
 
 from schemata.changes.authoring import checks, draft, names, table
-from schemata.changes.authoring.families import dual, privileges
+from schemata.changes.authoring.families import altering, privileges
 
 _ALLOW = "the contract set it aside, and no release asks for it"
 _IRREVERSIBLE = "the values are gone; a backup has them"
@@ -25,14 +25,14 @@ def column(request: draft.Request) -> draft.Draft:
     has_value = old.default or old.identity or old.generated or request.options.default
     if old.not_null and not has_value:
         free.append(f"ALTER COLUMN {old.sql} DROP NOT NULL")
-        back.append(dual.restored_not_null(request, old))
+        back.append(altering.restored_not_null(request, old))
         why.append(
             "A row that the next release writes has NULL in it: where the one before cannot read that, give it a "
             "default instead (--default)."
         )
         undo_why = (f"Rows that have NULL in {old.sql} keep it from being NOT NULL again: fill them first.",)
-    statements = [dual.alter(changed, free)] if free else []
-    undo = [dual.alter(changed, back)] if back else []
+    statements = [altering.alter(changed, free)] if free else []
+    undo = [altering.alter(changed, back)] if back else []
     statements.append(_comment(f"COLUMN {what}", f"Goes with the change {request.id}: no longer used."))
     undo.append(_comment(f"COLUMN {what}", old.comment))
     expand = draft.File("expand", f"Use {what} no more.", tuple(why), tuple(statements), tuple(undo), undo_why)
@@ -49,7 +49,7 @@ def column(request: draft.Request) -> draft.Draft:
         "finish",
         f"Drop what the contract kept of {what}.",
         ("Its indexes and constraints go with it.",),
-        (dual.alter(changed, [f"DROP COLUMN {names.quoted(kept)}"]),),
+        (altering.alter(changed, [f"DROP COLUMN {names.quoted(kept)}"]),),
         irreversible=_IRREVERSIBLE,
         allow={"drop-column": _ALLOW},
     )

@@ -2,7 +2,7 @@
 
 from schemata import errors
 from schemata.changes.authoring import checks, draft, expressions, names, table
-from schemata.changes.authoring.families import dual, sync
+from schemata.changes.authoring.families import altering, sync
 
 
 def set_not_null(request: draft.Request) -> draft.Draft:
@@ -55,14 +55,14 @@ def add_column(request: draft.Request) -> draft.Draft:
                 "that does not know the column leaves it out of its INSERT and gets the default. There is nothing to "
                 "fill and nothing to take away: the change is complete with this file.",
             ),
-            (dual.alter(request.table, [f"ADD COLUMN {sql} {type_} NOT NULL DEFAULT {default}"]),),
-            (dual.alter(request.table, [f"DROP COLUMN {sql}"]),),
+            (altering.alter(request.table, [f"ADD COLUMN {sql} {type_} NOT NULL DEFAULT {default}"]),),
+            (altering.alter(request.table, [f"DROP COLUMN {sql}"]),),
         )
         return draft.Draft((expand,))
     adds = (
-        dual.alter(request.table, [f"ADD COLUMN {sql} {type_}"]),
+        altering.alter(request.table, [f"ADD COLUMN {sql} {type_}"]),
         "-- In a statement of its own: the rows from before keep NULL, and no row is written.\n"
-        + dual.alter(request.table, [f"ALTER COLUMN {sql} SET DEFAULT {default}"]),
+        + altering.alter(request.table, [f"ALTER COLUMN {sql} SET DEFAULT {default}"]),
     )
     return _filled(request, table.Column(name, type_), adds)
 
@@ -82,12 +82,12 @@ class _Constraint:
     @property
     def add(self) -> str:
         """Return the statement that adds it for rows that are written."""
-        return dual.alter(self.request.table, [self.action])
+        return altering.alter(self.request.table, [self.action])
 
     @property
     def drop(self) -> str:
         """Return the statement that removes it."""
-        return dual.alter(self.request.table, [f"DROP CONSTRAINT {self.name}"])
+        return altering.alter(self.request.table, [f"DROP CONSTRAINT {self.name}"])
 
     def proved(self, last: tuple[str, ...], undo: tuple[str, ...] = (), breaking: str = "") -> tuple[draft.File, ...]:
         """Return the files that look at every row and set NOT NULL, with more statements in the last of them."""
@@ -96,16 +96,18 @@ class _Constraint:
             "contract",
             f"Validate that {changed.sql}.{self.column} has no NULL.",
             ("Reads every row, beside reads and writes.",),
-            (dual.alter(changed, [f"VALIDATE CONSTRAINT {self.name}"]),),
+            (altering.alter(changed, [f"VALIDATE CONSTRAINT {self.name}"]),),
+            (altering.alter(changed, [f"DROP CONSTRAINT {self.name}", self.action]),),
+            (altering.NOT_VALID_AGAIN,),
             part="validate" if self.by_check or last else "",
         )
         do: tuple[str, ...] = last
         back: tuple[str, ...] = undo
         if self.by_check:
-            do = (dual.alter(changed, [f"ALTER COLUMN {self.column} SET NOT NULL"]), self.drop, *last)
+            do = (altering.alter(changed, [f"ALTER COLUMN {self.column} SET NOT NULL"]), self.drop, *last)
             back = (
                 *undo,
-                dual.alter(changed, [f"ALTER COLUMN {self.column} DROP NOT NULL", self.action]),
+                altering.alter(changed, [f"ALTER COLUMN {self.column} DROP NOT NULL", self.action]),
             )
         if not do:
             return (validate,)
@@ -152,4 +154,4 @@ def _filled(request: draft.Request, column: table.Column, before: tuple[str, ...
 
 
 def _dropped(request: draft.Request, column: table.Column) -> str:
-    return dual.alter(request.table, [f"DROP COLUMN {column.sql}"])
+    return altering.alter(request.table, [f"DROP COLUMN {column.sql}"])

@@ -92,6 +92,14 @@ SELECT json_build_object(
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.refobjsubid
             WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid AND a.attnum <> d.adnum
             UNION
+            -- Before PostgreSQL 15 the column itself depends, not its expression.
+            SELECT 'generated column', ga.attname::text, a.attname
+            FROM pg_depend p
+            JOIN pg_attribute ga ON ga.attrelid = c.oid AND ga.attnum = p.objsubid AND ga.attgenerated <> ''
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.refobjsubid
+            WHERE p.classid = 'pg_class'::regclass AND p.objid = c.oid
+                AND p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid AND a.attnum <> ga.attnum
+            UNION
             SELECT 'policy', o.polname::text, a.attname
             FROM pg_depend p
             JOIN pg_policy o ON p.classid = 'pg_policy'::regclass AND o.oid = p.objid
