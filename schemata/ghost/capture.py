@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemata import config, errors, targets
+from schemata.ghost import outcome
 from schemata.migrations import files
 from schemata.postgres import libpq, queries
-from schemata.report import document, progress, results
+from schemata.report import progress
 from schemata.scale import scale, scale_file
 
 _SQL = queries.load("ghost", os.path.join(os.path.dirname(__file__), "queries"))
@@ -35,61 +36,74 @@ class Captured:
 
 
 def scale_capture(
-    settings: config.Config, *, url: str = "", out: str = "", reporter: progress.Reporter = progress.SILENT
-) -> results.Table:
+    settings: config.Config,
+    *,
+    url: str = "",
+    out: str = "",
+    yes: bool = False,
+    partial: bool = False,
+    reporter: progress.Reporter = progress.SILENT,
+) -> outcome.Capture:
     """Write the scale file of the project, or the file `out`, from a database. Reads only there.
 
-    What no ANALYZE has seen is named, and is not in the file: the exit code is 1 then. Raises Error where it has seen
-    nothing; then the file stays as it was.
+    A file of the project that says something else stays as it is without `yes`: people wrote and committed it, and the
+    database may be another than they meant. Where some tables are not known nothing is written without `partial`; with
+    it what the file says of them is kept. Raises Error where no table is known.
     """
     choice = targets.choose(settings, url)
-    with targets.named(choice):
-        with targets.connect(choice) as connection:
-            target = targets.describe(choice, connection)
-            found = captured(connection, settings.schemas)
+    with targets.named(choice), targets.connect(choice) as connection:
+        target = targets.describe(choice, connection)
+        found = captured(connection, settings.schemas)
         if not found.scale.tables:
             raise errors.Error(
                 f"no table of the schemas {', '.join(settings.schemas)} has been analysed, so that its rows are not "
                 "known",
                 "Run ANALYZE there and then this command again.",
             )
-        path = Path(out) if out else scale_file.path_of(settings)
-        text = scale.text(found.scale, _COMMENT)
-        if out:
-            files.write_output(out, text, "--out")
-        else:
-            files.replace(path, text)
-    reporter.info(f"Wrote {path}.")
-    notes = []
-    if found.unseen:
-        notes.append(
-            f"Not in the file, because no ANALYZE has seen them: {', '.join(found.unseen)}. Run ANALYZE there and then "
-            "this command again."
-        )
-    if found.unread:
-        notes.append(
-            f"Only the rows of {', '.join(found.unread)} are known: this role may not read their statistics. "
-            "GRANT SELECT, or pg_read_all_data."
-        )
-    told = f"{document.number(len(found.scale.tables), 'table')} written to {_shown(settings, path)}."
-    return results.Table(
-        f"Target: {target.describe()}\n",
-        ("table", "rows", "columns"),
-        tuple((name, f"{table.rows:,}", len(table.n_distinct)) for name, table in found.scale.tables.items()),
-        notes=("", *notes, told),
-        ok=not (found.unseen or found.unread),
-        exit_code=errors.NEEDS_PERSON if found.unseen or found.unread else errors.DONE,
-        facts={
-            "target": dataclasses.asdict(target),
-            "file": str(path),
-            "not_analysed": list(found.unseen),
-            "not_readable": list(found.unread),
-        },
+    path = Path(out) if out else scale_file.path_of(settings)
+    before = _text_of(path)
+    if partial and before is not None:
+        found = dataclasses.replace(found, scale=_kept(found, scale_file.read(settings, out)))
+    after = scale.text(found.scale, _COMMENT)
+    if before is not None and scale_file.says(before) == scale_file.says(after):
+        after = before  # comments of people stay
+    result = outcome.Capture(
+        target,
+        files.shown(path, settings.root),
+        str(path),
+        found.scale,
+        before,
+        after,
+        found.unseen,
+        found.unread,
+        is_partial=partial,
+        is_written=False,
     )
+    if not result.is_whole or not (yes or out or before in (None, after)):
+        return result
+    if before != after:
+        files.write_output(str(path), after, "--out" if out else "scale")
+        reporter.info(f"Wrote {path}.")
+    return dataclasses.replace(result, is_written=True)
 
 
-def _shown(settings: config.Config, path: Path) -> str:
-    return str(path.relative_to(settings.root)) if path.is_relative_to(settings.root) else str(path)
+def _text_of(path: Path) -> str | None:
+    """Return what a file says; None where there is none, or nothing that can be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _kept(found: Captured, before: scale.Scale) -> scale.Scale:
+    """Return the sizes that were captured, and those of the file for the tables that are not known."""
+    tables = dict(found.scale.tables)
+    for name in (*found.unseen, *found.unread):
+        if name in before.tables:
+            tables[name] = before.tables[name]
+    return scale.Scale(dict(sorted(tables.items())), found.scale.source)
 
 
 def captured(connection: libpq.Connection, schemas: Sequence[str]) -> Captured:

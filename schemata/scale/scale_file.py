@@ -38,3 +38,11 @@ def read(settings: config.Config, file: str = "") -> scale.Scale:
     except OSError as error:
         raise scale.InvalidScale(f"{shown} cannot be read: {error.strerror}", "Check its permissions.") from error
     return scale.parse(document, shown)
+
+
+def says(text: str) -> object:
+    """Return what the text of a scale file says, whatever its comments and its order; the text where it is none."""
+    try:
+        return scale.parse(tomllib.loads(text), "").tables
+    except (ValueError, scale.InvalidScale):
+        return text

@@ -72,10 +72,20 @@ def pages(
     )
 
 
-@command.command(url=flags.URL, out="Write this file instead of migrations/scale.toml.", json=flags.JSON)
-def scale_capture(reporter: Any, url: str | None = None, out: str = "", json: bool = False) -> Any:
+@command.command(
+    url=flags.URL,
+    out="Write this file instead of migrations/scale.toml.",
+    yes="Replace what migrations/scale.toml says.",
+    partial="Also write where some tables are not known; what the file says of them is kept.",
+    json=flags.JSON,
+)
+def scale_capture(
+    reporter: Any, url: str | None = None, out: str = "", yes: bool = False, partial: bool = False, json: bool = False
+) -> Any:
     """Write how many rows a database has to migrations/scale.toml."""
-    return commands.capture.scale_capture(config.load(), url=url or "", out=out, reporter=reporter)
+    return commands.capture.scale_capture(
+        config.load(), url=url or "", out=out, yes=yes, partial=partial, reporter=reporter
+    )
 
 
 @command.command(

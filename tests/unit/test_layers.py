@@ -232,7 +232,7 @@ PURE = {
     "schemata.history.held.phases", "schemata.history.held.compatible",
     "schemata.history.squashed.recognition", "schemata.history.squashed.findings",
     "schemata.deploy.results", "schemata.deploy.notices",
-    "schemata.scale.scale", "schemata.ghost.sizes",
+    "schemata.scale.scale", "schemata.ghost.sizes", "schemata.ghost.outcome",
     "schemata.pages.pages", "schemata.pages.structural", "schemata.pages.plans", "schemata.pages.outcome",
     "schemata.pages.sql_file", "schemata.pages.select_query", "schemata.client.stamps", "schemata.client.typed_catalog",
     "schemata.client.typed_columns",
