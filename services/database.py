@@ -7,6 +7,7 @@ import psycopg
 import psycopg.conninfo
 
 from schemata import errors
+from schemata.migrations import revision as revisions
 from schemata.postgres import urls
 from services import values
 
@@ -18,6 +19,8 @@ IDLE_IN_TRANSACTION: Final = 10.0
 #: After how many seconds of silence the other end of a connection is asked whether it lives, how often, how many times.
 _KEEPALIVE: Final = (10, 5, 3)
 _DEAD_AFTER: Final = 25_000  # milliseconds
+#: Bytes of application_name that PostgreSQL keeps; it cuts off the rest at the end, where the revision is.
+_NAME_LIMIT: Final = 63
 
 #: The server is away, stops, starts, is full, is read-only, or has not the tables yet: all of it passes.
 _AWAY = ("08", "57P", "53", "25006", "42P01", "3F000", "42703", "3D000", "28", "42501", "58")
@@ -25,8 +28,11 @@ _AWAY = ("08", "57P", "53", "25006", "42P01", "3F000", "42703", "3D000", "28", "
 _AGAIN = ("40", "55P03", "57014")
 
 
-def settings(service: str) -> dict[str, Any]:
+def settings(service: str, revision: str = "") -> dict[str, Any]:
     """Return the arguments of psycopg.connect for DATABASE_URL, which may be written as Prisma or SQLAlchemy would.
+
+    `revision` is the last migration of the service's build: its sessions tell it, so that a change of the database
+    knows who still is of the version before.
 
     Raises ConfigError without it, or when libpq cannot read it.
     """
@@ -51,12 +57,25 @@ def settings(service: str) -> dict[str, Any]:
         "keepalives_count": count,
         "tcp_user_timeout": _DEAD_AFTER,
         **read,
-        "application_name": service,
+        "application_name": application_name(service, revision),
         "connect_timeout": CONNECT_TIMEOUT,
         # Through a pooler in transaction mode a prepared statement is on another connection the next time.
         "prepare_threshold": None,
         "autocommit": True,
     }
+
+
+def application_name(service: str, revision: str = "") -> str:
+    """Return what the sessions of a service are called: its name and the time of its build's last migration.
+
+    >>> application_name("financial-svc", "tagging.20250903090000.tag_invoices_paid_late")
+    'financial-svc@20250903090000'
+    >>> application_name("billing", "")
+    'billing'
+    """
+    moment = revisions.time_of(revision)
+    build = f"@{moment}" if moment else ""
+    return service.encode()[: _NAME_LIMIT - len(build)].decode(errors="ignore") + build
 
 
 def session(statement_timeout: float = STATEMENT_TIMEOUT, lock_timeout: float = 0) -> str:

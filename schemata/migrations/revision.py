@@ -25,3 +25,13 @@ def within(revision: str, accepts: str) -> bool:
         return False
     low, _, high = accepts.partition("..")
     return (not low or low <= timestamp) and (not high or timestamp <= high)
+
+
+def of_application(name: str) -> tuple[str, str]:
+    """Return what an application is called, and the time of its build that its sessions tell at the end, if they do.
+
+    >>> of_application("financial-svc@20250903090000"), of_application("ada@example.com")
+    (('financial-svc', '20250903090000'), ('ada@example.com', ''))
+    """
+    own, _, moment = name.rpartition("@")
+    return (own, moment) if own and len(moment) == 14 and moment.isascii() and moment.isdigit() else (name, "")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemata import errors, targets
+from schemata.migrations import revision as revisions
 from schemata.postgres import libpq, queries, urls, waiting
 from schemata.slow_queries import counts
 
@@ -52,7 +53,9 @@ def read(choice: targets.Choice, connection: libpq.Connection, database: str, *,
     look = counts.Look(str(now), str(reset), str(started), int(evicted or 0), seen)
     applications: dict[str, frozenset[str]] = {}
     for query_id, application in sessions:
-        applications[query_id] = applications.get(query_id, frozenset()) | {application}
+        # What a service appends to tell its build would make another application of each release.
+        name = revisions.of_application(application)[0]
+        applications[query_id] = applications.get(query_id, frozenset()) | {name}
     return Counted(look, applications, len(hidden), None if logged is None else int(logged))
 
 

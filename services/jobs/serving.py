@@ -27,8 +27,9 @@ def _make(
     given_up: Mapping[str, worker.GivenUp],
     stopping: asyncio.Event,
 ) -> ASGIApp:
-    settings = database.settings(name)
-    ready = readiness.Readiness(judging.build(), settings)
+    build = judging.build()
+    settings = database.settings(name, build.last)
+    ready = readiness.Readiness(build, settings)
     works = worker.Worker(queue, handlers, given_up, settings, ready, stopping)
 
     @contextlib.asynccontextmanager

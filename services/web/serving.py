@@ -20,7 +20,8 @@ def main(name: str, own: Sequence[resources.Resource], store: Callable[[dict[str
 
 
 def _make(name: str, own: Sequence[resources.Resource], store: Callable[[dict[str, Any]], resources.Store]) -> ASGIApp:
-    settings = database.settings(name)
-    ready = readiness.Readiness(judging.build(), settings)
+    build = judging.build()
+    settings = database.settings(name, build.last)
+    ready = readiness.Readiness(build, settings)
     checks = checking.Checker(checking.pool(settings))
     return application.build(name, resources.with_pages(own), store(settings), ready, checks)

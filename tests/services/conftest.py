@@ -23,7 +23,10 @@ from tests.patience import PATIENCE, until
 from tests.services import access
 
 # How many sessions a service has; the other tests' services are on other databases of the same server.
-SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+SESSIONS = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND split_part(application_name, '@', 1) = %s"
+)
 
 
 @dataclass(frozen=True)

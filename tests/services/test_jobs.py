@@ -90,7 +90,7 @@ def waits(database: Database) -> bool:
     """Tell whether a worker waits for a lock."""
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND application_name = 'worker-financial' AND wait_event_type = 'Lock'"
+        " AND application_name LIKE 'worker-financial@%' AND wait_event_type = 'Lock'"
     )
     return database.execute(query).fetchone() == (1,)
 
@@ -400,7 +400,7 @@ def test_a_lost_connection_loses_no_job(platform: str, database: Database, basis
         until(lambda: job(database, number)["state"] == "running")
         database.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND application_name = 'worker-financial'"
+            " WHERE datname = current_database() AND application_name LIKE 'worker-financial@%'"
         )
         until(lambda: job(database, number)["attempts"] == 2)
     until(lambda: job(database, number)["state"] == "succeeded")

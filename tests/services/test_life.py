@@ -15,9 +15,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from schemata import config
+from schemata import config, readiness
 from schemata.deploy import migrate
 from schemata.server.embedded import binaries, instance
+from services import database
 from tests.conftest import REPOSITORY
 from tests.patience import PROMPT, until
 from tests.services import conftest
@@ -177,6 +178,30 @@ def test_the_wrong_revision_is_unready(platform: str, database: str, tmp_path: P
         reason = service.ready()["reason"]
         assert last in reason
         assert "this build needs trading.29990101000000.later" in reason
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_its_sessions_tell_the_build(platform: str, tmp_path: Path, name: str) -> None:
+    """All of them, those of pools too: who still is of the version before is found by it."""
+    last = readiness.build(str(REPOSITORY)).last
+    moment = last.split(".")[1]
+    with serving(tmp_path, name, platform) as service, psycopg.connect(platform, autocommit=True) as observer:
+        if name in LISTS:
+            assert service.ask(LISTS[name]).status == 200
+        until(lambda: service.ask("/ready").status == 200)
+        names = (
+            "SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
+        )
+        found = {row[0] for row in observer.execute(names, (observer.info.backend_pid,)) if row[0]}
+        assert found == {f"{name}@{moment}"}
+
+
+def test_a_long_name_keeps_the_build() -> None:
+    """The server would cut off the end, where the build is."""
+    name = database.application_name("ä" * 40, "app.20250102000002.built")
+    assert name.endswith("@20250102000002")
+    assert len(name.encode()) <= 63
+    assert set(name.partition("@")[0]) == {"ä"}
 
 
 def test_a_stop_lets_requests_finish(platform: str, tmp_path: Path) -> None:

@@ -2,14 +2,11 @@
 
 import dataclasses
 import fnmatch
-import re
 from collections.abc import Sequence
 
 from schemata.history.held import rows
+from schemata.migrations import revision as revisions
 from schemata.postgres import queries
-
-# What a service appends to its application_name: the time of the newest migration of its build.
-_REVISION = re.compile(r"@(\d{14})$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +43,7 @@ def old(
 
 def is_old(session: Session, since: str, applications: Sequence[str] = (), roles: Sequence[str] = ()) -> bool:
     """Tell whether a session is of a build before a moment."""
-    revision = _REVISION.search(session.application)
-    if revision:
-        return revision[1] < since
+    _, moment = revisions.of_application(session.application)
+    if moment:
+        return moment < since
     return session.role in roles or any(fnmatch.fnmatchcase(session.application, name) for name in applications)

@@ -140,11 +140,13 @@ def test_a_threshold_is_an_exit_code(shop: str, settings: config.Config, tmp_pat
 
 
 def test_who_sent_it(shop: str, settings: config.Config) -> None:
-    """The application that a session of now has sent it with, and the page whose query it is."""
+    """The application that a session of now has sent it with, whatever its build, and the page whose query it is."""
     table = [{"name": "orders", "table": "app.orders", "order": ["created_at", "id"], "index": "idx_orders_created_at"}]
     known = config.parse({"schemas": ["app"], "pages": table}, settings.root, {})
-    with contextlib.closing(psycopg.connect(shop, autocommit=True, application_name="shop-svc")) as connection:
-        connection.execute("SELECT * FROM app.orders ORDER BY created_at ASC, id ASC LIMIT 51")
+    with contextlib.ExitStack() as stack:
+        for name in ("shop-svc", "shop-svc@20250101000001", "shop-svc@20250102000001"):
+            connection = stack.enter_context(psycopg.connect(shop, autocommit=True, application_name=name))
+            connection.execute("SELECT * FROM app.orders ORDER BY created_at ASC, id ASC LIMIT 51")
         result = slow_queries.slow_queries(known, url=shop)
     assert first(result).belongs_to == ("page orders", "shop-svc")
 
