@@ -1,6 +1,7 @@
 """A proposal as a migration with its rollback, and why it was made in its comment. Pure."""
 
 import datetime
+import re
 from typing import NamedTuple
 
 from schemata.advice import outcome
@@ -32,7 +33,7 @@ def migration(proposal: outcome.Proposal, stamp: str, advised: str) -> Files:
     for helped in proposal.helps[:3]:
         lines += [f"-- * {outcome.evidence(helped)}"]
         lines += [f"--   {part}" for part in _quoted(helped.text)]
-    id_ = f"{schema}.{stamp}.{proposal.name.lower()}"
+    id_ = f"{schema}.{stamp}.{_slug(proposal.name)}"
     name = remedy.name(schema, proposal.name)
     (statement,) = proposal.statements
     return Files(
@@ -41,6 +42,15 @@ def migration(proposal: outcome.Proposal, stamp: str, advised: str) -> Files:
         f"-- Undo: {title[0].lower()}{title[1:]}.\n--\n-- transactional: false\n\n"
         f"DROP INDEX CONCURRENTLY IF EXISTS {name};\n",
     )
+
+
+def _slug(name: str) -> str:
+    """Return the name of an index as the last part of a migration's id, which may hold fewer kinds of characters.
+
+    >>> _slug("idx_Big Orders_custId"), _slug("ż")
+    ('idx_big_orders_custid', 'index')
+    """
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "index"
 
 
 def following(stamp: str) -> str:

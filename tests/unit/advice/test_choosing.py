@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from schemata.advice import candidates, choosing, outcome, writing
-from schemata.migrations import leading_comment
+from schemata.migrations import authoring, leading_comment, migration
 
 TABLE = ("app", "t")
 
@@ -97,3 +99,15 @@ def test_a_migration_reads_as_one() -> None:
         assert f"\n{word} CONCURRENTLY IF" in sql
     assert "7 calls, 50.0 % of the time, cost 900 to 8" in made.sql
     assert max(map(len, made.sql.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("name", ["idx_Big Orders_custId_at", "idx_a.b/../c", "Übersicht", "ż", '"; DROP', "_x_"])
+def test_the_file_of_a_proposal_has_a_name_that_the_engine_takes(name: str) -> None:
+    """Whatever the index is called, its migration and its rollback are files that are read again."""
+    candidate = candidates.Candidate(("app", "Big Orders"), "btree", (candidates.Key('"custId"', "custId"),))
+    statement = candidate.definition(name, concurrently=True)
+    proposal = outcome.Proposal(name, candidate, (statement,), (), 0.5, 8192, 3)
+    made = writing.migration(proposal, "20260101000000", "inv advise, shop.")
+    schema, stamp, slug = migration.parse_id(made.id)
+    assert (schema, stamp) == ("app", "20260101000000")
+    assert authoring.slug(slug) == slug
