@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from schemata.changes import undo as undo
     from schemata.changes.authoring import change_new as change_new
     from schemata.changes.backfill import backfill as backfill
+    from schemata.changes.version_views import sync as sync
     from schemata.checklist import check as check
     from schemata.client import generate as generate
     from schemata.deploy import migrate as migrate
@@ -60,6 +61,7 @@ _MODULES = {
     "backfill": "schemata.changes.backfill.backfill",
     "change_new": "schemata.changes.authoring.change_new",
     "check": "schemata.checklist.check",
+    "sync": "schemata.changes.version_views.sync",
     "contract": "schemata.changes.contract",
     "listing": "schemata.changes.listing",
     "undo": "schemata.changes.undo",

@@ -234,3 +234,14 @@ def change_new(
         id_=id,
         url=url or "",
     )
+
+
+@command.command(
+    version="Which one: versions/NAME.toml says what it sees.",
+    drop="Drop the views of the version.",
+    url=flags.URL,
+    json=flags.JSON,
+)
+def views_sync(reporter: Any, version: str = "", drop: bool = False, url: str | None = None, json: bool = False) -> Any:
+    """Make the views that one version of the application sees."""
+    return commands.sync.sync(config.load(), version=version, url=url or "", drop=drop)

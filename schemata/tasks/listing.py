@@ -23,6 +23,7 @@ COMMANDS = (
     changes.change_finish,
     changes.change_abort,
     changes.change_undo,
+    changes.views_sync,
     structure.check,
     rehearsal.rehearse,
     backups.backup,

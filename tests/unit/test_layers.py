@@ -107,6 +107,7 @@ MAY_IMPORT = {
         "errors", "lazy", "config", "sql", "report", "postgres", "migrations", "targets", "history", "remedies",
         "lint",
     },
+    "changes.version_views": {"errors", "config", "report", "postgres", "targets", "changes.authoring"},
     # Judges files by their text; no server.
     "lint": {"errors", "lazy", "config", "sql", "system", "report", "migrations", "scale"},
     "smoke": {
@@ -152,7 +153,8 @@ MAY_IMPORT = {
     "commands": {
         "targets", "migrations", "history", "deploy", "smoke", "parity", "client", "services", "server", "entrypoint",
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
-        "adoption", "backups", "changes", "changes.authoring", "checklist", "rehearsal", "lint", "ghost", "pages",
+        "adoption", "backups", "changes", "changes.authoring", "changes.version_views", "checklist",
+        "rehearsal", "lint", "ghost", "pages",
         "overview", "seed", "advice",
     },
     "command_line": {"errors", "report"},
@@ -172,7 +174,7 @@ PURE = {
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
     "schemata.changes.backfill.keys", "schemata.changes.backfill.outcome", "schemata.changes.backfill.update",
-    "schemata.changes.authoring.checks", "schemata.changes.authoring.choosing", "schemata.changes.authoring.draft",
+    "schemata.changes.version_views.version_file", "schemata.changes.authoring.checks", "schemata.changes.authoring.choosing", "schemata.changes.authoring.draft",
     "schemata.changes.authoring.expressions", "schemata.changes.authoring.families.columns",
     "schemata.changes.authoring.families.altering", "schemata.changes.authoring.families.constraints",
     "schemata.changes.authoring.families.dropping", "schemata.changes.authoring.families.pairing",
@@ -337,7 +339,14 @@ _LOADERS = {"lazy.Module", "importlib.import_module", "import_module", "__import
 
 def package(module: str) -> str:
     """Return the package of a module, as MAY_IMPORT names it."""
-    for nested in ("server.embedded", "server.compose", "server.programs", "parity.fix", "changes.authoring"):
+    for nested in (
+        "server.embedded",
+        "server.compose",
+        "server.programs",
+        "parity.fix",
+        "changes.authoring",
+        "changes.version_views",
+    ):
         if module == f"schemata.{nested}" or module.startswith(f"schemata.{nested}."):
             return nested
     parts = module.split(".")
