@@ -255,7 +255,7 @@ def test_documented_commands_and_flags_exist(document: str) -> None:
 
 
 _NOT_COMMANDS: tuple[str, ...] = ()
-_OTHER_FLAGS = {"--postgres", "--strict", "--group"}  # of pytest, scripts/unrun.py and pip
+_OTHER_FLAGS = {"--postgres", "--strict", "--group", "--dist"}  # of pytest, scripts/unrun.py and pip
 
 
 def _settings(kind: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

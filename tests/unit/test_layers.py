@@ -174,7 +174,7 @@ PURE = {
     "schemata.report.document", "schemata.report.progress", "schemata.report.results", "schemata.report.wrapping",
     "schemata.checklist.outcome",
     "schemata.changes.backfill.keys", "schemata.changes.backfill.outcome", "schemata.changes.backfill.update",
-    "schemata.changes.version_views.version_file", "schemata.changes.authoring.checks", "schemata.changes.authoring.choosing", "schemata.changes.authoring.draft",
+    "schemata.changes.authoring.checks", "schemata.changes.authoring.choosing", "schemata.changes.authoring.draft",
     "schemata.changes.authoring.expressions", "schemata.changes.authoring.families.columns",
     "schemata.changes.authoring.families.altering", "schemata.changes.authoring.families.constraints",
     "schemata.changes.authoring.families.dropping", "schemata.changes.authoring.families.pairing",
@@ -309,7 +309,8 @@ HOMES = {
     },
     "rich": {"schemata.report.terminal"},
     "tabulate": {"schemata.report.render"},
-    "tomllib": {"schemata.config", "schemata.scaffold.init", "schemata.scale.scale_file"},
+    "tomllib": {"schemata.config", "schemata.scaffold.init", "schemata.scale.scale_file",
+                "schemata.changes.version_views.version_file"},
     "docker": {"schemata.server.compose.containers"},
 }  # fmt: skip
 
@@ -337,16 +338,14 @@ LIGHT_MUST_NOT_LOAD = {
 _LOADERS = {"lazy.Module", "importlib.import_module", "import_module", "__import__"}
 
 
+_NESTED = (
+    "server.embedded", "server.compose", "server.programs", "parity.fix", "changes.authoring", "changes.version_views",
+)  # fmt: skip
+
+
 def package(module: str) -> str:
     """Return the package of a module, as MAY_IMPORT names it."""
-    for nested in (
-        "server.embedded",
-        "server.compose",
-        "server.programs",
-        "parity.fix",
-        "changes.authoring",
-        "changes.version_views",
-    ):
+    for nested in _NESTED:
         if module == f"schemata.{nested}" or module.startswith(f"schemata.{nested}."):
             return nested
     parts = module.split(".")

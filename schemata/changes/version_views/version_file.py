@@ -1,4 +1,4 @@
-"""The file of a version, `versions/NAME.toml`: which tables it sees, and what it calls their columns. Pure.
+"""The file of a version, `versions/NAME.toml`: which tables it sees, and what it calls their columns.
 
 [financial.clients]
 name = "customers"                       # the view's name, where it is not the table's

@@ -34,7 +34,7 @@ def schemata(project: Project, capfd: pytest.CaptureFixture[str], monkeypatch: p
 
 def _views(connection: psycopg.Connection) -> list[tuple[str, int]]:
     return connection.execute(
-        "SELECT c.oid::regclass::text, c.oid::int FROM pg_class c WHERE relnamespace = to_regnamespace('app_v2') ORDER BY 1"
+        "SELECT oid::regclass::text, oid::int FROM pg_class WHERE relnamespace = to_regnamespace('app_v2') ORDER BY 1"
     ).fetchall()
 
 
