@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from schemata.seed.values import columns, expressions
 POWER = 3
 #: How many rows reference nothing where they need not.
 NULL_SHARE = 0.1
+# A hash takes any value: which partition it goes to says nothing of what values there are.
+_HASH = re.compile(r"satisfies_hash_partition\((?:[^()]|\([^()]*\))*\)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Unique:
 class Details:
     """What is known of a table beyond its columns.
 
-    :param partitions: what each leaf requires; None where the table has no partitions. :param triggers: on INSERT.
+    :param partitions: what each leaf requires but for hashes; None where the table has no partitions.
+    :param triggers: on INSERT.
     """
 
     uniques: tuple[Unique, ...] = ()
@@ -53,13 +57,19 @@ def details(told: Mapping[str, Any]) -> Details:
         )
         for one in told["uniques"] or ()
     ]
-    partitions = None if told["partitions"] is None else tuple(text for text in told["partitions"] if text)
+    partitions = None if told["partitions"] is None else _required(told["partitions"])
     return Details(
         tuple(sorted(uniques, key=lambda one: (not one.primary, one.excluded, len(one.columns), one.name))),
         partitions,
         tuple(told["triggers"] or ()),
         told["rules"],
     )
+
+
+def _required(texts: Sequence[str | None]) -> tuple[str, ...]:
+    """Return what partitions require; nothing where one of them takes any values that a hash sends to it."""
+    required = [_HASH.sub("true", text) for text in texts if text]
+    return () if "true" in required else tuple(dict.fromkeys(required))
 
 
 @dataclasses.dataclass(frozen=True)

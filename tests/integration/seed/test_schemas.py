@@ -95,3 +95,26 @@ def test_a_structure_is_filled(path: Path, make_database: Callable[..., str], mo
     assert before == digest(second)
     assert not made(first).added
     assert digest(first) == before
+
+
+def _filled(database: str, structure: str) -> psycopg.Connection:
+    """Give a connection to a database with a schema app of this structure."""
+    connection = psycopg.connect(database, autocommit=True)
+    connection.execute(f"CREATE SCHEMA app; {structure}")  # type: ignore[arg-type]
+    return connection
+
+
+@pytest.mark.parametrize(
+    "key", ["bigint PRIMARY KEY", "int GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "uuid PRIMARY KEY"]
+)
+def test_a_key_that_is_hashed_has_as_many_values_as_rows(database: str, key: str) -> None:
+    """All rows come, and every partition gets some."""
+    parts = "; ".join(
+        f"CREATE TABLE app.h{part} PARTITION OF app.h FOR VALUES WITH (MODULUS 3, REMAINDER {part})"
+        for part in range(3)
+    )
+    with _filled(database, f"CREATE TABLE app.h (id {key}, v text) PARTITION BY HASH (id); {parts}") as connection:
+        assert made(database).ok
+        counts = connection.execute("SELECT count(*) FROM app.h GROUP BY tableoid").fetchall()
+    assert len(counts) == 3
+    assert sum(count for (count,) in counts) == ROWS

@@ -16,3 +16,12 @@ CREATE TABLE app.hashed_1 PARTITION OF app.hashed FOR VALUES WITH (MODULUS 2, RE
 CREATE TABLE app.ages (age integer NOT NULL, hash_id bigint REFERENCES app.hashed) PARTITION BY RANGE (age);
 CREATE TABLE app.ages_1 PARTITION OF app.ages FOR VALUES FROM (MINVALUE) TO (18);
 CREATE TABLE app.ages_2 PARTITION OF app.ages DEFAULT;
+CREATE TABLE app.hashed_ids (id uuid PRIMARY KEY, note text) PARTITION BY HASH (id);
+CREATE TABLE app.hashed_ids_0 PARTITION OF app.hashed_ids FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE TABLE app.hashed_days (
+    id bigint GENERATED ALWAYS AS IDENTITY, day date NOT NULL, PRIMARY KEY (id, day)
+) PARTITION BY RANGE (day);
+CREATE TABLE app.hashed_days_1 PARTITION OF app.hashed_days FOR VALUES FROM ('2030-01-01') TO ('2031-01-01')
+    PARTITION BY HASH (id);
+CREATE TABLE app.hashed_days_1a PARTITION OF app.hashed_days_1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE app.hashed_days_1b PARTITION OF app.hashed_days_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
