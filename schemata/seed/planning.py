@@ -143,7 +143,10 @@ def _accepted(
         # Made of columns of another group: whether it fits shows when rows are made.
         return list(combinations)
     numbers = shapes.MANY if len(combinations) < _FEW else shapes.FEW
-    tried = [row for row in numbers if row <= max(frame.rows, _LEAST)]
+    rooms = [one.room for chosen in combinations for one in chosen.values() if one.room]
+    # Of what has room for fewer rows, fewer are made: the last ones that it accepts, and none after.
+    most = max(frame.rows, _LEAST) if len(combinations) > 1 else min([max(frame.rows, _LEAST), *rooms])
+    tried = [row for row in numbers if row <= most]
     try:
         rows = ask(shapes.question(frame.table, group, combinations, tried))
     except sessions.StatementFailed:

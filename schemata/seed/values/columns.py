@@ -372,9 +372,9 @@ def _carrying(frame: Frame, column: Mapping[str, Any]) -> list[Candidate]:
     row = expressions.ROW
     base = column["base"]
     if base in known_types.INTEGERS:
-        return [
-            Candidate(_typed(column, f"{frame.bases.get(column['name'], 0)} + {row}"), room=known_types.INTEGERS[base])
-        ]
+        base_number = frame.bases.get(column["name"], 0)
+        room = max(known_types.INTEGERS[base] - base_number, 1)
+        return [Candidate(_typed(column, f"{base_number} + {row}"), room=room)]
     if base in ("numeric", "float8", "float4"):
         return [Candidate(_typed(column, f"{frame.bases.get(column['name'], 0)} + {row}"))]
     if base == "date":

@@ -104,6 +104,24 @@ def _filled(database: str, structure: str) -> psycopg.Connection:
     return connection
 
 
+def test_a_small_key_is_filled_up_to_its_room(database: str) -> None:
+    """More rows than a smallint counts: the table gets those, also after it was emptied, and others get theirs."""
+    structure = """
+        CREATE TABLE app.small (id smallint PRIMARY KEY, v text);
+        CREATE TABLE app.counted (id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text);
+        CREATE TABLE app.behind (id smallint PRIMARY KEY, v text);
+        INSERT INTO app.behind VALUES (32000, 'before');
+        CREATE TABLE app.large (id integer PRIMARY KEY)
+    """
+    expected = {"app.small": 32_767, "app.counted": 32_767, "app.behind": 767, "app.large": 33_000}
+    with _filled(database, structure) as connection:
+        for _ in range(2):
+            found = made(database, wanted=33_000)
+            assert {one.table: one.before + one.added for one in found.filled} == expected
+            assert {one.table for one in found.filled if one.note} == {"app.small", "app.counted", "app.behind"}
+            connection.execute("TRUNCATE app.small, app.counted")
+
+
 @pytest.mark.parametrize(
     "key", ["bigint PRIMARY KEY", "int GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "uuid PRIMARY KEY"]
 )
