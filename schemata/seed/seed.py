@@ -198,7 +198,12 @@ class _Run:
             # Somebody emptied it.
             record = None
         done = record.rows if record else 0
-        base = record.base if record else self._base(table, wanted)
+        base = self._base(table, wanted)
+        if record:
+            # Rows that others wrote since then are passed over.
+            passed = {name: number - done for name, number in base.numbers.items() if number > done}
+            numbers = {name: max(number, record.base.numbers.get(name, 0)) for name, number in passed.items()}
+            base = dataclasses.replace(record.base, numbers={**record.base.numbers, **numbers})
         said = self._order.declared.tables.get(table.plain)
         frame = columns.Frame(
             table,

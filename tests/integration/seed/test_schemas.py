@@ -136,3 +136,25 @@ def test_a_key_that_is_hashed_has_as_many_values_as_rows(database: str, key: str
         counts = connection.execute("SELECT count(*) FROM app.h GROUP BY tableoid").fetchall()
     assert len(counts) == 3
     assert sum(count for (count,) in counts) == ROWS
+
+
+def test_a_table_is_extended_after_an_application_wrote(database: str) -> None:
+    """Rows that are not of the seed are passed over; those of the seed before stay as they were."""
+    structure = """
+        CREATE TABLE app.trees (
+            id serial PRIMARY KEY, parent integer REFERENCES app.trees, name text, CHECK (parent <> id)
+        );
+        CREATE TABLE app.leaves (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text)
+    """
+    with _filled(database, structure) as connection:
+        assert made(database, wanted=200).ok
+        before = connection.execute("SELECT t::text FROM app.trees t ORDER BY id").fetchall()
+        for _ in range(3):
+            connection.execute("INSERT INTO app.trees DEFAULT VALUES; INSERT INTO app.leaves DEFAULT VALUES")
+        for wanted in (300, 350):
+            found = made(database, wanted=wanted)
+            assert found.ok, found.problems
+            assert [(one.before + one.added) for one in found.filled] == [wanted, wanted]
+            counts = connection.execute("SELECT count(*), max(id) FROM app.trees").fetchone()
+            assert counts == (wanted + 3, wanted + 3)
+        assert connection.execute("SELECT t::text FROM app.trees t ORDER BY id LIMIT 200").fetchall() == before
