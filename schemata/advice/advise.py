@@ -65,9 +65,6 @@ def advise(
         raise errors.ConfigError(
             f"--backup {backup} has no effect with --evaluator {evaluator}", "Add --evaluator copy, or leave it out."
         )
-    for flag, number in (("--top", top), ("--min-calls", min_calls or 0), ("--max-new", max_new)):
-        if number < 0:
-            raise errors.ConfigError(f"{flag} {number} is less than none", "Write a number from 1 on.")
     wanted = settings.advice
     choice = targets.choose(settings, url)
     with targets.named(choice), reading.reader(choice) as connection:

@@ -12,10 +12,12 @@ READ_WAIT = "How long to wait for a lock that DDL holds, such as 5s."
 SERVER = "embedded, docker or external (default: SCHEMATA_SERVER_KIND, else the settings)."
 
 
-def count(text: str, flag: str) -> int:
-    """Return a whole number; by ourselves, because Invoke ends with a traceback for what is none."""
+def count(text: str, flag: str, least: int | None = None) -> int:
+    """Return a whole number from `least` on, 0 for none; by ourselves, because Invoke ends with a traceback."""
     if text and not text.removeprefix("-").isdecimal():
         raise errors.ConfigError(f"{flag} {text} is not a whole number", "Write digits only.")
+    if text and least is not None and int(text) < least:
+        raise errors.ConfigError(f"{flag} {text} is less than {least}", f"Write a number from {least} on.")
     return int(text or 0)
 
 

@@ -10,7 +10,7 @@ from schemata.tasks import flags
 
 @command.command(
     url=flags.URL,
-    top="How many statements (default: 10, or as the settings say).",
+    top="How many statements, from 1 on (default: 10, or as the settings say).",
     above="Exit with 1 where a call takes longer on average, such as 200ms.",
     all="Also those that manage the database or only read catalogs.",
     whole="Since the counts were reset, not since the last look; remember nothing.",
@@ -36,7 +36,7 @@ def slow_queries(
         commands.slow_queries.slow_queries,
         config.load(),
         url=url or "",
-        top=flags.count(top, "--top"),
+        top=flags.count(top, "--top", 1),
         above=flags.seconds(above, "--above"),
         everything=all,
         whole=whole,
@@ -126,9 +126,9 @@ def advise(
         url=url or "",
         evaluator=evaluator,
         backup=backup,
-        top=flags.count(top, "--top"),
-        min_calls=flags.count(min_calls, "--min-calls") if min_calls else None,
-        max_new=flags.count(max_new, "--max-new"),
+        top=flags.count(top, "--top", 1),
+        min_calls=flags.count(min_calls, "--min-calls", 0) if min_calls else None,
+        max_new=flags.count(max_new, "--max-new", 1),
         write=write_migration,
         reporter=reporter,
     )

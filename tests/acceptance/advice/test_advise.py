@@ -103,4 +103,4 @@ def test_flags_that_cannot_be(local: Project) -> None:
     assert "--backup latest has no effect with --evaluator auto" in useless.stderr
     less = local.inv("advise", "--max-new", "-3")
     assert less.returncode == 2
-    assert "--max-new -3 is less than none" in less.stderr
+    assert "--max-new -3 is less than 1" in less.stderr
