@@ -1,6 +1,7 @@
 """`inv report`: everything that is known of a project and a database of its, as one HTML page."""
 
 import dataclasses
+import functools
 import re
 import time
 import webbrowser
@@ -27,15 +28,27 @@ _CREATE = r"(?i)\bcreate\s+table\s+(if\s+not\s+exists\s+)?"
 
 @dataclasses.dataclass(frozen=True)
 class _Subject:
-    """What the sections are about."""
+    """What the sections are about. The database is read by the first section that asks, which then has the error."""
 
     settings: config.Config
     url: str
-    target: results.Target
+    choice: targets.Choice
     sources: tuple[migration.Migration, ...]
-    records: Mapping[str, recorded.Record]
-    snapshot: model.Snapshot
     reporter: progress.Reporter
+
+    @functools.cached_property
+    def records(self) -> Mapping[str, recorded.Record]:
+        """The records of the history by their migrations."""
+        with targets.named(self.choice), targets.connect(self.choice) as connection:
+            found = tables.History(self.settings.history_schema).read(connection.query)
+        return {record.id: record for record in found.records}
+
+    @functools.cached_property
+    def snapshot(self) -> model.Snapshot:
+        """The structure of the schemas."""
+        with targets.named(self.choice), targets.connect(self.choice) as connection:
+            schemas = self.settings.schemas
+            return taking.take(self.settings, self.choice, connection, schemas, alone=True, reporter=self.reporter)
 
 
 def report(
@@ -55,10 +68,7 @@ def report(
     sources = files.read(settings.migrations, settings.schemas)
     with targets.named(choice), targets.connect(choice) as connection:
         target = targets.describe(choice, connection)
-        found = tables.History(settings.history_schema).read(connection.query)
-        snapshot = taking.take(settings, choice, connection, settings.schemas, alone=True, reporter=reporter)
-    records = {record.id: record for record in found.records}
-    subject = _Subject(settings, url, target, sources, records, snapshot, reporter)
+    subject = _Subject(settings, url, choice, sources, reporter)
     sections = [made for made in (_section(subject, *one) for one in _SECTIONS) if made is not None]
     text = page.render(f"{settings.name}: database report", target.describe(), int(time.time()), sections)
     path = Path(out) if out else settings.state_dir / _DEFAULT

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -55,6 +56,22 @@ def test_the_page(schemata: CommandLine, project: Project, tmp_path: Path, monke
             seen = browsing.colours(picture)
             assert background in seen
             assert len(seen) > 30, "there is something to see"
+
+
+def test_a_role_that_may_not_read_the_history(
+    schemata: CommandLine, project: Project, make_role: Callable[..., str]
+) -> None:
+    """The sections about it say why they have no answer; the diagram is there."""
+    project.write("app.20260101000000.people", TABLES, "DROP TABLE app.people;\n")
+    assert schemata("migrate").returncode == 0
+    done = schemata("report", "--url", make_role(project.url), "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["sections"] == list(SECTIONS)
+    text = Path(facts["file"]).read_text()
+    assert "permission denied" in text
+    assert 'aria-label="Diagram of schema app"' in text
+    assert "purchases" in text
 
 
 def test_a_file_that_cannot_be_written(schemata: CommandLine, project: Project) -> None:
