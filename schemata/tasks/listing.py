@@ -24,6 +24,7 @@ COMMANDS = (
     changes.change_undo,
     structure.check,
     rehearsal.rehearse,
+    rehearsal.rehearse_release,
     backups.backup,
     backups.backups,
     backups.backup_verify,
