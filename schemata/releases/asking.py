@@ -20,8 +20,11 @@ def shapes(connection: libpq.Connection, history: str) -> dict[str, statements.S
     """Return what an application can read, by name."""
     told = json.loads(str(connection.query(_SQL["shapes"].format(history=queries.literal(history)))[0][0]))
     return {
-        one["name"]: statements.Shape(
-            one["name"], tuple(one["columns"] or ()), tuple(tuple(key) for key in one["keys"] or () if all(key))
+        one["plain"]: statements.Shape(
+            one["name"],
+            one["plain"],
+            tuple(one["columns"] or ()),
+            tuple(tuple(key) for key in one["keys"] or () if all(key)),
         )
         for one in told
     }

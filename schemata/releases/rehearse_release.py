@@ -135,14 +135,14 @@ class _Run:
         shapes = asking.shapes(connection, history)
         probes = [probe for shape in shapes.values() for probe in statements.reads(shape)]
         for table in rows.tables(self._database.deploy.session, history):
-            if table.name not in shapes:
+            if table.plain not in shapes:
                 continue
             first = asking.row(connection, table, 8)
             if first is None:
                 self.notes.append(f"{table.plain}: no row of its own could be written, so only its columns are read")
                 continue
             other = asking.row(connection, table, 9, first)
-            probes += statements.writes(table, shapes[table.name], first, other)
+            probes += statements.writes(table, shapes[table.plain], first, other)
         probes += asking.of_pages(connection, self._old)
         for probe in probes:
             answer = asking.ask(connection, probe)

@@ -26,6 +26,7 @@ class Shape:
     """A relation with all of its columns and the columns of its unique keys, that of the primary key first."""
 
     name: str
+    plain: str
     columns: tuple[str, ...]
     keys: tuple[tuple[str, ...], ...]
 
@@ -50,7 +51,7 @@ class Probe:
 def reads(shape: Shape) -> Iterator[Probe]:
     """Give the SELECT of each column by its name."""
     for column in shape.columns:
-        yield Probe(shape.name, column, (f"SELECT {_name(column)} FROM {shape.name} LIMIT 0",))
+        yield Probe(shape.plain, column, (f"SELECT {_name(column)} FROM {shape.name} LIMIT 0",))
 
 
 def writes(table: structure.Table, shape: Shape, row: Row, other: Row | None) -> Iterator[Probe]:

@@ -1,7 +1,7 @@
 -- name: shapes
 -- Each relation that an application can read, with the names of its columns and the columns of its unique keys, as JSON.
 SELECT COALESCE(json_agg(json_build_object(
-    'name', format('%I.%I', n.nspname, c.relname),
+    'name', format('%I.%I', n.nspname, c.relname), 'plain', n.nspname || '.' || c.relname,
     'columns', (
         SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
