@@ -13,7 +13,7 @@ from schemata.migrations import files, migration
 from schemata.migrations.groups import changes
 from schemata.postgres import libpq, waiting
 from schemata.rehearsal import running, scratch
-from schemata.releases import asking, outcome, statements, worktree
+from schemata.releases import application, outcome, statements, worktree
 from schemata.report import progress
 from schemata.samples import rows
 from schemata.seed import seed
@@ -77,7 +77,7 @@ class _Run:
         self._database = running.Database(settings, server, "release", through_psycopg=python)
         self._stack = contextlib.ExitStack()
         self._connection: libpq.Connection
-        self._probes: list[tuple[statements.Probe, asking.Answer]] = []
+        self._probes: list[tuple[statements.Probe, application.Answer]] = []
         self._smoke: dict[str, str] = {}
         self.applied: list[migration.Migration] = []
         self.held: list[str] = []
@@ -132,30 +132,30 @@ class _Run:
     def _prepare(self) -> None:
         """Ask everything on the database as the release before has it: what it refuses there is nobody's fault."""
         connection, history = self._connection, self._settings.history_schema
-        shapes = asking.shapes(connection, history)
+        shapes = application.shapes(connection, history)
         probes = [probe for shape in shapes.values() for probe in statements.reads(shape)]
         for table in rows.tables(self._database.deploy.session, history):
             if table.plain not in shapes:
                 continue
-            first = asking.row(connection, table, 8)
+            first = application.row(connection, table, 8)
             if first is None:
                 self.notes.append(f"{table.plain}: no row of its own could be written, so only its columns are read")
                 continue
-            other = asking.row(connection, table, 9, first)
+            other = application.row(connection, table, 9, first)
             probes += statements.writes(table, shapes[table.plain], first, other)
-        probes += asking.of_pages(connection, self._old)
+        probes += application.of_pages(connection, self._old)
         for probe in probes:
-            answer = asking.ask(connection, probe)
+            answer = application.ask(connection, probe)
             if not isinstance(answer, str):
                 self._probes.append((probe, answer))
-        self._smoke = asking.of_smoke(self._old, self._database.url)
+        self._smoke = application.of_smoke(self._old, self._database.url)
 
     def _check(self, after: str) -> None:
         """Ask everything again; what fails now and did not before is the fault of the last migration."""
         left = []
         for probe, before in self._probes:
             self.asked += 1
-            answer = asking.ask(self._connection, probe)
+            answer = application.ask(self._connection, probe)
             if isinstance(answer, str):
                 self._fail(_BEFORE, after, probe.table, probe.column, probe.shown, answer)
             elif not statements.same(before, answer):
@@ -164,7 +164,7 @@ class _Run:
             else:
                 left.append((probe, before))
         self._probes = left
-        for name, problem in asking.of_smoke(self._old, self._database.url).items():
+        for name, problem in application.of_smoke(self._old, self._database.url).items():
             if name not in self._smoke:
                 self._smoke[name] = problem
                 self._fail(_BEFORE, after, "", "", f"smoke: {name}", problem)
@@ -184,15 +184,15 @@ class _Run:
     def _new_release(self) -> None:
         """Ask this release's pages and smoke, and read all of its columns."""
         last = self.applied[-1].id if self.applied else "this release"
-        probes = list(asking.of_pages(self._connection, self._settings))
-        for shape in asking.shapes(self._connection, self._settings.history_schema).values():
+        probes = list(application.of_pages(self._connection, self._settings))
+        for shape in application.shapes(self._connection, self._settings.history_schema).values():
             probes += statements.reads(shape)
         for probe in probes:
             self.asked += 1
-            answer = asking.ask(self._connection, probe)
+            answer = application.ask(self._connection, probe)
             if isinstance(answer, str):
                 self._fail(_THIS, last, probe.table, probe.column, probe.shown, answer)
-        for name, problem in asking.of_smoke(self._settings, self._database.url).items():
+        for name, problem in application.of_smoke(self._settings, self._database.url).items():
             self._fail(_THIS, last, "", "", f"smoke: {name}", problem)
 
     def _fail(self, side: str, after: str, table: str, column: str, statement: str, message: str) -> None:

@@ -94,7 +94,7 @@ MAY_IMPORT = {
     "seed": {"errors", "config", "report", "postgres", "samples", "targets", "scale"},
     # The release before on a database with this one's expands.
     "releases": {
-        "errors", "config", "system", "report", "postgres", "migrations", "targets", "history", "deploy", "changes",
+        "errors", "config", "system", "report", "postgres", "migrations", "targets", "history", "changes",
         "attestations", "rehearsal", "samples", "seed", "pages", "smoke",
     },
     # A repository's first files, and its first migrations from a live database.
