@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from schemata.parity import rounds as rounds
     from schemata.parity.fix import fixing as fixing
     from schemata.rehearsal import rehearse as rehearse
+    from schemata.releases import rehearse_release as rehearse_release
     from schemata.scaffold import init as init
     from schemata.seed import seed as seed
     from schemata.server import docker as docker
@@ -84,6 +85,7 @@ _MODULES = {
     "overview": "schemata.overview.overview",
     "parity": "schemata.parity.parity",
     "rehearse": "schemata.rehearsal.rehearse",
+    "rehearse_release": "schemata.releases.rehearse_release",
     "repair": "schemata.deploy.repair",
     "repeat": "schemata.repeat",
     "restamp": "schemata.history.restamp",

@@ -16,7 +16,9 @@ _MARKS = ("<<<<<<<", "=======", ">>>>>>>")
 _REASON = " # "
 
 #: What there may be, in the order in which it is written. Another name is kept as it stands.
-SLOTS = ("lint", "rehearsal", "rollback", "backup")
+SLOTS = ("lint", "rehearsal", "rollback", "backup", "previous")
+#: The slot of what the release before was seen to run with: the revision of that release, or that it does not.
+PREVIOUS, NOT_PROVED = "previous", "not-proved"
 #: What is said of a migration that lacks a rollback.
 NO_ROLLBACK = "it has neither a rollback nor the line `-- irreversible: reason`"
 Rollback = Literal["proved", "irreversible"]

@@ -70,6 +70,15 @@ def accepted(folder: Path, items: Sequence[migration.Migration], major: int) -> 
     )
 
 
+def compatible(folder: Path, major: int) -> frozenset[tuple[str, str]]:
+    """Return ids and checksums of the migrations that the release before was seen to run with."""
+    return frozenset(
+        (one.id, one.checksum)
+        for one in stored.read(folder).values()
+        if one.major == major and one.slots.get(attestation.PREVIOUS, attestation.NOT_PROVED) != attestation.NOT_PROVED
+    )
+
+
 def missing(
     settings: config.Config,
     choice: targets.Choice,

@@ -41,7 +41,7 @@ def apply(
     durable: bool,
 ) -> tuple[results.Applied, recorded.Head]:
     """Apply one migration and record it; return what was done and the head after it."""
-    after = recorded.head_after_apply(head, item)
+    after = recorded.head_after_apply(head, item, proved=deploy.proved(item))
     fingerprint = _fingerprint(deploy, item)
     script = deploy.script(item, head)
     prepared = not item.not_run and not item.is_python and deploy.session.keeps_prepared(item.sql)
@@ -119,7 +119,7 @@ def apply_batch(
     heads = [head]
     items = []
     for item in group:
-        heads.append(recorded.head_after_apply(heads[-1], item))
+        heads.append(recorded.head_after_apply(heads[-1], item, proved=deploy.proved(item)))
         count = _statements(deploy, item) or 0
         record = deploy.history.record_apply(
             item,

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from schemata import config, errors, targets
+from schemata.attestations import demand
 from schemata.deploy import lock, notices, transactional
 from schemata.deploy.other_tool import ledger, lock_key
 from schemata.history import damage, ledgers, recorded, tables
@@ -41,6 +42,14 @@ class Deploy:
     parsed: dict[str, migration.Parsed] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
     other_ledger: ledger.Ledger | None = None
+    compatible: frozenset[tuple[str, str]] | None = None
+
+    def proved(self, item: migration.Migration) -> bool:
+        """Tell whether the release before was seen to run with a migration; read once, from the attestations."""
+        if self.compatible is None:
+            major = int(str(self.session.rows("SHOW server_version_num")[0][0])) // 10000
+            self.compatible = demand.compatible(self.settings.migrations, major)
+        return (item.id, item.checksum) in self.compatible
 
     def read(self) -> recorded.Recorded:
         """Return the history as this session sees it now."""

@@ -26,6 +26,7 @@ COMMANDS = (
     changes.views_sync,
     structure.check,
     rehearsal.rehearse,
+    rehearsal.rehearse_release,
     backups.backup,
     backups.backups,
     backups.backup_verify,

@@ -45,3 +45,13 @@ def rehearse(
         accept=accept,
         reporter=reporter,
     )
+
+
+@command.command(
+    from_="The release before: a tag, branch or commit.",
+    url="A server that can make databases (default: a temporary one).",
+    json=flags.JSON,
+)
+def rehearse_release(reporter: Any, from_: str = "", url: str = "", json: bool = False) -> Any:
+    """Prove that the release before runs with this one's expands."""
+    return commands.rehearse_release.rehearse_release(config.load(), from_, url=url, reporter=reporter)

@@ -92,6 +92,11 @@ MAY_IMPORT = {
     },
     # Rows for a development database, as many as are wanted.
     "seed": {"errors", "config", "report", "postgres", "samples", "targets", "scale"},
+    # The release before on a database with this one's expands.
+    "releases": {
+        "errors", "config", "system", "report", "postgres", "migrations", "targets", "history", "changes",
+        "attestations", "rehearsal", "samples", "seed", "pages", "smoke",
+    },
     # A repository's first files, and its first migrations from a live database.
     "scaffold": {
         "errors", "config", "system", "report", "postgres", "snapshot", "migrations", "targets", "history", "parity",
@@ -155,7 +160,7 @@ MAY_IMPORT = {
         "doctor", "snapshot", "squash", "parity.fix", "scaffold", "repeat", "slow_queries",
         "adoption", "backups", "changes", "changes.authoring", "changes.version_views", "checklist",
         "rehearsal", "lint", "ghost", "pages",
-        "overview", "seed", "advice",
+        "overview", "seed", "advice", "releases",
     },
     "command_line": {"errors", "report"},
     "tasks": {"errors", "config", "command_line", "commands"},
@@ -220,7 +225,7 @@ PURE = {
     "schemata.rehearsal.trace.states", "schemata.rehearsal.trace.effect", "schemata.rehearsal.trace.traces",
     "schemata.rehearsal.trace.judging", "schemata.rehearsal.trace.advice", "schemata.rehearsal.trace.sizes",
     "schemata.rehearsal.trace.codes", "schemata.rehearsal.server_wide",
-    "schemata.rehearsal.outcome",
+    "schemata.rehearsal.outcome", "schemata.releases.outcome", "schemata.releases.statements",
     "schemata.seed.values.bounds", "schemata.seed.values.columns", "schemata.seed.values.expressions",
     "schemata.seed.keys", "schemata.seed.values.known_types",
     "schemata.seed.outcome", "schemata.seed.parent_keys", "schemata.seed.shapes", "schemata.seed.sizes",
