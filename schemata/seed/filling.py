@@ -131,9 +131,9 @@ class Filler:
         for _ in range(_TRIES):
             chosen = tries.next()
             try:
-                self._session.script(
-                    f"SAVEPOINT seed; {statement.insert(plan, chosen, there, first, last)}; RELEASE seed"
-                )
+                # By itself: SQL of the settings that is none would not let it come about.
+                self._session.script("SAVEPOINT seed")
+                self._session.script(f"{statement.insert(plan, chosen, there, first, last)}; RELEASE seed")
             except sessions.StatementFailed as error:
                 self._session.script("ROLLBACK TO seed")
                 reason = _reason(error)
