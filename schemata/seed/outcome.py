@@ -73,10 +73,12 @@ class Seeded:
         if self.tried:
             return "Nothing was written: first a few rows of each table are tried, and some were refused."
         seconds = sum(one.seconds for one in self.filled)
-        tables = document.number(len(self.filled), "table")
         if not self.added and not self.problems:
             rows = sum(one.before for one in self.filled)
-            return f"Nothing to add: {tables} have the {rows} rows of seed {self.seed} already."
+            tables = document.number(len(self.filled), "table")
+            have = "has" if len(self.filled) == 1 else "have"
+            return f"Nothing to add: {tables} {have} the {rows} rows of seed {self.seed} already."
+        tables = document.number(sum(one.added > 0 for one in self.filled), "table")
         done = f"Added {document.number(self.added, 'row')} of seed {self.seed} to {tables} in {seconds:.1f} s."
         if self.problems:
             done += f" {document.number(len(self.problems), 'table')} did not get theirs; the others are complete."
