@@ -21,6 +21,14 @@ def count(text: str, flag: str, least: int | None = None) -> int:
     return int(text or 0)
 
 
+def names(text: str, flag: str) -> list[str]:
+    """Return names that are separated by commas; a flag that is given names one at least."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if text and not found:
+        raise errors.ConfigError(f"{flag} {text} names nothing", "Write names, separated by commas, or leave it out.")
+    return found
+
+
 def seconds(text: str, flag: str) -> float | None:
     """Return a duration in seconds; None for none."""
     return config.values.seconds(text, flag) if text else None

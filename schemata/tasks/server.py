@@ -87,7 +87,7 @@ def seed(
         wanted=flags.count(rows.replace("_", ""), "--rows") if rows else None,
         number=flags.count(seed, "--seed") if seed else None,
         scale_file=scale,
-        tables=[name.strip() for name in tables.split(",") if name.strip()],
+        tables=flags.names(tables, "--tables"),
         yes=yes,
         confirm=confirm,
         reporter=reporter,
