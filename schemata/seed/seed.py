@@ -42,6 +42,10 @@ def seed(
     said = settings.seed
     if wanted is not None and wanted < 1:
         raise errors.ConfigError(f"--rows {wanted} is not above 0", "Write how many rows the largest table gets.")
+    if wanted is not None:
+        seeding.KEYS["rows"](wanted, "--rows")
+    if number is not None:
+        seeding.KEYS["seed"](number, "--seed")
     sized = _scale(settings, scale_file) if scale_file else sizes.Scale()
     wanted = said.rows if wanted is None else wanted
     choice = targets.choose(settings, url)
@@ -50,7 +54,7 @@ def seed(
         reporter.info(f"Target: {target.describe()}")
         _guard(choice, target, connection, yes=yes, confirm=confirm)
         order = _Order(said, said.seed if number is None else number, wanted, sized, tuple(tables), target)
-        with _session(connection) as session:
+        with _session(connection, f"inv seed --rows {wanted}") as session:
             return _Run(settings, order, session, reporter, functools.partial(_second, choice)).run()
 
 
@@ -85,13 +89,13 @@ def _guard(
 
 
 @contextlib.contextmanager
-def _session(connection: libpq.Connection) -> Iterator[sessions.Session]:
+def _session(connection: libpq.Connection, again: str) -> Iterator[sessions.Session]:
     try:
         with sessions.session(connection, sessions.this_client()) as opened:
             yield opened
     except sessions.ConnectionLost as error:
         raise errors.NotAvailable(
-            f"the connection was lost: {error}", "Batches that were complete stay. Run again: inv seed"
+            f"the connection was lost: {error}", f"Batches that were complete stay. Run again: {again}"
         ) from error
     except sessions.StatementFailed as error:
         raise errors.Error(
@@ -101,7 +105,7 @@ def _session(connection: libpq.Connection) -> Iterator[sessions.Session]:
     except KeyboardInterrupt as error:
         raise errors.Interrupted(
             "Interrupted; the batch that was under way was rolled back.",
-            "Batches that were complete stay. The next run completes them: inv seed",
+            f"Batches that were complete stay. The next run completes them: {again}",
         ) from error
 
 
@@ -166,12 +170,18 @@ class _Run:
         schemas = set(self._settings.schemas)
         of_project = [table for table in found if table.plain.partition(".")[0] in schemas]
         names = {table.plain for table in of_project}
-        for name in (*self._order.tables, *self._order.declared.tables):
+        asked = (*self._order.tables, *self._order.declared.tables)
+        if asked and not names:
+            raise errors.Error(
+                f"{self._order.target.describe()} has no tables in the project's schemas",
+                "Apply the migrations first: inv migrate",
+            )
+        for name in asked:
             if name not in names:
                 raise config.values.InvalidSetting(
                     "--tables" if name in self._order.tables else f'[tool.schemata.seed."{name}"]',
                     f"{name} is no table of {self._order.target.describe()} in the project's schemas",
-                    config.values.suggest(name, names) if names else "Apply the migrations first: inv migrate",
+                    config.values.suggest(name, names),
                 )
         skipped = {name for name, one in self._order.declared.tables.items() if one.skip}
         wanted = set(self._order.tables) or names - skipped
@@ -219,6 +229,13 @@ class _Run:
         if unknown:
             raise config.values.InvalidSetting(
                 f'[tool.schemata.seed."{table.plain}"] columns', f"the table has no column {unknown[0]} to fill"
+            )
+        own = frame.given.get("n")
+        if isinstance(own, str) and "n" in columns.named(table, own):
+            raise config.values.InvalidSetting(
+                f'[tool.schemata.seed."{table.plain}"] columns.n',
+                "n is the column itself in this table, not the row's number",
+                "Write __row for the row's number.",
             )
         try:
             plan = planning.plan(self._session.rows, frame, details)

@@ -132,6 +132,9 @@ def test_the_scale_file_says_how_tables_differ(shop: Project) -> None:
     [
         (("--rows", "many"), "--rows many is not a whole number"),
         (("--rows", "0"), "is not above 0"),
+        (("--rows", "99999999999999999999"), "is not a whole number from 1 to 100000000000"),
+        (("--seed", "-3"), "is not a whole number from 0"),
+        (("--tables", ","), "--tables , names nothing"),
         (("--tables", "app.sale"), "Did you mean app.sales?"),
         (("--scale", "nowhere.toml"), "there is no scale file"),
     ],
@@ -141,3 +144,38 @@ def test_what_is_wrong_with_a_flag_is_said(shop: Project, flags: tuple[str, ...]
     refused = shop.inv("seed", *flags, shop.confirm)
     assert refused.returncode == 2, refused.stderr
     assert text in refused.stderr
+
+
+def test_a_column_that_is_called_n_is_told_apart_from_the_number(shop: Project) -> None:
+    """SQL of the settings for it is refused with the name that the row's number has beside it, which works."""
+    with psycopg.connect(shop.url) as connection:
+        connection.execute("CREATE TABLE app.counts (id bigint PRIMARY KEY, n integer NOT NULL)")
+    shop.configure('[tool.schemata.seed."app.counts"]\ncolumns = { n = "n * 10" }\n')
+    refused = shop.inv("seed", "--rows", "50", shop.confirm)
+    assert refused.returncode == 2
+    assert "Write __row for the row's number" in refused.stderr
+    shop.configure('[tool.schemata.seed."app.counts"]\ncolumns = { n = "__row * 10" }\n')
+    done = shop.inv("seed", "--rows", "50", "--tables", "app.counts", shop.confirm)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "Added 50 rows of seed 42 to 1 table in" in done.stdout
+    assert _one(shop, "SELECT sum(n) FROM app.counts") == 10 * 50 * 51 // 2
+    again = shop.inv("seed", "--rows", "50", "--tables", "app.counts", shop.confirm)
+    assert "Nothing to add: 1 table has the 50 rows" in again.stdout
+
+
+def test_settings_that_are_no_sql_are_told_by_the_server(shop: Project) -> None:
+    """The server's own words on what it cannot read come through."""
+    shop.configure('[tool.schemata.seed."app.shops"]\ncolumns = { name = "lower(" }\n')
+    refused = shop.inv("seed", shop.confirm)
+    assert refused.returncode == 1
+    assert "syntax error at" in refused.stdout
+    assert "savepoint" not in refused.stdout + refused.stderr
+
+
+def test_a_database_without_tables_asks_for_migrations(project: Project) -> None:
+    """What the settings say of tables is not to blame."""
+    project.configure('[tool.schemata.seed."app.shops"]\nrows = 5\n')
+    refused = project.inv("seed", project.confirm)
+    assert refused.returncode == 1
+    assert "Apply the migrations first: inv migrate" in refused.stderr
+    assert "tool.schemata.seed" not in refused.stderr
