@@ -181,14 +181,26 @@ def _left(whole: model.Whole, nodes: list[Any]) -> list[Made]:
         return []
     left = []
     for kind, name in made:
-        if (kind, name) in undone | gone or name[:2] in tables or name[0] in schemas:
+        if (kind, name) in undone | gone or _dropped(whole, name[:2], tables) or name[0] in schemas:
             continue
         if kind == "index":
             index = whole.catalog.indexes.get((name[0], name[1]))
-            if index is None or index.table in tables:
+            if index is None or _dropped(whole, index.table, tables):
                 continue
         left.append((kind, name))
     return list(dict.fromkeys(left))
+
+
+def _dropped(whole: model.Whole, name: tuple[str, ...], tables: set[tuple[str, ...]]) -> bool:
+    """Tell whether a relation goes with these tables: one of them, or a partition at any depth."""
+    seen: set[tuple[str, ...]] = set()
+    while name not in tables:
+        seen.add(name)
+        table = whole.catalog.tables.get((name[0], name[1])) if len(name) == 2 else None
+        if table is None or table.partition_of is None or table.partition_of in seen:
+            return False
+        name = table.partition_of
+    return True
 
 
 def _makes(whole: model.Whole, node: Any) -> Iterator[Made]:

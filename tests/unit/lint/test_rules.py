@@ -48,3 +48,20 @@ def test_a_rule_says_what_it_is_about(rule: model.Rule) -> None:
     for text in (rule.condition, rule.effect, rule.workaround):
         assert len(text) > 5
     assert (rule.check is None) == (rule.each == "engine")
+
+
+def test_a_rollback_that_drops_the_parent_drops_its_partitions() -> None:
+    """Their indexes too, at any depth; a table that is attached to nothing stays."""
+    sql = """CREATE TABLE app.h (id bigint NOT NULL, PRIMARY KEY (id)) PARTITION BY HASH (id);
+CREATE TABLE app.h_0 PARTITION OF app.h FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE app.h_1 PARTITION OF app.h FOR VALUES WITH (MODULUS 2, REMAINDER 1) PARTITION BY HASH (id);
+CREATE TABLE app.h_1_0 PARTITION OF app.h_1 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE INDEX h_1_0_again ON app.h_1_0 (id);
+{}
+-- rollback:
+DROP TABLE app.h;
+"""
+    assert "rollback-incomplete" not in {one.rule for one in judged.judge(sql.format(""))}
+    alone = judged.judge(sql.format("CREATE TABLE app.alone (id bigint PRIMARY KEY);"))
+    left = [one.text for one in alone if one.rule == "rollback-incomplete"]
+    assert left == ["It leaves the table app.alone, which the migration makes."]
