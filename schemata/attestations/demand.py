@@ -70,13 +70,13 @@ def accepted(folder: Path, items: Sequence[migration.Migration], major: int) -> 
     )
 
 
-def compatible(folder: Path, major: int) -> frozenset[tuple[str, str]]:
-    """Return ids and checksums of the migrations that the release before was seen to run with."""
-    return frozenset(
-        (one.id, one.checksum)
-        for one in stored.read(folder).values()
-        if one.major == major and one.slots.get(attestation.PREVIOUS, attestation.NOT_PROVED) != attestation.NOT_PROVED
-    )
+def compatible(folder: Path) -> dict[int, frozenset[tuple[str, str]]]:
+    """Return ids and checksums of the migrations that the release before was seen to run with, by major version."""
+    found: dict[int, set[tuple[str, str]]] = {}
+    for one in stored.read(folder).values():
+        if one.slots.get(attestation.PREVIOUS, attestation.NOT_PROVED) != attestation.NOT_PROVED:
+            found.setdefault(one.major, set()).add((one.id, one.checksum))
+    return {major: frozenset(proved) for major, proved in found.items()}
 
 
 def missing(

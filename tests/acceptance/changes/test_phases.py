@@ -8,6 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from schemata.attestations import attestation, stored
+from schemata.migrations import files
 from schemata.server.embedded import binaries
 from tests.acceptance.conftest import CommandLine
 from tests.conftest import Project
@@ -315,3 +317,29 @@ def test_an_old_build_stays_ready_until_the_contract(base: Project, schemata: Co
     boot = old.boot()
     assert boot.returncode == 1
     assert "ahead" in boot.stderr
+
+
+def test_what_the_release_before_was_proved_to_run_with_is_recorded_so(
+    base: Project, schemata: CommandLine, tmp_path: Path
+) -> None:
+    """An ordinary migration counts as compatible by its proof alone; a damaged file of proofs stops no deploy."""
+    for name in (EXPAND, BACKFILL, CONTRACT, FINISH):
+        for path in (base.root / "migrations" / "app").glob(f"{name}.*"):
+            path.unlink()
+    old = Project(tmp_path / "old", base.url, environment=base.environment)
+    old.root.mkdir()
+    old.configure()
+    old.write(BASE, (base.root / "migrations" / "app" / f"{BASE}.sql").read_text(), "DROP TABLE app.t;\n")
+    item = next(one for one in files.read(base.root / "migrations", ("app",)) if one.id == LATER)
+    with psycopg.connect(base.url) as connection:
+        major = connection.info.server_version // 10000
+    proof = attestation.Attestation(LATER, item.checksum, "", major, {attestation.PREVIOUS: "v1"})
+    stored.add(base.root / "migrations", [proof], [BASE, LATER])
+    assert schemata("migrate").returncode == 0
+    assert old.boot().returncode == 0
+    base.write("app.20250105000000.plain", "-- Plain.\nCREATE TABLE app.plain (id int);\n", "DROP TABLE app.plain;\n")
+    (base.root / "migrations" / "attestations").write_text("damaged\n", encoding="utf-8")
+    ended = schemata("migrate")
+    assert ended.returncode == 0, ended.stderr
+    assert "no migration counts as proved" in ended.stdout
+    assert old.boot().returncode == 1
