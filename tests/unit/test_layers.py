@@ -227,7 +227,7 @@ PURE = {
     "schemata.rehearsal.trace.codes", "schemata.rehearsal.server_wide",
     "schemata.rehearsal.outcome", "schemata.releases.outcome", "schemata.releases.statements",
     "schemata.seed.values.bounds", "schemata.seed.values.columns", "schemata.seed.values.expressions",
-    "schemata.seed.keys", "schemata.seed.values.known_types",
+    "schemata.seed.keys", "schemata.seed.values.known_types", "schemata.seed.values.spread",
     "schemata.seed.outcome", "schemata.seed.parent_keys", "schemata.seed.shapes", "schemata.seed.sizes",
     "schemata.seed.statement",
     "schemata.samples.structure", "schemata.samples.values", "schemata.samples.patterns", "schemata.samples.attempts",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from schemata.postgres import quoting
 from schemata.samples import patterns, structure, values
-from schemata.seed.values import bounds, expressions, known_types
+from schemata.seed.values import bounds, expressions, known_types, spread
 
 #: One of several values that all come; one way of several to make a value; NULL; the row that a foreign key picks.
 Kind = Literal["item", "option", "null", "key"]
@@ -255,7 +255,7 @@ def _of_numbers(frame: Frame, column: Mapping[str, Any], texts: Sequence[str]) -
     drawn = frame.salt(column["name"])
     if not limit.are_numbers:
         limit = bounds.Bounds()
-    made = [_whole(frame, column, limit, drawn) if is_integer(column) else _fraction(column, limit, drawn)]
+    made = [(_whole if is_integer(column) else _fraction)(frame, column, limit, drawn)]
     equations = [
         one for text in values.checks_of(frame.table, column) if (one := _equation(frame, column, text)) is not None
     ]
@@ -273,8 +273,9 @@ def _whole(frame: Frame, column: Mapping[str, Any], limit: bounds.Bounds, drawn:
     return Candidate(_typed(column, f"{low} + {expressions.skewed(drawn, min(width, wanted))}"))
 
 
-def _fraction(column: Mapping[str, Any], limit: bounds.Bounds, drawn: int) -> Candidate:
-    share = expressions.share(drawn)
+def _fraction(frame: Frame, column: Mapping[str, Any], limit: bounds.Bounds, drawn: int) -> Candidate:
+    wanted = int(frame.distinct.get(column["name"]) or 0)
+    share = spread.share(drawn, wanted) if wanted else expressions.share(drawn)
     precision, scale = 30, 4
     if column["base"] == "numeric" and column["modifier"] >= 4:
         precision, scale = (column["modifier"] - 4) >> 16 & 65_535, (column["modifier"] - 4) & 2047
@@ -283,12 +284,14 @@ def _fraction(column: Mapping[str, Any], limit: bounds.Bounds, drawn: int) -> Ca
         low, high = float(limit.low), float(limit.high)
         sql = f"{low!r} + {high - low!r} * (0.001 + 0.998 * {share})"
     elif limit.high:
-        sql = f"{float(limit.high)!r} - 10 ^ {share}"
+        below = f"(1 + {spread.amount(drawn, wanted, digits, 9)})" if wanted else f"10 ^ {share}"
+        sql = f"{float(limit.high)!r} - {below}"
     else:
         # Many small amounts and few large ones.
         power = max(0, min(4, precision - scale - 1))
         start = f"{float(limit.low)!r} + " if limit.low and float(limit.low) >= 1 else ""
-        sql = f"{start}10 ^ ({power} * {share})"
+        above = f"(1 + {spread.amount(drawn, wanted, digits, 10**power - 1)})" if wanted else ""
+        sql = start + (above or f"10 ^ ({power} * {share})")
     if column["base"] == "numeric":
         # Made of a whole number: from a float it would be by way of text, which takes longer than the rest of a row.
         sql = f"floor({10**digits} * ({sql}))::int8 * {10**-digits:.{digits}f}"
@@ -330,21 +333,24 @@ def _of_times(frame: Frame, column: Mapping[str, Any], texts: Sequence[str]) -> 
     """Return times: of the row, or a while after or before it, the later the further right the column stands."""
     limit = bounds.between(texts, column["name"])
     if limit.low and limit.high and not limit.are_numbers:
-        return [_between(column, limit, frame.salt(column["name"]))]
-    moment = expressions.moment(frame.step)
+        return [_between(frame, column, limit, frame.salt(column["name"]))]
+    drawn, wanted = frame.salt(column["name"]), int(frame.distinct.get(column["name"]) or 0)
+    moment = spread.moment(drawn, wanted, days=column["base"] == "date") if wanted else expressions.moment(frame.step)
     times = [one["name"] for one in frame.table.columns if one["base"] in known_types.TIMES]
     plain = column["name"].startswith(_PLAIN) or column["name"] == "date"
     place = 0 if plain else 1 + times.index(column["name"])
-    offset = f"interval '{place} days' * (1 + 0.9 * {expressions.share(frame.salt(column['name']))})"
+    share = "0" if wanted else expressions.share(drawn)
+    offset = f"interval '{place} days' * (1 + 0.9 * {share})"
     if column["base"] != "date":
-        offset = f"interval '{place} hours' + interval '55 minutes' * {expressions.share(frame.salt(column['name']))}"
+        offset = f"interval '{place} hours' + interval '55 minutes' * {share}"
     made = [moment] if plain else [f"{moment} + {offset}", moment, f"{moment} - ({offset})"]
     made += [f"{moment} + interval '75 years'", f"{moment} - interval '25 years'"]
     return [Candidate(_typed(column, sql)) for sql in made]
 
 
-def _between(column: Mapping[str, Any], limit: bounds.Bounds, drawn: int) -> Candidate:
-    share = expressions.share(drawn)
+def _between(frame: Frame, column: Mapping[str, Any], limit: bounds.Bounds, drawn: int) -> Candidate:
+    wanted = int(frame.distinct.get(column["name"]) or 0)
+    share = spread.share(drawn, wanted) if wanted else expressions.share(drawn)
     low, high = (f"{column['base']} {quoting.literal(value).strip()}" for value in (limit.low, limit.high))
     if column["base"] == "date":
         return Candidate(_typed(column, f"{low} + floor(({high} - {low}) * {share})::int4"), "item")
@@ -361,7 +367,7 @@ def _of_partitions(frame: Frame, column: Mapping[str, Any], parts: Sequence[str]
         if listed:
             found += [_item(column, value, 1.0) for value in listed]
         elif column["base"] in known_types.TIMES and limit.low and limit.high:
-            found.append(_between(column, limit, drawn))
+            found.append(_between(frame, column, limit, drawn))
         elif column["base"] in known_types.INTEGERS and (limit.low or limit.high) and limit.are_numbers:
             found.append(dataclasses.replace(_whole(frame, column, limit, drawn), kind="item"))
     without = dataclasses.replace(frame, partitions=())

@@ -158,3 +158,25 @@ def test_a_table_is_extended_after_an_application_wrote(database: str) -> None:
             counts = connection.execute("SELECT count(*), max(id) FROM app.trees").fetchone()
             assert counts == (wanted + 3, wanted + 3)
         assert connection.execute("SELECT t::text FROM app.trees t ORDER BY id LIMIT 200").fetchall() == before
+
+
+def test_columns_have_as_many_different_values_as_the_scale_says(database: str, tmp_path: Path) -> None:
+    """Numbers and times of every type, with bounds and without, of few values and of many."""
+    types = (
+        "numeric", "numeric(8, 2)", "numeric CHECK (c{} >= 0 AND c{} < 500)", "numeric CHECK (c{} < 0)", "float8",
+        "integer", "date", "timestamptz", "timestamp", "date CHECK (c{} >= '2020-01-01' AND c{} < '2022-01-01')",
+    )  # fmt: skip
+    names = [f"c{place}" for place, _ in enumerate(types)]
+    listed = ", ".join(f"c{place} {kind.format(place, place)}" for place, kind in enumerate(types))
+    scale = tmp_path / "scale.toml"
+    counted = ", ".join(f"count(DISTINCT {name})" for name in names)
+    with _filled(database, f"CREATE TABLE app.t (id bigint PRIMARY KEY, {listed})") as connection:
+        for wanted in (7, 300):
+            told = "\n".join(f"n_distinct.{name} = {wanted}" for name in names)
+            scale.write_text(f"[app.t]\nrows = 4000\n{told}\n", encoding="utf-8")
+            found = made(database, wanted=4000, scale_file=str(scale))
+            assert found.ok, found.problems
+            counts = connection.execute(f"SELECT {counted} FROM app.t").fetchone()  # type: ignore[arg-type]
+            assert counts is not None
+            assert all(0.95 * wanted <= count <= wanted for count in counts), counts
+            connection.execute("TRUNCATE app.t")
