@@ -31,8 +31,8 @@ _KEYS: dict[str, values.Converter] = {
     "table": values.text_of,
     "filter": values.list_of(values.name_of),
     "order": values.list_of(values.text_of),
-    "index": values.name_of,
-    "columns": values.list_of(values.name_of),
+    "index": values.any_name_of,
+    "columns": values.list_of(values.any_name_of),
     "max_rows": values.count(1, 1_000_000),
     "max_buffers": values.count(1, 1_000_000_000),
 }

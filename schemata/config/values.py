@@ -74,6 +74,16 @@ def name_of(value: Any, where: str) -> str:
     return text
 
 
+def any_name_of(value: Any, where: str) -> str:
+    """Return a name that is written in quotes where it is used: whatever PostgreSQL may call a thing."""
+    text = text_of(value, where)
+    if not text or "\0" in text or len(text.encode()) > 63:
+        raise InvalidSetting(
+            where, f"{text!r} is not a name of 1 to 63 bytes", "Write it as the catalog has it, without quotes."
+        )
+    return text
+
+
 def table(value: Any, where: str) -> str:
     """Return a table's name with its schema in front."""
     text = text_of(value, where)

@@ -59,6 +59,8 @@ def test_the_defaults() -> None:
             RULE | {"until": "2026-12-31", "target": "dev"}]}, {}, "ignore",
          (declared.Ignore(kind="table", reason="known", until=datetime.date(2026, 12, 31), target="dev"),)),
         ("a page", {"pages": [PAGE]}, {}, "pages", (config.Page("things", "app.things", ("id desc",), "idx_things"),)),
+        ("a page on an index in quotes", {"pages": [PAGE | {"index": 'idx "Big" Orders_at'}]}, {}, "pages",
+         (config.Page("things", "app.things", ("id desc",), 'idx "Big" Orders_at'),)),
     ],
 )  # fmt: skip
 def test_a_setting(table: dict[str, Any], environment: dict[str, str], read: str, expected: Any) -> None:
@@ -117,6 +119,8 @@ def test_a_setting(table: dict[str, Any], environment: dict[str, str], read: str
         ("a page that is no table", {"pages": [1]}, {}, "[[tool.schemata.pages]] 1", "not a table"),
         ("a page without an index", {"pages": [{k: v for k, v in PAGE.items() if k != "index"}]}, {},
          "[[tool.schemata.pages]] 1", "index is missing"),
+        ("a page on a name that is too long", {"pages": [PAGE | {"index": 32 * "é"}]}, {}, "pages]] 1 index",
+         "is not a name of 1 to 63 bytes"),
         ("a page of no schema of ours", {"pages": [PAGE | {"table": "other.things"}]}, {}, "pages]] 1 table",
          "not a table of the schemas"),
         ("a page with a strange order", {"pages": [PAGE | {"order": ["id sideways"]}]}, {}, "pages]] 1 order",
