@@ -283,7 +283,8 @@ class Filler:
         quiet = not plan.details.triggers and not plan.details.rules
         if not (self._is_superuser and quiet and rows >= BULK):
             return False
-        there = self._session.rows(f"SELECT count(*) FROM (SELECT FROM {plan.frame.table.name} LIMIT {rows}) t")
+        counted = f"SELECT {statement.MARK} count(*) FROM (SELECT FROM {plan.frame.table.name} LIMIT {rows}) t"
+        there = self._session.rows(counted)
         return int(str(there[0][0])) < rows
 
     def _lock(self, plan: statement.Plan) -> None:

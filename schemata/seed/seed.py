@@ -246,7 +246,7 @@ class _Run:
         return filling.Work(plan, wanted, done, base, first)
 
     def _has_rows(self, table: structure.Table) -> bool:
-        return self._session.rows(f"SELECT EXISTS (SELECT FROM {table.name})") == [("t",)]
+        return self._session.rows(f"SELECT {statement.MARK} EXISTS (SELECT FROM {table.name})") == [("t",)]
 
     def _first(self, frame: columns.Frame, details: keys.Details) -> statement.Plan | None:
         """Return the plan for the first rows where they cannot but reference themselves."""
@@ -262,7 +262,7 @@ class _Run:
             column["name"] for column in table.columns if columns.is_integer(column) or column["base"] == "numeric"
         ]
         asked = ", ".join(f"GREATEST(ceil(max({queries.identifier(name)})), 0)::int8" for name in names)
-        found = self._session.rows(f"SELECT {asked} FROM {table.name}")[0] if names else ()
+        found = self._session.rows(f"SELECT {statement.MARK} {asked} FROM {table.name}")[0] if names else ()
         numbers = {name: int(str(value)) for name, value in zip(names, found, strict=True) if value not in (None, "0")}
         return records.Base(numbers, max(expressions.SPAN // max(wanted, 100), 1))
 

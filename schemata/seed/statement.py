@@ -9,6 +9,9 @@ from schemata.samples import structure
 from schemata.seed import keys, parent_keys, shapes
 from schemata.seed.values import columns, expressions
 
+#: Inside of a statement, where the server keeps it: `inv slow-queries` tells these from the application's by it.
+MARK = "/* inv seed */"
+_INSERT = f"INSERT {MARK} INTO"
 _ROW = "__row"
 
 
@@ -79,7 +82,7 @@ def insert(
     :param chosen: a set of shapes for each group. :param there: the rows that foreign keys may pick from.
     """
     listed, rows = _rows(plan, chosen, there, first, last)
-    return f"INSERT INTO {plan.frame.table.name} ({listed}) OVERRIDING SYSTEM VALUE\n{rows}"
+    return f"{_INSERT} {plan.frame.table.name} ({listed}) OVERRIDING SYSTEM VALUE\n{rows}"
 
 
 def ahead(
@@ -98,9 +101,9 @@ def ahead(
     name = plan.frame.table.name
     making = (
         f"CREATE UNLOGGED TABLE {stage} AS SELECT {listed} FROM {name} WITH NO DATA; "
-        f"ALTER TABLE {stage} SET (autovacuum_enabled = off); INSERT INTO {stage} ({listed})\n{rows}"
+        f"ALTER TABLE {stage} SET (autovacuum_enabled = off); {_INSERT} {stage} ({listed})\n{rows}"
     )
-    taking = f"INSERT INTO {name} ({listed}) OVERRIDING SYSTEM VALUE SELECT {listed} FROM {stage}; DROP TABLE {stage}"
+    taking = f"{_INSERT} {name} ({listed}) OVERRIDING SYSTEM VALUE SELECT {listed} FROM {stage}; DROP TABLE {stage}"
     return making, taking
 
 
@@ -113,9 +116,8 @@ def count_lost(plan: Plan, key: structure.Key) -> str:
     pairs = list(zip((names[number] for number in key.own), key.theirs, strict=True))
     filled = " AND ".join(f"c.{own} IS NOT NULL" for own, _ in pairs)
     equal = " AND ".join(f"o.{theirs} = c.{own}" for own, theirs in pairs)
-    return (
-        f"SELECT count(*) FROM {table.name} c WHERE {filled} AND NOT EXISTS (SELECT FROM {key.other} o WHERE {equal})"
-    )
+    lost = f"NOT EXISTS (SELECT FROM {key.other} o WHERE {equal})"
+    return f"SELECT {MARK} count(*) FROM {table.name} c WHERE {filled} AND {lost}"
 
 
 def _rows(

@@ -1,6 +1,7 @@
 """`inv slow-queries`: which statements took the server's time since the last look, and why."""
 
 import dataclasses
+import re
 
 from schemata import config, targets
 from schemata.migrations import files
@@ -9,7 +10,9 @@ from schemata.postgres import libpq
 from schemata.report import progress
 from schemata.slow_queries import counts, marks, outcome, plans, reading, statement_text
 
-_CATALOGS = ("pg_catalog", "information_schema")
+_CATALOGS = ("pg_catalog", "information_schema", "pg_temp")
+# What made-up rows are made by: the text need not parse, as the server writes `$1` where only a literal may stand.
+_SEEDING = re.compile(r"/\* inv seed \*/|\bpg_temp\.seed_")
 
 
 def slow_queries(
@@ -80,10 +83,10 @@ def _plan(connection: libpq.Connection, text: str) -> str:
 
 
 def is_about_rows(settings: config.Config, text: str) -> bool:
-    """Tell whether a statement is the applications': about rows, and not only of catalogs and the history."""
-    if not statement_text.reads_or_writes_rows(text):
+    """Tell whether a statement is the applications': about rows, not only of catalogs and the history, nor seeding."""
+    if not statement_text.reads_or_writes_rows(text) or _SEEDING.search(text):
         return False
-    names = statement_text.names(text)
+    names = statement_text.names(statement_text.explicable(text))
     own = {*_CATALOGS, settings.history_schema}
     return names is None or any(schema not in own and not name.startswith("pg_") for schema, name in names)
 

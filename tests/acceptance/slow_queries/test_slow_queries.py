@@ -81,3 +81,21 @@ def test_for_people(local: Project) -> None:
     wrong = local.inv("slow-queries", "--top", "many")
     assert wrong.returncode == 2
     assert "--top many is not a whole number" in wrong.stderr
+
+
+def test_made_up_rows_are_not_the_applications(local: Project) -> None:
+    """What `inv seed` sends is left out, the tables that reference others included; with --all it is there."""
+    two = "CREATE TABLE app.two (id int PRIMARY KEY, one_id int NOT NULL REFERENCES app.one (id), at interval, t text);"
+    local.write("app.20260102000000.two", f"-- Two.\n{two}\n", "DROP TABLE app.two;\n")
+    assert local.inv("dev-up").returncode == 0
+    seeded = local.inv("seed", "--rows", "3000")
+    assert seeded.returncode == 0, seeded.stderr
+    run(local, 1)
+
+    def texts(*flags: str) -> list[str]:
+        done = local.inv("slow-queries", "--whole", "--json", "--top", "500", *flags)
+        assert done.returncode == 0, done.stderr
+        return [one["text"] for one in json.loads(done.stdout)["statements"]]
+
+    assert any("/* inv seed */" in text and "two" in text for text in texts("--all")), texts("--all")
+    assert not set(texts()) - {"SELECT count(*) FROM app.one WHERE state = $1"}
