@@ -111,7 +111,8 @@ def test_what_is_sent_is_what_is_judged(page: pages.Page, shared: str, of: Calla
 
         def sent() -> set[str]:
             rows = database.execute(
-                "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
+                "SELECT query FROM pg_stat_activity"
+                " WHERE datname = current_database() AND split_part(application_name, '@', 1) = %s",
                 (service.name,),
             )
             return {text for (text,) in rows}
