@@ -259,8 +259,7 @@ def _of_numbers(frame: Frame, column: Mapping[str, Any], texts: Sequence[str]) -
     equations = [
         one for text in values.checks_of(frame.table, column) if (one := _equation(frame, column, text)) is not None
     ]
-    others = [Candidate(_typed(column, sql)) for sql in ("0", "1")]
-    others.append(Candidate(_typed(column, f"-({made[0].sql})")))
+    others = [Candidate(_typed(column, sql)) for sql in ("0", "1", f"-({made[0].sql})")]
     return [*equations, *made, *_of_siblings(frame, column), *others]
 
 
@@ -344,7 +343,8 @@ def _of_times(frame: Frame, column: Mapping[str, Any], texts: Sequence[str]) -> 
     if column["base"] != "date":
         offset = f"interval '{place} hours' + interval '55 minutes' * {share}"
     made = [moment] if plain else [f"{moment} + {offset}", moment, f"{moment} - ({offset})"]
-    made += [f"{moment} + interval '75 years'", f"{moment} - interval '25 years'"]
+    made += [f"{moment} + {one}" for one in (f"{offset} + interval '30 days'", "interval '75 years'")]
+    made.append(f"{moment} - interval '25 years'")
     return [Candidate(_typed(column, sql)) for sql in made]
 
 

@@ -180,3 +180,12 @@ def test_columns_have_as_many_different_values_as_the_scale_says(database: str, 
             assert counts is not None
             assert all(0.95 * wanted <= count <= wanted for count in counts), counts
             connection.execute("TRUNCATE app.t")
+
+
+def test_a_day_after_another_one_is_near_it(database: str) -> None:
+    """What must end later does so in weeks, not in another century."""
+    structure = "CREATE TABLE app.stays (id bigint PRIMARY KEY, starts date NOT NULL, ends date, CHECK (ends > starts))"
+    with _filled(database, structure) as connection:
+        assert made(database).ok
+        last = connection.execute("SELECT max(ends - starts) < 60, count(ends) > 300 FROM app.stays").fetchone()
+    assert last == (True, True)
