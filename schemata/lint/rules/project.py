@@ -80,7 +80,8 @@ def _page(end: model.End) -> Iterator[model.Located]:
             has = ", ".join(column or "expression" for column in index.columns)
             text = f"The page {page} needs an index on {locks.shown(table)} ({wanted}); {name} is on "
             text += f"{locks.shown(index.table)} ({has})"
-        sql = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name}\n    ON {locks.shown(table)} ({wanted});"
+        sql = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {locks.quoted(name)}\n"
+        sql += f"    ON {locks.quoted(*table)} ({', '.join(map(locks.quoted, columns))});"
         yield model.Located(path if script else "pyproject.toml", at, model.Hit(f"{text}.", sql))
 
 

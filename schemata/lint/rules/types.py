@@ -116,14 +116,15 @@ def _no_index(end: model.End) -> Iterator[model.Located]:
                 if not _is_indexed(end.catalog, name, constraint):
                     columns_ = ", ".join(constraint.columns)
                     target = locks.shown(constraint.target or ("", ""))
+                    index = f"idx_{name[1]}_{'_'.join(constraint.columns)}"
                     yield model.Located(
                         script.path,
                         item.offset,
                         model.Hit(
                             f"A DELETE on {target} reads all of {locks.shown(name)}: no index begins with "
                             f"({columns_}).",
-                            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_{name[1]}_{'_'.join(constraint.columns)}\n"
-                            f"    ON {locks.shown(name)} ({columns_});",
+                            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {locks.quoted(index)}\n"
+                            f"    ON {locks.quoted(*name)} ({', '.join(map(locks.quoted, constraint.columns))});",
                         ),
                     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemata import lazy
 from schemata.lint import model
 from schemata.lint.structure import tree
+from schemata.sql import statement
 
 if TYPE_CHECKING:
     from postgast import pg_query_pb2 as pg
@@ -51,6 +53,25 @@ def shown(name: tree.Name) -> str:
     ('app.t', 't')
     """
     return ".".join(filter(None, name))
+
+
+def quoted(*name: str) -> str:
+    """Return a name as a statement that is offered has it: each part in quotes where the grammar wants them.
+
+    >>> quoted("app", "Order Items"), quoted("", "t"), quoted("order")
+    ('app."Order Items"', 't', '"order"')
+    """
+    return ".".join(part if _is_plain(part) else '"' + part.replace('"', '""') + '"' for part in name if part)
+
+
+def _is_plain(name: str) -> bool:
+    if not re.fullmatch(r"[a-z_][a-z0-9_$]*", name):
+        return False
+    try:
+        statement.split(f"ALTER TABLE {name} DROP {name}")
+    except statement.SyntaxProblem:
+        return False
+    return True
 
 
 def takes(mode: str, table: tree.Name, meanwhile: str) -> str:

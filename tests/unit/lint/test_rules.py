@@ -3,6 +3,7 @@
 import pytest
 
 from schemata.lint import model, rules
+from schemata.sql import statement
 from tests.unit.lint import judged
 
 #: What an example in a file cannot show: tests/acceptance/lint shows them.
@@ -65,3 +66,15 @@ DROP TABLE app.h;
     alone = judged.judge(sql.format("CREATE TABLE app.alone (id bigint PRIMARY KEY);"))
     left = [one.text for one in alone if one.rule == "rollback-incomplete"]
     assert left == ["It leaves the table app.alone, which the migration makes."]
+
+
+def test_the_index_that_is_offered_has_names_in_quotes() -> None:
+    """Of a foreign key on a table whose name needs them; the grammar takes it."""
+    sql = (
+        """CREATE TABLE app."Order Items" (id bigint PRIMARY KEY, owner bigint, "user" bigint REFERENCES app.orders);"""
+    )
+    found = [one.sql for one in judged.judge(sql, EARLIER) if one.rule == "foreign-key-without-index"]
+    assert found == [
+        'CREATE INDEX CONCURRENTLY IF NOT EXISTS "idx_Order Items_user"\n    ON app."Order Items" ("user");'
+    ]
+    assert statement.split(found[0])
