@@ -82,8 +82,8 @@ CREATE TABLE IF NOT EXISTS {history}.head (
 );
 COMMENT ON TABLE {history}.head IS
     'One row that says what is applied: the answer to the only question that an up-to-date boot asks.';
-INSERT INTO {history}.head (digest, applied)
-    SELECT repeat('0', 64), 0 WHERE NOT EXISTS (SELECT FROM {history}.head);
+INSERT INTO {history}.head (one, digest, applied, updated_at)
+    SELECT true, repeat('0', 64), 0, now() WHERE NOT EXISTS (SELECT FROM {history}.head);
 COMMENT ON SCHEMA {history} IS 'The history of migrations of every schema (pgschemata).';
 
 -- name: layout
