@@ -47,7 +47,10 @@ def copy_of(
     not in it, but for indexes. Raises NotAvailable where this machine has no programs for such a server, and as
     restoring.fill does.
     """
-    with _ended(), contextlib.ExitStack() as stack:
+    with (
+        signals.ending("; the copy is deleted", "Nothing was changed on the target. Run again."),
+        contextlib.ExitStack() as stack,
+    ):
         url = stack.enter_context(_server(settings, backup, reporter))
         reporter.info(f"Restoring {backup.name} on a temporary server.")
         origin = restoring.fill(settings, backup, url)
@@ -64,21 +67,6 @@ def copy_of(
         connection.query("VACUUM (ANALYZE)")
         connection.query(f"SET search_path = {', '.join(map(queries.identifier, path))}")
         yield evaluators.Built("copy", connection, built, origin)
-
-
-@contextlib.contextmanager
-def _ended() -> Iterator[None]:
-    """Let a signal end the block after the copy, which holds real rows, is deleted; as Interrupted."""
-    with signals.raised():
-        try:
-            yield
-        except KeyboardInterrupt as error:
-            terminated = isinstance(error, signals.Terminated)
-            raise errors.Interrupted(
-                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the copy is deleted",
-                "Nothing was changed on the target. Run again.",
-                errors.TERMINATED if terminated else errors.INTERRUPTED,
-            ) from error
 
 
 @contextlib.contextmanager

@@ -73,12 +73,8 @@ def backup(
                 "Make room where the backups are kept, and run again." if full else "Run again.",
             ) from error
         except KeyboardInterrupt as error:
-            terminated = isinstance(error, signals.Terminated)
-            raise errors.Interrupted(
-                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; no backup was kept",
-                "Nothing was changed in the database. Run again.",
-                errors.TERMINATED if terminated else errors.INTERRUPTED,
-            ) from error
+            hint = "Nothing was changed in the database. Run again."
+            raise signals.interrupted(error, "; no backup was kept", hint) from error
 
 
 def _retire(settings: config.Config, made: manifest.Manifest, reporter: progress.Reporter) -> list[manifest.Manifest]:

@@ -346,17 +346,12 @@ def opened(
     A signal in the block becomes errors.Interrupted, a lost connection errors.NotAvailable, each after
     what was under way was rolled back, cancelled or left for the server to end.
     """
-    with signals.raised():
-        try:
-            with of_session(settings, choice, reporter, connection, keep=keep) as deploy:
-                yield deploy
-        except KeyboardInterrupt as error:
-            terminated = isinstance(error, signals.Terminated)
-            raise errors.Interrupted(
-                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the statement was cancelled",
-                "The migrations applied before it stay. Run again to go on; `inv migrate-status` shows the state.",
-                errors.TERMINATED if terminated else errors.INTERRUPTED,
-            ) from error
+    hint = "The migrations applied before it stay. Run again to go on; `inv migrate-status` shows the state."
+    with (
+        signals.ending("; the statement was cancelled", hint),
+        of_session(settings, choice, reporter, connection, keep=keep) as deploy,
+    ):
+        yield deploy
 
 
 @contextlib.contextmanager

@@ -1,10 +1,9 @@
 """The rehearsal: each pending migration on a fresh database, and under observation on one that has rows."""
 
-import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 
 from schemata import config, errors
 from schemata.backups import restoring
@@ -75,7 +74,10 @@ def rehearse(
         rates.index_rate,
         whole=aim is not None,
     )
-    with _ended(), scratch.server(settings, url, aim.major if aim else 0, reporter) as server:
+    with (
+        signals.ending("; the databases of the rehearsal are dropped"),
+        scratch.server(settings, url, aim.major if aim else 0, reporter) as server,
+    ):
         run = _Run(settings, server, chosen, reporter, rollbacks or attest)
         try:
             run.start(existing)
@@ -98,21 +100,6 @@ def rehearse(
             backup=restored.name if restored and run.real else "",
         )
     return attesting.attest(settings, sources, found, accept) if attest else found
-
-
-@contextlib.contextmanager
-def _ended() -> Iterator[None]:
-    """Let a signal end the block after its databases are dropped, as Interrupted."""
-    with signals.raised():
-        try:
-            yield
-        except KeyboardInterrupt as error:
-            terminated = isinstance(error, signals.Terminated)
-            raise errors.Interrupted(
-                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; the databases of the rehearsal are dropped",
-                "",
-                errors.TERMINATED if terminated else errors.INTERRUPTED,
-            ) from error
 
 
 class _Run:

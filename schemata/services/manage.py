@@ -151,12 +151,10 @@ def up(
                 _make_way(settings, wanted, prints, reporter, everything=everything, restart=restart)
                 return _up(settings, wanted, url, prints, begun, reporter, own_server=own_server)
         except KeyboardInterrupt as error:
-            terminated = isinstance(error, signals.Terminated)
-            raise errors.Interrupted(
-                f"stopped by {'SIGTERM' if terminated else 'SIGINT'}; "
-                + (f"stopped again: {', '.join(begun)}" if begun else "no service was started"),
+            raise signals.interrupted(
+                error,
+                f"; stopped again: {', '.join(begun)}" if begun else "; no service was started",
                 "The server and what ran before go on running: `inv dev-up` starts the rest, `inv dev-down` stops all.",
-                errors.TERMINATED if terminated else errors.INTERRUPTED,
             ) from error
 
 

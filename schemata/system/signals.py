@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+from schemata import errors
+
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM arrived. A KeyboardInterrupt, so that whatever cleans up after Ctrl-C does so after this."""
@@ -26,6 +28,26 @@ def raised() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def interrupted(error: KeyboardInterrupt, rest: str, hint: str = "") -> errors.Interrupted:
+    """Return the error for a run that a signal stopped; `rest` goes on behind its name, and says what is left."""
+    terminated = isinstance(error, Terminated)
+    return errors.Interrupted(
+        f"stopped by {'SIGTERM' if terminated else 'SIGINT'}{rest}",
+        hint,
+        errors.TERMINATED if terminated else errors.INTERRUPTED,
+    )
+
+
+@contextlib.contextmanager
+def ending(rest: str, hint: str = "") -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end the block as errors.Interrupted, after what it has opened is closed."""
+    with raised():
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            raise interrupted(error, rest, hint) from error
 
 
 @contextlib.contextmanager

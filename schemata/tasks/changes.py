@@ -7,7 +7,6 @@ from schemata.command_line import command
 from schemata.tasks import flags
 
 _NAME = "The name of the change, as its migrations have it."
-_YES = "Do not ask."
 
 
 @command.command(
@@ -32,8 +31,8 @@ def changes(
     drain="Tell old replicas that they are not ready, and wait so long for their sessions, such as 60s.",
     old_app="A pattern of the application_name of the old version; may come several times.",
     old_role="A role of the old version; may come several times.",
-    lock_wait="How long to wait for another deploy, such as 30s or 5min.",
-    yes=_YES,
+    lock_wait=flags.LOCK_WAIT,
+    yes=flags.YES,
     confirm=flags.CONFIRM,
     iterable=["old_app", "old_role"],
     json=flags.JSON,
@@ -71,8 +70,8 @@ def change_contract(
     first="optional",
     change=_NAME,
     url=flags.URL,
-    lock_wait="How long to wait for another deploy, such as 30s or 5min.",
-    yes=_YES,
+    lock_wait=flags.LOCK_WAIT,
+    yes=flags.YES,
     confirm=flags.CONFIRM,
     json=flags.JSON,
 )
@@ -101,8 +100,8 @@ def change_finish(
     first="optional",
     change=_NAME,
     url=flags.URL,
-    lock_wait="How long to wait for another deploy, such as 30s or 5min.",
-    yes=_YES,
+    lock_wait=flags.LOCK_WAIT,
+    yes=flags.YES,
     confirm=flags.CONFIRM,
     json=flags.JSON,
 )
@@ -131,8 +130,8 @@ def change_abort(
     first="optional",
     change=_NAME,
     url=flags.URL,
-    lock_wait="How long to wait for another deploy, such as 30s or 5min.",
-    yes=_YES,
+    lock_wait=flags.LOCK_WAIT,
+    yes=flags.YES,
     confirm=flags.CONFIRM,
     json=flags.JSON,
 )

@@ -4,6 +4,8 @@ from schemata import config, errors
 
 URL = "The database (default: the dev server, else DATABASE_URL)."
 JSON = "Print JSON."
+YES = "Do not ask."
+LOCK_WAIT = "How long to wait for another deploy, such as 30s or 5min."
 CONFIRM = "The database's name: that it is meant, where nobody can be asked or it looks like production."
 VERBOSE = "Print every notice of the server, not the first of each migration only."
 SCHEMAS = "Only these schemas, separated by commas (default: those of the settings)."

@@ -149,7 +149,8 @@ class _Run:
             self._sweep(done, wait)
             self._record(done)
         except KeyboardInterrupt as error:
-            raise self._interrupted(error, position) from error
+            rest = f" between two batches: {position.reached}"
+            raise signals.interrupted(error, rest, f"Go on: {job.again}") from error
         finally:
             self._release()
         seconds = time.monotonic() - self._began
@@ -272,14 +273,6 @@ class _Run:
         except transactional.ScriptFailed as error:
             error.hint = error.hint or f"Nothing was recorded; the updated rows stay. Then: {self._job.again}"
             raise
-
-    def _interrupted(self, error: KeyboardInterrupt, position: batches.Position) -> errors.Interrupted:
-        terminated = isinstance(error, signals.Terminated)
-        return errors.Interrupted(
-            f"stopped by {'SIGTERM' if terminated else 'SIGINT'} between two batches: {position.reached}",
-            f"Go on: {self._job.again}",
-            errors.TERMINATED if terminated else errors.INTERRUPTED,
-        )
 
     def _release(self) -> None:
         with signals.held(), contextlib.suppress(sessions.ConnectionLost, sessions.StatementFailed):
