@@ -1,10 +1,11 @@
-"""The table `changes` of the history: how far each backfill is, and until when a contract can be undone."""
+"""The rows of the table `changes` of the history that say how far each backfill is."""
 
 import dataclasses
 import json
 import os
 from collections.abc import Sequence
 
+from schemata.history.held import rows
 from schemata.postgres import queries
 
 _SQL = queries.load("progress", os.path.join(os.path.dirname(__file__), "queries"))
@@ -35,7 +36,6 @@ class Progress:
     updated_at: str = ""
     runner: str = ""
     finished_at: str = ""
-    keep_until: str = ""
     age: float = 0.0
 
     @property
@@ -66,7 +66,7 @@ def array(values: Sequence[str] | None) -> str | None:
 
 def read(ask: queries.Ask, history: str) -> dict[str, Progress]:
     """Return the rows by change; none where there is no table yet."""
-    if ask(_SQL["exists"].format(schema=queries.literal(history)))[0][0] != "true":
+    if not rows.exists(ask, history):
         return {}
     found = json.loads(str(ask(_fill("read", history))[0][0]))
     return {row["change"]: _progress(row) for row in found}
@@ -78,11 +78,6 @@ def _progress(row: dict[str, object]) -> Progress:
         if name in values:
             values[name] = tuple(values[name])  # type: ignore[arg-type]
     return Progress(**values)  # type: ignore[arg-type]
-
-
-def create(history: str) -> str:
-    """Return the SQL that makes the table where it is missing."""
-    return _SQL["create"].format(history=queries.identifier(history), schema=queries.literal(history))
 
 
 def start(history: str, new: Progress, before: str) -> str:

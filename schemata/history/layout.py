@@ -81,6 +81,9 @@ _APPLIED_AT = (
     "(SELECT max(a.finished_at) AT TIME ZONE 'utc' FROM {history}.attempts a WHERE a.migration_id = t.migration_id"
     " AND a.direction = 'apply' AND a.state IN ('applied', 'baselined', 'resolved'))"
 )
+_NOTED_AT = Column(
+    "timestamp with time zone", "timestamptz", "clock_timestamp()", fill="clock_timestamp()", required=True
+)
 _TIMES = ("started_at", "updated_at", "finished_at", "keep_until")
 _OPTIONAL = {
     "fingerprint": "text",
@@ -145,9 +148,7 @@ TABLES: Mapping[str, Table] = {
             "schema_name": Column("text", "text", fill="''", required=True),
             "expected": Column("text", "text", fill="''", required=True),
             "actual": Column("text", "text", fill="''", required=True),
-            "noticed_at": Column(
-                "timestamp with time zone", "timestamptz", "clock_timestamp()", fill="clock_timestamp()", required=True
-            ),
+            "noticed_at": _NOTED_AT,
             "noticed_before": Column("text", "text"),
             "accepted_at": Column("timestamp with time zone", "timestamptz"),
             "accepted_by": Column("text", "text"),
@@ -159,9 +160,7 @@ TABLES: Mapping[str, Table] = {
         "number",
         {
             "number": Column("bigint", "bigint GENERATED ALWAYS AS IDENTITY", "IDENTITY", required=True),
-            "at": Column(
-                "timestamp with time zone", "timestamptz", "clock_timestamp()", fill="clock_timestamp()", required=True
-            ),
+            "at": _NOTED_AT,
             "role_name": Column("text", "text", fill="''", required=True),
             "application": Column("text", "text", fill="''", required=True),
             "client": Column("text", "text"),
@@ -177,9 +176,7 @@ TABLES: Mapping[str, Table] = {
         {
             "migration_id": Column("text", "text", required=True, essential=True),
             "replaced": Column("integer", "integer", fill="0", required=True),
-            "recorded_at": Column(
-                "timestamp with time zone", "timestamptz", "clock_timestamp()", fill="clock_timestamp()", required=True
-            ),
+            "recorded_at": _NOTED_AT,
         },
     ),
     "changes": Table(
@@ -191,6 +188,7 @@ TABLES: Mapping[str, Table] = {
             **{name: Column("bigint", "bigint") for name in ("expand_attempt", "total_estimate")},
             **{name: Column("bigint", "bigint DEFAULT 0", "0", "0", required=True) for name in ("rows", "batches")},
             **{name: Column("timestamp with time zone", "timestamptz") for name in _TIMES},
+            "straight": Column("boolean", "boolean DEFAULT false", "false", "false", required=True),
         },
     ),
     "_yoyo_migration": Table(

@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterator
 
 from schemata import config, errors, targets
-from schemata.changes import progress_rows
+from schemata.changes import named, progress_rows
 from schemata.changes.backfill import batches, exclusion, finishing, keys, outcome, throttle, work
 from schemata.deploy import deployment, transactional
 from schemata.history import damage, recorded, tables
+from schemata.history.held import rows as change_rows
 from schemata.migrations import files, migration, precheck
 from schemata.migrations.groups import changes
 from schemata.postgres import libpq, sessions, waiting
@@ -66,13 +67,7 @@ def change_backfill(
 
 def _chosen(settings: config.Config, id_: str) -> tuple[changes.Change, migration.Migration]:
     """Return a change by its name and its backfill, or refuse."""
-    known = changes.of(files.read(settings.migrations, settings.schemas))
-    if id_ not in known:
-        hint = (
-            config.values.suggest(id_, known) if known else "No migration has `-- change:`; inv change-new writes one."
-        )
-        raise errors.ConfigError(f"there is no change {id_}", hint)
-    change = known[id_]
+    change = named.find(files.read(settings.migrations, settings.schemas), id_)
     backfills = change.of("backfill")
     if not backfills:
         raise errors.ConfigError(
@@ -142,7 +137,7 @@ class _Run:
         position = batches.Position()
         wait = throttle.Throttle(self._session.rows, pause, max_lag, max_load, info, self._mine.renew)
         try:
-            self._session.script(progress_rows.create(self._history))
+            self._session.script(change_rows.create(self._history))
             position = self._take()
             done = batches.Batches(self._deploy, job, self._mine, position, self._size)
             self._walk(done, wait)

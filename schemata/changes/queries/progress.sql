@@ -1,51 +1,10 @@
--- name: create
--- How far the backfills of changes are, and until when what a contract set aside is kept. A history of which nobody
--- has asked for either has no such table.
--- In a block, because a role that owns nothing of the history may write into it, and may not make or comment on it.
-DO $create$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_class WHERE relname = 'changes'
-            AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = {schema})) THEN
-        CREATE TABLE {history}.changes (
-            change text NOT NULL,
-            migration_id text,
-            checksum text,
-            expand_attempt bigint,
-            key_columns text[],
-            last_key text[],
-            max_key text[],
-            rows bigint NOT NULL DEFAULT 0,
-            batches bigint NOT NULL DEFAULT 0,
-            total_estimate bigint,
-            started_at timestamptz,
-            updated_at timestamptz,
-            runner text,
-            finished_at timestamptz,
-            keep_until timestamptz,
-            CONSTRAINT changes_pkey PRIMARY KEY (change)
-        );
-        COMMENT ON TABLE {history}.changes IS
-            'How far the backfills of changes are (inv change-backfill), and until when a change can be undone.';
-        -- Roles that read the history go on reading all of it.
-        EXECUTE coalesce((SELECT string_agg(format('GRANT SELECT ON {history}.changes TO %s',
-                CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '; ')
-            FROM pg_class c, aclexplode(c.relacl) a
-            WHERE c.oid = '{history}.head'::regclass AND a.privilege_type = 'SELECT' AND a.grantee <> c.relowner),
-            'SELECT 1');
-    END IF;
-END $create$
-
--- name: exists
--- Whether there is such a table.
-SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = {schema} AND c.relname = 'changes')::text
-
 -- name: read
 -- What is known of the changes, with the age of the last sign of life in seconds.
 SELECT coalesce(json_agg(json_build_object(
     'change', change, 'migration_id', migration_id, 'checksum', checksum, 'expand_attempt', expand_attempt,
     'key_columns', key_columns, 'last_key', last_key, 'max_key', max_key, 'rows', rows, 'batches', batches,
     'total_estimate', total_estimate, 'started_at', started_at, 'updated_at', updated_at, 'runner', runner,
-    'finished_at', finished_at, 'keep_until', keep_until,
+    'finished_at', finished_at,
     'age', extract(epoch FROM clock_timestamp() - updated_at)) ORDER BY change), '[]')::text
 FROM {history}.changes
 

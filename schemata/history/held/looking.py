@@ -40,7 +40,7 @@ def seen(
 
 
 def _noted(ask: queries.Ask, history: str) -> tuple[frozenset[str], dict[str, str]]:
-    if ask(rows.fill("exists", history, table=f"{queries.identifier(history)}.phases"))[0][0] != "true":
+    if not rows.exists(ask, history):
         return frozenset(), {}
     noted = ask(rows.fill("read", history))
     return (

@@ -18,7 +18,12 @@ def fill(name: str, history: str, **values: str | float) -> str:
 
 def create(history: str) -> str:
     """Return the SQL that makes the table where it is missing."""
-    return "; ".join(fill(name, history) for name in ("create", "share"))
+    return _SQL["create"].format(history=queries.identifier(history), schema=queries.literal(history))
+
+
+def exists(ask: queries.Ask, history: str) -> bool:
+    """Tell whether there is the table."""
+    return ask(_SQL["exists"].format(schema=queries.literal(history)))[0][0] == "true"
 
 
 def straight(history: str, changes: Collection[str]) -> str:

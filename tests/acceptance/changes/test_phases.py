@@ -240,7 +240,7 @@ def test_the_window_ends_by_itself(base: Project, schemata: CommandLine) -> None
     assert schemata("change-contract", "rename", "--keep", "1h", schemata.confirm).returncode == 0
     with psycopg.connect(base.url) as connection:
         connection.execute(
-            "UPDATE schemata.phases SET keep_until = %s", [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)]
+            "UPDATE schemata.changes SET keep_until = %s", [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)]
         )
     assert schemata("migrate-status", "--check").returncode == 4
     assert [item["id"] for item in schemata.json("migrate")["applied"]] == [FINISH]
