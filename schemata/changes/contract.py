@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from schemata import config, errors, targets
 from schemata.backups.required import before_deploy
-from schemata.changes import conditions, named
-from schemata.deploy import deployment, migrate, plans, results
-from schemata.history import recorded, tables
+from schemata.changes import asked_for, conditions
+from schemata.deploy import migrate, results
 from schemata.history.held import rows
 from schemata.migrations import files, migration
-from schemata.postgres import libpq, sessions
+from schemata.postgres import libpq, queries
 from schemata.report import progress
 
 # Seconds between two looks for sessions of the old version.
@@ -39,7 +38,7 @@ def contract(
     told that they are not ready, and their sessions are waited for, so many seconds. A refusal leaves everything as it
     was.
     """
-    run = _Run(settings, change, url, (*settings.changes.old_applications, *old_applications), old_roles, reporter)
+    run = _Run(settings, change, url, old_applications, old_roles, reporter)
     standing = run.standing
     if keep is not None and not standing.change.of("finish"):
         raise errors.ConfigError(
@@ -76,8 +75,8 @@ def finish(
     return run.apply(("finish",), keep=None, drain=None, yes=yes, confirm=confirm, lock_wait=lock_wait)
 
 
-class _Run:
-    """One run: the change as it was found, and what becomes of it."""
+class _Run(asked_for.Asked):
+    """A run that goes on."""
 
     def __init__(
         self,
@@ -88,25 +87,9 @@ class _Run:
         roles: Sequence[str],
         reporter: progress.Reporter,
     ) -> None:
-        self._settings, self._reporter = settings, reporter
-        self._applications, self._roles = applications, (*settings.changes.old_roles, *roles)
-        self._sources = files.read(settings.migrations, settings.schemas)
-        self._change = named.find(self._sources, change)
-        self._choice = targets.choose(settings, url)
-        self._plan = plans.Plan(settings, self._sources, "", "", False, False, False)
-        with targets.named(self._choice), targets.connect(self._choice) as connection:
-            self._target = targets.describe(self._choice, connection)
-            compared = self._plan.compare(connection.query)
-            self._plan.selected(compared)  # refuses what contradicts the files
-            self._revision = compared.database_revision
-            self.standing = self._standing(tables.History(settings.history_schema).read(connection.query))
-
-    def _standing(self, found: recorded.Recorded) -> named.Standing:
-        return named.standing(self._change, found.ids())
-
-    def nothing(self, note: str) -> results.Migrated:
-        """Return that there is nothing to do."""
-        return results.Migrated(self._target, "applied", notes=(note,), revision=self._revision)
+        super().__init__(settings, files.read(settings.migrations, settings.schemas), change, url, reporter)
+        self._applications = (*settings.changes.old_applications, *applications)
+        self._roles = (*settings.changes.old_roles, *roles)
 
     def apply(
         self,
@@ -119,36 +102,37 @@ class _Run:
         lock_wait: float | None,
     ) -> results.Migrated:
         """Check what must hold, ask where a person is to be asked, and apply these phases under the deploy lock."""
-        began = time.monotonic()
         chosen = self.standing.left(*phases)
-        with targets.named(self._choice):
-            with targets.connect(self._choice) as connection:
+        with targets.named(self.choice):
+            with targets.connect(self.choice) as connection:
                 self._expect_ready()
                 conditions.verify(connection.query, self.standing)
                 if drain is None:
-                    self._expect_no_old(connection)
-                does = f"ends the change {self._change.id} and drops or renames what the old version used"
-                unanswered = targets.guard(self._choice, self._target, connection, yes=yes, confirm=confirm, does=does)
+                    self._expect_no_old(connection.query)
+                does = f"ends the change {self.change.id} and drops or renames what the old version used"
+                unanswered = targets.guard(self.choice, self.target, connection, yes=yes, confirm=confirm, does=does)
             if unanswered:
                 targets.ask(self._shown(chosen), "Go on?", "Add --yes once it is what you want.")
             if drain is not None:
                 self._drain(drain)
-            try:
-                done, notes, revision = self._deploy(chosen, keep, lock_wait)
-            except sessions.ConnectionLost as error:
-                settled = migrate.settled(self._settings, self._choice, chosen, [])
-                raise migrate.ConnectionEnded(str(error), settled) from error
-        return results.Migrated(
-            self._target,
-            "applied",
-            done=tuple(done),
-            notes=tuple(notes),
-            revision=revision,
-            seconds=round(time.monotonic() - began, 3),
-        )
+            with self.locked(chosen, lock_wait) as (deploy, ready):
+                # Once more, now that no other deploy can be between.
+                conditions.verify(deploy.session.rows, self.standing)
+                self._expect_no_old(deploy.session.rows)
+                notes = before_deploy.take(self.settings, self.choice, deploy.session, chosen, self.reporter)
+                deploy.notes = notes
+                if keep is not None:
+                    deploy.session.script(rows.keep(self.history.schema, self.change.id, keep))
+                revision = migrate.apply_all(deploy, self.sources, chosen, ready, self.done)
+        if keep is not None:
+            notes.append(
+                f"What it set aside is kept for {keep:g} s: bring the old version back with "
+                f"inv change-undo {self.change.id}, or end it with inv change-finish {self.change.id}"
+            )
+        return self.result(notes, revision)
 
     def _expect_ready(self) -> None:
-        change = self._change.id
+        change = self.change.id
         if self.standing.left("expand"):
             first = self.standing.left("expand")[0].id
             raise errors.MigrationError(
@@ -161,66 +145,34 @@ class _Run:
                 f"inv change-backfill {change}",
             )
 
-    def _expect_no_old(self, connection: libpq.Connection) -> None:
-        conditions.expect_no_old(connection.query, self.standing, self._applications, self._roles)
+    def _expect_no_old(self, ask: queries.Ask) -> None:
+        conditions.expect_no_old(ask, self.standing, self._applications, self._roles)
 
     def _shown(self, chosen: Sequence[migration.Migration]) -> str:
-        lines = [f"Target: {self._target.describe()}", f"The change {self._change.id} goes on with:"]
+        lines = [f"Target: {self.target.describe()}", f"The change {self.change.id} goes on with:"]
         for item in chosen:
             breaks = f" ({item.directives.breaking})" if item.directives.breaking else ""
             lines.append(f"  {item.id}{breaks}")
         return "\n".join(lines)
 
-    def _deploy(
-        self, chosen: Sequence[migration.Migration], keep: float | None, lock_wait: float | None
-    ) -> tuple[list[results.Applied], list[str], str]:
-        settings = self._settings
-        wait = settings.locks.wait if lock_wait is None else lock_wait
-        done: list[results.Applied] = []
-        connection = targets.login(self._choice, tries=targets.AGAIN)
-        with connection, deployment.opened(settings, self._choice, self._reporter, connection) as deploy:
-            deploy.lock(wait)
-            ready = deploy.prepare(wait, check=self._expect_same)
-            # Once more, now that no other deploy can be between.
-            conditions.verify(deploy.session.rows, self.standing)
-            conditions.expect_no_old(deploy.session.rows, self.standing, self._applications, self._roles)
-            notes = before_deploy.take(settings, self._choice, deploy.session, chosen, self._reporter)
-            deploy.notes = notes
-            if keep is not None:
-                deploy.session.script(rows.keep(settings.history_schema, self._change.id, keep))
-            revision = migrate.apply_all(deploy, self._sources, chosen, ready, done)
-        if keep is not None:
-            notes.append(
-                f"What it set aside is kept for {keep:g} s: bring the old version back with "
-                f"inv change-undo {self._change.id}, or end it with inv change-finish {self._change.id}"
-            )
-        return done, notes, revision
-
-    def _expect_same(self, found: recorded.Recorded) -> None:
-        if self._standing(found) != self.standing:
-            raise errors.Busy(
-                "another process changed the history after this one had looked; nothing was changed", "Run again."
-            )
-
     def _drain(self, patience: float) -> None:
         """Have old replicas say that they are not ready, and wait for their sessions to end; else take it back."""
-        history = tables.History(self._settings.history_schema)
         deadline = time.monotonic() + patience
-        with targets.login(self._choice, tries=targets.AGAIN) as connection:
-            head = history.read(connection.query).head
-            connection.query(rows.ask_to_stop(history.schema))
-            self._reporter.info("replicas of the old version are told that they are not ready")
+        with targets.login(self.choice, tries=targets.AGAIN) as connection:
+            head = self.history.read(connection.query).head
+            connection.query(rows.ask_to_stop(self.history.schema))
+            self.reporter.info("replicas of the old version are told that they are not ready")
             try:
                 while True:
                     try:
-                        self._expect_no_old(connection)
+                        self._expect_no_old(connection.query)
                         return
                     except conditions.OldVersionConnected as error:
                         if time.monotonic() >= deadline:
                             raise
-                        self._reporter.info(f"waiting for {len(error.sessions)} sessions of the old version to end")
+                        self.reporter.info(f"waiting for {len(error.sessions)} sessions of the old version to end")
                     time.sleep(_LOOK)
             except BaseException:
                 with contextlib.suppress(libpq.QueryFailed, libpq.ConnectionLost):
-                    connection.query(rows.let_go_on(history.schema, head.compatible, head.digest))
+                    connection.query(rows.let_go_on(self.history.schema, head.compatible, head.digest))
                 raise

@@ -1,18 +1,16 @@
 """`inv change-abort` and `inv change-undo`: back to the old version, with the application running."""
 
-import time
 from collections.abc import Sequence
 
 from schemata import config, errors, targets
 from schemata.backups.required import before_deploy
-from schemata.changes import named
+from schemata.changes import asked_for
 from schemata.changes.backfill import exclusion
-from schemata.deploy import deployment, migrate, plans, results, rollback
+from schemata.deploy import results, rollback
 from schemata.deploy.preview import destroyed
-from schemata.history import recorded, tables
+from schemata.history import recorded
 from schemata.history.held import rows
 from schemata.migrations import files, migration, rollback_files
-from schemata.postgres import sessions
 from schemata.report import progress
 from schemata.sql import destructive, statement
 
@@ -77,24 +75,14 @@ def _drops(item: migration.Migration) -> list[str]:
     return [f"{loss.kind} {loss.name}" for loss in found if loss.kind in ("drop table", "drop column")]
 
 
-class _Run:
-    """One run: the change as it was found, and what becomes of it."""
+class _Run(asked_for.Asked):
+    """A run that goes back."""
+
+    verb = "rolled back"
 
     def __init__(self, settings: config.Config, change: str, url: str, reporter: progress.Reporter) -> None:
-        self._settings, self._reporter = settings, reporter
-        self._sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
-        self._change = named.find(self._sources, change)
-        self._choice = targets.choose(settings, url)
-        with targets.named(self._choice), targets.connect(self._choice) as connection:
-            self._target = targets.describe(self._choice, connection)
-            plan = plans.Plan(settings, self._sources, "", "", False, False, False)
-            compared = plan.compare(connection.query)
-            plan.selected(compared)  # refuses what contradicts the files
-            self._revision = compared.database_revision
-            self.standing = self._standing(tables.History(settings.history_schema).read(connection.query))
-
-    def _standing(self, found: recorded.Recorded) -> named.Standing:
-        return named.standing(self._change, found.ids())
+        sources = files.with_rollbacks(files.read(settings.migrations, settings.schemas))
+        super().__init__(settings, sources, change, url, reporter)
 
     def _chosen(self, phases: Sequence[str], found: recorded.Recorded) -> tuple[migration.Migration, ...]:
         """Return what is to be undone, the last applied first; refuse what cannot be."""
@@ -103,52 +91,26 @@ class _Run:
             if not item.rollback_path:
                 raise rollback.Irreversible(item)
             rollback_files.check(item)
-        rollback.check_needed(self._sources, [record.id for record in found.records], {item.id for item in chosen})
+        rollback.check_needed(self.sources, [record.id for record in found.records], {item.id for item in chosen})
         return chosen
 
     def undo(self, phases: Sequence[str], *, yes: bool, confirm: str, lock_wait: float | None) -> results.Migrated:
         """Ask where a person is to be asked, and roll these phases back under the deploy lock."""
-        began = time.monotonic()
-        settings, choice = self._settings, self._choice
-        history = tables.History(settings.history_schema)
-        done: list[results.Applied] = []
-        with targets.named(choice):
-            with targets.connect(choice) as connection:
-                chosen = self._chosen(phases, history.read(connection.query))
+        with targets.named(self.choice):
+            with targets.connect(self.choice) as connection:
+                chosen = self._chosen(phases, self.history.read(connection.query))
                 if not chosen:
-                    note = f"nothing of the change {self._change.id} is to be undone"
-                    return results.Migrated(self._target, "rolled back", notes=(note,), revision=self._revision)
+                    return self.nothing(f"nothing of the change {self.change.id} is to be undone")
                 planned = tuple(destroyed.preview(item, connection) for item in chosen)
-                unanswered = targets.guard(choice, self._target, connection, yes=yes, confirm=confirm)
+                unanswered = targets.guard(self.choice, self.target, connection, yes=yes, confirm=confirm)
             if unanswered:
-                targets.ask(rollback.shown(self._target, planned), "Roll back?", "Add --yes once it is what you want.")
-            try:
-                connection = targets.login(choice, tries=targets.AGAIN)
-                with connection, deployment.opened(settings, choice, self._reporter, connection) as deploy:
-                    wait = settings.locks.wait if lock_wait is None else lock_wait
-                    deploy.lock(wait)
-                    again = deploy.prepare(wait, check=self._expect_same)
-                    # A backfill at work would go on filling what is being taken away.
-                    exclusion.Exclusion(deploy.session, settings.history_schema, self._change.id).acquire(
-                        self._reporter.info
-                    )
-                    notes = before_deploy.take(settings, choice, deploy.session, chosen, self._reporter, rollback=True)
-                    revision = rollback.undo_all(deploy, again, chosen, done, self._sources)
-                    deploy.session.script(rows.forget(settings.history_schema, self._change.id))
-            except sessions.ConnectionLost as error:
-                settled = migrate.settled(settings, choice, chosen, done, rollback=True)
-                raise migrate.ConnectionEnded(str(error), settled) from error
-        return results.Migrated(
-            self._target,
-            "rolled back",
-            done=tuple(done),
-            notes=tuple(notes),
-            revision=revision,
-            seconds=round(time.monotonic() - began, 3),
-        )
-
-    def _expect_same(self, found: recorded.Recorded) -> None:
-        if self._standing(found) != self.standing:
-            raise errors.Busy(
-                "another process changed the history after this one had looked; nothing was rolled back", "Run again."
-            )
+                targets.ask(rollback.shown(self.target, planned), "Roll back?", "Add --yes once it is what you want.")
+            with self.locked(chosen, lock_wait) as (deploy, ready):
+                # A backfill at work would go on filling what is being taken away.
+                exclusion.Exclusion(deploy.session, self.history.schema, self.change.id).acquire(self.reporter.info)
+                notes = before_deploy.take(
+                    self.settings, self.choice, deploy.session, chosen, self.reporter, rollback=True
+                )
+                revision = rollback.undo_all(deploy, ready, chosen, self.done, self.sources)
+                deploy.session.script(rows.forget(self.history.schema, self.change.id))
+        return self.result(notes, revision)
